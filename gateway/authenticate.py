@@ -1,0 +1,65 @@
+"""P: credentials and the key directory → Caller."""
+
+from __future__ import annotations
+
+import hmac
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from gateway.errors import invalid_api_key, invalid_auth_format, missing_api_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.vocabulary import Caller
+
+KEY_PREFIX = "jina_"
+KEY_LENGTH = 65
+"""Issued keys have the upstream's form, so that clients which check it accept them (API contract)."""
+
+_SCHEME = "bearer"
+_PURPOSE = b"gw-api-key"
+
+
+def digest(key: str, secret: bytes) -> bytes:
+    """32 bytes that stand for an API key: keyed BLAKE2b; the key itself is never stored."""
+    return blake2b(key.encode(errors="surrogateescape"), digest_size=32, key=secret[:64], person=_PURPOSE).digest()
+
+
+def authenticate(credentials: str | None, directory: Mapping[bytes, Caller], secret: bytes) -> Caller:
+    """The caller behind an Authorization header.
+
+    The look-up is by keyed digest, so neither the dictionary nor its timing says anything about a key's characters.
+
+    Raises:
+        GatewayError: AUTH_MISSING_API_KEY, AUTH_INVALID_FORMAT (not `Bearer <token>`, RFC 6750 §2.1) or
+            AUTH_INVALID_API_KEY.
+    """
+    if credentials is None or not credentials.strip():
+        raise missing_api_key()
+    scheme, _, token = credentials.strip().partition(" ")
+    token = token.strip()
+    if scheme.lower() != _SCHEME or not token or any(character.isspace() for character in token):
+        raise invalid_auth_format()
+    presented = digest(token, secret)
+    caller = directory.get(presented)
+    if caller is None:
+        raise invalid_api_key()
+    return caller
+
+
+def issue(random_bytes: bytes) -> str:
+    """A new API key from at least 30 random bytes: `jina_` and 60 hex digits (240 bits).
+
+    Raises:
+        ValueError: fewer than 30 bytes were given.
+    """
+    needed = (KEY_LENGTH - len(KEY_PREFIX)) // 2
+    if len(random_bytes) < needed:
+        raise ValueError(f"an API key needs {needed} random bytes, got {len(random_bytes)}")
+    return KEY_PREFIX + random_bytes[:needed].hex()
+
+
+def same(left: bytes, right: bytes) -> bool:
+    """Whether two digests are equal, in constant time."""
+    return hmac.compare_digest(left, right)

@@ -1,0 +1,68 @@
+"""P: what a model is: schema family, modalities, dimensions, how its answers may be taken apart, vector space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gateway.vocabulary import Modality, Shape
+
+
+class Family(StrEnum):
+    """Request schema of a model; the values are the contract's component names, the OWN_* ones are ours."""
+
+    EMBEDDINGS_V2 = "EmbeddingsV2Request"
+    EMBEDDINGS_V3 = "EmbeddingsV3Request"
+    EMBEDDINGS_V4 = "EmbeddingsV4Request"
+    EMBEDDINGS_V5 = "EmbeddingsV5Request"
+    CODE_500M = "CodeEmbeddings500MRequest"
+    CODE_1500M = "CodeEmbeddings1500MRequest"
+    CLIP_V1 = "ClipV1Request"
+    CLIP_V2 = "ClipV2Request"
+    COLBERT_V1 = "ColbertV1Request"
+    COLBERT_V2 = "ColbertV2Request"
+    ELSER_V2 = "ELSERV2Request"
+    TEXT_RERANKER = "TextRerankerRequest"
+    RERANKER_M0 = "RerankerM0Request"
+    RERANKER_V3 = "RerankerV3Request"
+    OWN_EMBEDDINGS = "OwnEmbeddingsRequest"
+    OWN_RERANKER = "OwnRerankerRequest"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One entry of the catalogue.
+
+    `dimensions` is the native length of a vector (0 for pure rerankers and sparse models); `max_dimensions` is the
+    largest value the contract accepts in a request (None: the field does not exist or is not a range).
+    `matryoshka`: a shorter prefix of a vector, renormalised, is what the model itself answers for fewer dimensions.
+    `listwise`: a document's score depends on the other documents.
+    `revision` names the vector space: answers of two backends may be mixed only when it is equal.
+    Prices are US dollars a token, as decimal strings; "0" where none is published.
+    """
+
+    name: str
+    owner: str
+    title: str
+    description: str
+    created: int
+    revision: str
+    context_length: int
+    embeddings: Family | None = None
+    rerank: Family | None = None
+    shape: Shape = Shape.DENSE
+    dimensions: int = 0
+    max_dimensions: int | None = None
+    matryoshka: bool = False
+    listwise: bool = False
+    modalities: frozenset[Modality] = field(default_factory=lambda: frozenset({Modality.TEXT}))
+    price: str = "0"
+
+    @property
+    def qualified_name(self) -> str:
+        """`owner/name`, the form `GET /v1/models` lists."""
+        return f"{self.owner}/{self.name}"
+
+    def family(self, endpoint: str) -> Family | None:
+        """The request schema for `embeddings` or `rerank`; None when the model does not serve that endpoint."""
+        return {"embeddings": self.embeddings, "rerank": self.rerank}.get(endpoint)

@@ -1,0 +1,163 @@
+"""P: every setting, its default and why it exists. Unknown keys are refused; the snapshot is immutable."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from gateway.vocabulary import CacheScope
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
+Positive = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class Section(BaseModel):
+    """What all sections share."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Server(Section):
+    """The listening side and how requests are read and answered."""
+
+    host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for every interface")
+    port: Annotated[int, Field(ge=0, le=65_535)] = Field(8080, description="TCP port; 0 picks a free one")
+    workers: Positive = Field(1, description="worker processes sharing the port")
+    data_dir: str = Field("gateway-data", description="the only folder the gateway writes to")
+    body_limit: Positive = Field(33_554_432, description="largest request body in bytes; larger is a 413")
+    timeout: Seconds = Field(120.0, description="seconds a request may take before a 504")
+    drain_timeout: Seconds = Field(10.0, description="seconds running requests get when the gateway stops")
+    validation: Literal["strict", "lenient"] = Field(
+        "strict", description="lenient drops fields a model does not know, with a warning header, instead of a 422"
+    )
+    errors: Literal["superset", "contract"] = Field(
+        "superset", description="superset adds an OpenAI-shaped error object; contract sends the API's fields only"
+    )
+    secret: Annotated[str, StringConstraints(min_length=16)] | None = Field(
+        None, description="keys the digests of API keys and cache proofs; by default made once and kept in the store"
+    )
+
+
+class Store(Section):
+    """Redis or Valkey, 7.0 or later."""
+
+    url: str | None = Field(
+        None, description="redis://, rediss:// or unix:// address; without it a private Valkey is started"
+    )
+    timeout: Seconds = Field(0.5, description="seconds a command may take before the store counts as down")
+    prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,32}$")] = Field(
+        "gw", description="first part of every key name, so that a store can be shared"
+    )
+    memory_limit: str = Field(
+        "512mb",
+        description="embedded store only: beyond this the least used cache entries go",
+        pattern=r"^\d+(kb|mb|gb)$",
+    )
+
+
+class Tier(Section):
+    """Limits of a plan; leave a limit out (or null) for no limit."""
+
+    rpm: Positive | None = Field(None, description="requests a minute")
+    tpm: Positive | None = Field(None, description="tokens a minute")
+    concurrency: Positive | None = Field(None, description="requests running at once")
+
+
+class Tenant(Section):
+    """Who may call, under which limits."""
+
+    tier: Name = Field("free", description="name of a tier")
+    org: Name = Field("default", description="tenants of one org share the cache unless cache_scope says otherwise")
+    keys: tuple[Annotated[str, StringConstraints(min_length=8, pattern=r"^\S+$")], ...] = Field(
+        (), description="bearer tokens of this tenant, best as ${ENV}; only keyed digests stay in memory"
+    )
+    cache_scope: CacheScope | None = Field(None, description="off, tenant, org or shared; by default cache.scope")
+
+
+class Backend(Section):
+    """A server that answers for models."""
+
+    dialect: Literal["jina", "tei"] = Field(description="wire format: jina, or tei (text-embeddings-inference)")
+    url: Annotated[str, StringConstraints(pattern=r"^(https?://|unix:/).+")] = Field(
+        description="base address: http(s)://host[:port][/path] or unix:/path/to.sock"
+    )
+    key: Annotated[str, StringConstraints(min_length=1)] | None = Field(
+        None, description="bearer token the backend wants, best as ${ENV}"
+    )
+    timeout: Seconds = Field(60.0, description="seconds one call may take")
+    concurrency: Positive = Field(32, description="calls running at once from one worker")
+    retries: Annotated[int, Field(ge=0, le=10)] = Field(2, description="further tries after a failure worth one")
+    max_inputs: Positive | None = Field(
+        None, description="inputs a call; longer lists are split. By default 512 for jina, 32 for tei"
+    )
+    max_documents: Positive | None = Field(
+        None, description="documents a rerank call; longer lists are split. By default 2048 for jina, 32 for tei"
+    )
+
+
+class ModelEntry(Section):
+    """A model of your own, an alias, or where a catalogue model is served."""
+
+    alias: Name | None = Field(None, description="another name for this model; the answer names the real one")
+    backend: Name | None = Field(None, description="which backend serves it")
+    backend_model: str | None = Field(None, description="its name at the backend, when different")
+    revision: str | None = Field(None, description="names the vector space; change it when the weights change")
+    dimensions: Positive | None = Field(None, description="length of its vectors; needed for an embedding model")
+    context_length: Positive | None = Field(None, description="tokens it reads at most")
+    embeddings: bool | None = Field(None, description="whether it answers /v1/embeddings")
+    rerank: bool | None = Field(None, description="whether it answers /v1/rerank")
+    matryoshka: bool | None = Field(None, description="whether a shorter prefix of its vectors is meaningful")
+    price: Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?$")] | None = Field(
+        None, description="US dollars a token, for accounting"
+    )
+
+
+class Cache(Section):
+    """What is remembered."""
+
+    scope: CacheScope = Field(CacheScope.ORG, description="who shares answers: off, tenant, org or shared (everybody)")
+    ttl: Positive = Field(
+        2_592_000, description="seconds an answer is kept, less or more a tenth; for space, not freshness"
+    )
+    url_inputs: bool = Field(
+        default=False, description="also remember answers to images given as URL, whose content may change"
+    )
+
+
+class LimitSettings(Section):
+    """Limits beside the tiers."""
+
+    ip_failures_per_minute: Positive | None = Field(
+        60, description="calls a minute from one address that may fail authentication; then 429"
+    )
+    count_cached_tokens: bool = Field(default=False, description="whether cached answers use up tokens per minute")
+    lease_seconds: Annotated[int, Field(ge=3, le=300)] = Field(
+        15, description="a crashed worker's running requests stop counting after this long"
+    )
+
+
+class Observe(Section):
+    """What is shown."""
+
+    metrics: bool = Field(default=True, description="serve GET /metrics on the main port, without a key")
+    log_format: Literal["auto", "pretty", "json"] = Field("auto", description="auto: pretty on a terminal, else json")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe level shown")
+    log_sample: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.01, description="share of successful requests logged; failures of ours are always logged"
+    )
+
+
+class Config(Section):
+    """The whole file."""
+
+    server: Server = Server()
+    store: Store = Store()
+    tiers: dict[Name, Tier] = Field(default_factory=dict)
+    tenants: dict[Name, Tenant] = Field(default_factory=dict)
+    backends: dict[Name, Backend] = Field(default_factory=dict)
+    models: dict[Name, ModelEntry] = Field(default_factory=dict)
+    cache: Cache = Cache()
+    limits: LimitSettings = LimitSettings()
+    observe: Observe = Observe()

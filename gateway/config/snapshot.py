@@ -1,0 +1,36 @@
+"""P: the immutable look-ups a request needs, compiled once from a Config."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.catalogue.model import Model
+    from gateway.config.schema import Config
+    from gateway.vocabulary import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A model that this gateway answers for: its catalogue entry and who is asked, under which name."""
+
+    model: Model
+    backend: str
+    backend_model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One configuration in force. A request takes it once and sees nothing else.
+
+    `served` is keyed by every name that clients may use (bare, `owner/name`, aliases); `directory` by the keyed
+    digest of an API key (see authenticate.digest).
+    """
+
+    config: Config
+    served: Mapping[str, Served]
+    directory: Mapping[bytes, Caller]
+    secret: bytes
