@@ -1,4 +1,4 @@
-"""P: what the stages need from outside, written by those who use it. Every port has one contract suite in tests/contract."""
+"""P: what the stages need from outside, written by those who use it; each port has one suite in tests/contract."""
 
 from __future__ import annotations
 

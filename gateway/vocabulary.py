@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
 Json: TypeAlias = Any
 """A decoded JSON value. `Any`, because JSON is checked at the edge and typed from there on."""
@@ -169,27 +169,32 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One HTTP request after the edge has read it. `credentials` is the raw Authorization header, never logged."""
+    """One HTTP request as the edge hands it over. `credentials` is the raw Authorization header, never logged.
 
-    body: bytes
+    `read` gives the body's bytes and is called only for a caller that is known, so that nobody else can make us hold
+    one; it raises GatewayError for bodies we do not take. `deadline` is in Clock.monotonic() seconds.
+    """
+
+    read: Callable[[], Awaitable[bytes]]
     credentials: str | None
     client: str
     request_id: str
     deadline: float
-    no_store: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is known and what must be asked, by unit position.
 
-    `missing` holds the first position of each distinct unknown unit, in order; `twins` maps every later copy to it.
+    `missing` holds the first position of each distinct unknown unit, in order; `twins` maps every later copy of a
+    unit to its first position. `storable` says whether fresh answers may be remembered.
     """
 
-    keys: tuple[ItemKey | None, ...]
+    keys: tuple[ItemKey, ...]
     stored: Mapping[int, Answer]
     missing: tuple[int, ...]
     twins: Mapping[int, int] = field(default_factory=dict)
+    storable: bool = True
 
     def complete(self, fresh: Mapping[int, Answer]) -> tuple[Answer, ...]:
         """Every unit's answer in the order asked; `fresh` holds one answer for each position in `missing`."""

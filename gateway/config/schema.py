@@ -80,8 +80,8 @@ class Backend(Section):
     """A server that answers for models."""
 
     dialect: Literal["jina", "tei"] = Field(description="wire format: jina, or tei (text-embeddings-inference)")
-    url: Annotated[str, StringConstraints(pattern=r"^(https?://|unix:/).+")] = Field(
-        description="base address: http(s)://host[:port][/path] or unix:/path/to.sock"
+    url: Annotated[str, StringConstraints(pattern=r"^((https?://|unix:/).+|embedded)$")] = Field(
+        description="http(s)://host[:port][/path], unix:/path/to.sock, or embedded: the bundled model (tei only)"
     )
     key: Annotated[str, StringConstraints(min_length=1)] | None = Field(
         None, description="bearer token the backend wants, best as ${ENV}"

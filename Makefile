@@ -1,0 +1,37 @@
+# Two commands matter: `make serve` and `make test`. Each needs Python >= 3.11 and nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: serve test check bench clean
+
+serve: $(VENV)/serve.stamp
+	$(BIN)/gateway serve
+
+test: check
+	$(BIN)/python -m pytest
+
+check: $(VENV)/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/coverage run -m pytest -q tests/unit tests/wire
+	$(BIN)/python tests/architecture/pure_coverage.py
+
+bench: $(VENV)/test.stamp
+	$(BIN)/python bench/cached_hit.py
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/serve.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[local]'
+	touch $@
+
+$(VENV)/test.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[local,test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,107 @@
+"""E: the composition root: the only module that names concrete classes; start, drain, close."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from gateway.admit.reservation import Admission
+from gateway.clock import SystemClock
+from gateway.dispatch.dispatcher import Dispatcher
+from gateway.edge.operations import Operations
+from gateway.edge.server import Edge, HttpServer
+from gateway.observe.logs import configure
+from gateway.observe.metrics import Metrics
+from gateway.observe.observer import RequestObserver
+from gateway.pipeline import Pipeline
+from gateway.plan.planner import Planner
+from gateway.stores.redis.cache import RedisAnswers
+from gateway.stores.redis.client import connect
+from gateway.stores.redis.keys import Keys
+from gateway.stores.redis.quota import RedisQuota
+from gateway.tasks import TaskGroup
+from gateway.upstream import Upstream
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from gateway.config.snapshot import Snapshot
+
+_BACKLOG = 1024
+_HEARTBEATS_PER_LEASE = 3
+
+
+class App:
+    """One worker's gateway."""
+
+    def __init__(self, snapshot: Snapshot, store_url: str) -> None:
+        config = snapshot.config
+        clock = SystemClock()
+        metrics = Metrics()
+        observer = RequestObserver(metrics, config.observe, clock)
+        keys = Keys(config.store.prefix)
+        self._settings = config.server
+        self._lease_seconds = config.limits.lease_seconds
+        self._tasks = TaskGroup()
+        self._quota_client = connect(store_url, config.store.timeout)
+        self._cache_client = connect(store_url, config.store.timeout)
+        quota = RedisQuota(self._quota_client, keys, lease_seconds=self._lease_seconds)
+        answers = RedisAnswers(self._cache_client, keys, config.cache.ttl, clock, observer)
+        self._upstream = Upstream(config.backends)
+        self._admission = Admission(quota, clock, self._tasks, observer)
+        pipeline = Pipeline(
+            snapshot=snapshot,
+            admission=self._admission,
+            planner=Planner(answers),
+            dispatcher=Dispatcher(self._upstream, clock, observer),
+            clock=clock,
+            observer=observer,
+        )
+        self.edge = Edge(pipeline, Operations(pipeline, quota, metrics), clock, observer)
+        self._http = HttpServer(self.edge, config.server.errors, clock)
+        self._server: asyncio.Server | None = None
+        self._heartbeat: asyncio.Task[None] | None = None
+
+    async def start(self, listener: socket.socket) -> None:
+        """Accept connections on a bound socket, which other workers may share."""
+        loop = asyncio.get_running_loop()
+        self._heartbeat = loop.create_task(self._admission.heartbeat(self._lease_seconds / _HEARTBEATS_PER_LEASE))
+        self._server = await loop.create_server(self._http, sock=listener, backlog=_BACKLOG)
+
+    async def stop(self) -> None:
+        """Accept nothing more, let what runs finish within `server.drain_timeout`, settle it, close everything.
+
+        The order loses nothing: answers say `Connection: close` first, pools close last.
+        """
+        self.edge.closing = True
+        if self._server is not None:
+            self._server.close()
+        self._http.pre_shutdown()
+        await self._http.shutdown(self._settings.drain_timeout)
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._heartbeat
+        await self._tasks.drain(self._settings.drain_timeout)
+        await self._upstream.close()
+        await self._quota_client.aclose()
+        await self._cache_client.aclose()
+
+
+async def run_worker(
+    snapshot: Snapshot, store_url: str, listener: socket.socket, ready: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until SIGTERM or SIGINT, then drain; `ready` is called once connections are accepted."""
+    configure(snapshot.config.observe)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    app = App(snapshot, store_url)
+    await app.start(listener)
+    ready()
+    await stopping.wait()
+    await app.stop()

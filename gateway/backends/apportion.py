@@ -1,0 +1,39 @@
+"""P: a call's tokens shared out to its units, exactly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.vocabulary import Job, Unit
+
+_BYTES_PER_TOKEN = 4
+"""Only for backends that report no usage at all: English text has about four bytes a token."""
+
+
+def weight(unit: Unit, query: str | None) -> int:
+    """A unit's share in a call: its bytes, and the query's where each document is read together with it."""
+    size = sum(len(part.value.encode("utf-8", "surrogatepass")) for item in unit for part in item.parts)
+    return size + (len(query.encode("utf-8", "surrogatepass")) if query else 0) + 2
+
+
+def apportion(total: int, weights: Sequence[int]) -> list[int]:
+    """Shares of `total` in proportion to `weights` that add up to it (largest remainder; ties to the first)."""
+    whole = sum(weights)
+    if not whole:
+        return [0] * len(weights)
+    shares = [total * part // whole for part in weights]
+    order = sorted(range(len(weights)), key=lambda index: (-(total * weights[index] % whole), index))
+    for index in order[: total - sum(shares)]:
+        shares[index] += 1
+    return shares
+
+
+def shares(total: int | None, job: Job, units: Sequence[Unit]) -> list[int]:
+    """Tokens for each unit of a call that reported `total`, or an estimate by bytes where it reported nothing."""
+    weights = [weight(unit, job.query) for unit in units]
+    if total is None:
+        return [-(-part // _BYTES_PER_TOKEN) for part in weights]
+    return apportion(total, weights)

@@ -1,0 +1,170 @@
+"""P: the Jina Search Foundation API as a backend."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+import orjson
+
+from gateway.backends.apportion import shares
+from gateway.backends.dialect import Outcome, OutcomeKind
+from gateway.backends.reading import (
+    UnreadableError,
+    failure,
+    in_order,
+    json_of,
+    same_width,
+    score,
+    total_tokens,
+    vector,
+)
+from gateway.errors import Code, FieldError
+from gateway.ports import Exchange
+from gateway.vocabulary import FLOAT_BYTES, Answer, Modality, Shape
+
+if TYPE_CHECKING:
+    from gateway.backends.dialect import Ask
+    from gateway.ports import RawReply
+    from gateway.vocabulary import Item, Json
+
+_VECTORS = frozenset({Shape.DENSE, Shape.MULTI})
+
+
+def wire_item(item: Item) -> Json:
+    """An item as the contract spells it: a plain string for text, else an object named by modality."""
+    if item.modality is Modality.GROUP:
+        return {"content": [{part.modality.value: part.value} for part in item.parts]}
+    part = item.parts[0]
+    return part.value if item.modality is Modality.TEXT else {part.modality.value: part.value}
+
+
+class Jina:
+    """Dialect `jina`. Vectors are asked for as base64 float32 of full length: quick to read, and all else derives."""
+
+    name = "jina"
+    inputs = 512
+    documents = 2048
+
+    def encode(self, ask: Ask) -> Exchange:
+        """`POST /v1/embeddings` or `POST /v1/rerank`."""
+        items = [wire_item(item) for unit in ask.units for item in unit]
+        body: dict[str, Json] = {"model": ask.model, **dict(ask.job.parameters)}
+        if ask.job.endpoint == "rerank":
+            body |= {"query": ask.job.query, "documents": items, "return_documents": False}
+        else:
+            alone = len(items) == 1 and ask.units[0][0].modality is Modality.PDF
+            body["input"] = items[0] if alone else items
+            if ask.job.shape in _VECTORS:
+                body["embedding_type"] = "base64"
+            elif isinstance(kinds := body.get("embedding_type"), str) and "," in kinds:
+                body["embedding_type"] = kinds.split(",")
+        headers = {"content-type": "application/json", "accept": "application/json"}
+        if ask.credential:
+            headers["authorization"] = f"Bearer {ask.credential}"
+        return Exchange("POST", f"/v1/{ask.job.endpoint}", orjson.dumps(body), headers)
+
+    def decode(self, ask: Ask, reply: RawReply) -> Outcome:
+        """Checks count, order, dimension, finiteness, type and model name before anything is believed."""
+        if reply.status != 200:  # noqa: PLR2004 - HTTP's OK
+            return _failure(reply)
+        try:
+            content = json_of(reply)
+            if not isinstance(content, dict):
+                raise UnreadableError("the body is not an object")
+            named = content.get("model")
+            if isinstance(named, str) and named.rpartition("/")[2] != ask.model.rpartition("/")[2]:
+                raise UnreadableError("the answer is of another model")
+            tokens = shares(total_tokens(content.get("usage")), ask.job, ask.units)
+            entries = content.get("results" if ask.job.endpoint == "rerank" else "data")
+            return Outcome(OutcomeKind.ANSWERED, tuple(_answers(ask, entries, tokens)))
+        except UnreadableError as error:
+            return Outcome(OutcomeKind.GARBAGE, message=str(error))
+
+
+def _answers(ask: Ask, entries: Json, tokens: list[int]) -> list[Answer]:
+    match ask.job.shape:
+        case Shape.SCORE:
+            scores = [score(entry.get("relevance_score")) for entry in in_order(entries, len(ask.units), ordered=False)]
+            return [Answer(Shape.SCORE, struct.pack("<d", s), 0, t) for s, t in zip(scores, tokens, strict=True)]
+        case Shape.RANKING:
+            return [Answer(Shape.RANKING, _ranking(entries, len(ask.units[0])), 0, tokens[0])]
+        case Shape.VERBATIM:
+            in_order(entries, len(ask.units[0]), ordered=True)
+            return [Answer(Shape.VERBATIM, orjson.dumps(entries), 0, tokens[0])]
+        case Shape.SPARSE:
+            weights = [_weights(entry) for entry in in_order(entries, len(ask.units), ordered=True)]
+            return [Answer(Shape.SPARSE, w, 0, t) for w, t in zip(weights, tokens, strict=True)]
+        case Shape.MULTI:
+            return _multi(in_order(entries, len(ask.units), ordered=True), tokens)
+        case Shape.DENSE:
+            return _dense(ask, entries, tokens)
+
+
+def _dense(ask: Ask, entries: Json, tokens: list[int]) -> list[Answer]:
+    alone = ask.units[0][0].modality is Modality.PDF
+    expected = sum(len(unit) for unit in ask.units)
+    if alone and isinstance(entries, list) and entries:
+        expected = len(entries)  # a PDF has a vector a page, and only the model knows how many pages it saw
+    rows = [vector(entry.get("embedding")) for entry in in_order(entries, expected, ordered=True)]
+    width = same_width(rows) // FLOAT_BYTES
+    if alone or ask.job.whole:
+        return [Answer(Shape.DENSE, b"".join(rows), width, tokens[0])]
+    return [Answer(Shape.DENSE, row, width, t) for row, t in zip(rows, tokens, strict=True)]
+
+
+def _multi(entries: list[dict[str, Json]], tokens: list[int]) -> list[Answer]:
+    answers = []
+    for entry, count in zip(entries, tokens, strict=True):
+        listed = entry.get("embeddings")
+        if not isinstance(listed, list) or not listed:
+            raise UnreadableError("a multi-vector has no vectors")
+        rows = [vector(row) for row in listed]
+        words = entry.get("tokenized_input")
+        extra = orjson.dumps(words) if words is not None else b""
+        answers.append(Answer(Shape.MULTI, b"".join(rows), same_width(rows) // FLOAT_BYTES, count, extra))
+    same_width([bytes(answer.width) for answer in answers])
+    return answers
+
+
+def _weights(entry: dict[str, Json]) -> bytes:
+    """A sparse vector, bare or inside `embedding`."""
+    nested = entry.get("embedding")
+    weights = nested if isinstance(nested, dict) else {name: w for name, w in entry.items() if name != "index"}
+    for weight in weights.values():
+        score(weight)
+    return orjson.dumps(weights)
+
+
+def _ranking(entries: Json, count: int) -> bytes:
+    """A listwise answer over the whole list, by position."""
+    ranked = []
+    for entry in in_order(entries, count, ordered=False):
+        kept: dict[str, Json] = {"index": entry["index"], "relevance_score": score(entry.get("relevance_score"))}
+        if (embedding := entry.get("embedding")) is not None:
+            vector(embedding)
+            kept["embedding"] = embedding
+        ranked.append(kept)
+    return orjson.dumps(ranked)
+
+
+def _failure(reply: RawReply) -> Outcome:
+    """The contract's error body: its code tells more than the status."""
+    outcome = failure(reply)
+    try:
+        content = json_of(reply)
+    except UnreadableError:
+        return outcome
+    if not isinstance(content, dict):
+        return outcome
+    if content.get("code") == Code.INPUT_MODEL_NOT_FOUND:
+        return Outcome(OutcomeKind.MODEL_NOT_FOUND)
+    listed = content.get("errors")
+    if outcome.kind is not OutcomeKind.INVALID or not isinstance(listed, list):
+        return outcome
+    errors = tuple(
+        FieldError(str(entry.get("field", "")), str(entry.get("message", "")), str(entry.get("type", "")))
+        for entry in listed[:64]
+        if isinstance(entry, dict)
+    )
+    return Outcome(outcome.kind, message=outcome.message, errors=errors)

@@ -1,0 +1,1 @@
+"""C: getting missing answers from backends."""

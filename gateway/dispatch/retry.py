@@ -1,0 +1,53 @@
+"""P: the outcome table: which outcomes are worth another try, when, and what the client is told in the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.backends.dialect import OutcomeKind
+from gateway.errors import Code, GatewayError, model_not_found, service_unavailable
+
+if TYPE_CHECKING:
+    from gateway.backends.dialect import Outcome
+
+FIRST_DELAY_SECONDS = 0.1
+LONGEST_WAIT_SECONDS = 5.0
+"""A backend that asks for a longer pause is not waited for: the client can plan that wait better than we can."""
+
+_WORTH_ANOTHER = frozenset({OutcomeKind.UNAVAILABLE, OutcomeKind.BUSY})
+"""Not TIMEOUT: a call that ran out of time may have been paid for, and would be paid for again."""
+
+
+def delay(outcome: Outcome, attempt: int, retries: int, remaining: float, chance: float) -> float | None:
+    """Seconds to wait before the next try, or None to give up.
+
+    `attempt` counts from 0; `remaining` is the time left in seconds; `chance` in [0, 1) spreads the waits.
+    """
+    if outcome.kind not in _WORTH_ANOTHER or attempt >= retries:
+        return None
+    wait: float = FIRST_DELAY_SECONDS * 2**attempt * (0.5 + chance)
+    if outcome.retry_after is not None:
+        wait = max(wait, outcome.retry_after)
+    return wait if wait <= min(LONGEST_WAIT_SECONDS, remaining) else None
+
+
+_SENTENCES = {
+    OutcomeKind.BUSY: "The backend is overloaded",
+    OutcomeKind.REFUSED: "The backend refused the gateway's request",
+    OutcomeKind.GARBAGE: "The backend's answer was not usable",
+    OutcomeKind.UNAVAILABLE: "The backend is not available",
+}
+
+
+def failure(outcome: Outcome, model: str, timeout_error: GatewayError) -> GatewayError:
+    """What a client is told about an outcome other than ANSWERED."""
+    match outcome.kind:
+        case OutcomeKind.INVALID:
+            detail = outcome.message or "The backend did not accept the input"
+            return GatewayError(Code.INPUT_INVALID, detail, errors=outcome.errors)
+        case OutcomeKind.MODEL_NOT_FOUND:
+            return model_not_found(model)
+        case OutcomeKind.TIMEOUT:
+            return timeout_error
+        case _:
+            return service_unavailable(_SENTENCES[outcome.kind], outcome.retry_after or 1.0)

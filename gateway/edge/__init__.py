@@ -1,0 +1,1 @@
+"""E: where HTTP requests come in and answers go out."""

@@ -1,0 +1,90 @@
+"""E: an HTTP request → Call: its id, its client, its body within the limits."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING
+
+from aiohttp import hdrs, http_exceptions, web
+
+from gateway.errors import Code, FieldError, GatewayError, invalid_request, service_timeout
+from gateway.vocabulary import Call
+
+if TYPE_CHECKING:
+    from gateway.config.schema import Server
+    from gateway.ports import Clock
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_JSON_TYPE = re.compile(r"application/(?:[a-z0-9.-]+\+)?json", re.IGNORECASE)
+
+
+def request_id(request: web.BaseRequest, clock: Clock) -> str:
+    """The client's `X-Request-Id` where it is safe to echo, else a new one."""
+    sent = request.headers.get("X-Request-Id", "")
+    return sent if _REQUEST_ID.fullmatch(sent) else clock.identifier()
+
+
+def call_of(request: web.BaseRequest, identifier: str, settings: Server, clock: Clock) -> Call:
+    """The call behind a request; its body stays on the wire until somebody known asks for it."""
+    deadline = clock.monotonic() + settings.timeout
+
+    async def read() -> bytes:
+        return await read_body(request, settings)
+
+    return Call(
+        read=read,
+        credentials=request.headers.get(hdrs.AUTHORIZATION),
+        client=request.remote or "",
+        request_id=identifier,
+        deadline=deadline,
+    )
+
+
+async def read_body(request: web.BaseRequest, settings: Server) -> bytes:
+    """The whole body.
+
+    Raises:
+        GatewayError: INPUT_UNSUPPORTED_MEDIA_TYPE (compressed, or not JSON), INPUT_TOO_LARGE, INPUT_INVALID (broken
+            framing), SERVICE_TIMEOUT (it did not arrive in time).
+    """
+    _check_headers(request, settings.body_limit)
+    if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # aiohttp takes what was written for the beginning of the answer
+    if request.content.at_eof():
+        return b""
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(settings.timeout):
+            while chunk := await request.content.readany():
+                size += len(chunk)
+                if size > settings.body_limit:
+                    raise _too_large(settings.body_limit)
+                chunks.append(chunk)
+    except TimeoutError:
+        raise service_timeout(settings.timeout) from None
+    except (web.RequestPayloadError, http_exceptions.HttpProcessingError):
+        error = FieldError("body", "The request body could not be read", "body_unreadable")
+        raise invalid_request((error,)) from None
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _check_headers(request: web.BaseRequest, limit: int) -> None:
+    encoding = request.headers.get(hdrs.CONTENT_ENCODING, "identity")
+    if encoding.lower() != "identity":
+        raise GatewayError(
+            Code.INPUT_UNSUPPORTED_MEDIA_TYPE, "Compressed request bodies are not accepted; send plain JSON"
+        )
+    sent = request.headers.get(hdrs.CONTENT_TYPE)
+    if sent is not None and not _JSON_TYPE.fullmatch(sent.partition(";")[0].strip()):
+        raise GatewayError(
+            Code.INPUT_UNSUPPORTED_MEDIA_TYPE, "Unsupported content type; send 'Content-Type: application/json'"
+        )
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit)
+
+
+def _too_large(limit: int) -> GatewayError:
+    return GatewayError(Code.INPUT_TOO_LARGE, f"Request body is larger than {limit:,} bytes")

@@ -1,0 +1,72 @@
+"""E: a failure → our status, headers and JSON body."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import orjson
+
+from gateway.errors import Code
+
+if TYPE_CHECKING:
+    from gateway.errors import GatewayError
+    from gateway.vocabulary import Json
+
+STATUSES: dict[Code, int] = {
+    Code.INPUT_MODEL_NOT_FOUND: 400,
+    Code.INPUT_INVALID_LABELS: 400,
+    Code.INPUT_LABEL_LIMIT_EXCEEDED: 400,
+    Code.AUTH_MISSING_API_KEY: 401,
+    Code.AUTH_INVALID_API_KEY: 401,
+    Code.AUTH_INVALID_FORMAT: 401,
+    Code.AUTHZ_INSUFFICIENT_BALANCE: 403,
+    Code.AUTHZ_RESOURCE_LIMIT_EXCEEDED: 403,
+    Code.RESOURCE_NOT_FOUND: 404,
+    Code.CONFLICT_RESOURCE_BUSY: 409,
+    Code.RATE_REQUEST_LIMIT_EXCEEDED: 429,
+    Code.RATE_TOKEN_LIMIT_EXCEEDED: 429,
+    Code.RATE_CONCURRENCY_LIMIT_EXCEEDED: 429,
+    Code.RATE_IP_LIMIT_EXCEEDED: 429,
+    Code.INTERNAL_ERROR: 500,
+    Code.SERVICE_UNAVAILABLE: 503,
+    Code.SERVICE_TIMEOUT: 504,
+    Code.INPUT_INVALID: 422,
+    Code.INPUT_TOO_LARGE: 413,
+    Code.INPUT_UNSUPPORTED_MEDIA_TYPE: 415,
+    Code.METHOD_NOT_ALLOWED: 405,
+}
+
+_OPENAI_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
+_SERVER_ERROR = 500
+
+
+def status_of(error: GatewayError) -> int:
+    """The HTTP status of a failure (API contract)."""
+    return STATUSES[error.code]
+
+
+def error_body(
+    error: GatewayError, request_id: str, shape: Literal["superset", "contract"], status: int | None = None
+) -> bytes:
+    """`{detail, code, request_id}`, `errors` on a 422, and in the superset the object that OpenAI clients read."""
+    body: dict[str, Json] = {"detail": error.message, "code": error.code.value, "request_id": request_id}
+    status = status or status_of(error)
+    if error.code is Code.INPUT_INVALID:
+        body["errors"] = [
+            {"field": entry.field, "message": entry.message, "type": entry.type, "input": entry.input}
+            for entry in error.errors
+        ]
+    if shape == "superset":
+        fallback = "server_error" if status >= _SERVER_ERROR else "invalid_request_error"
+        body["error"] = {
+            "message": error.message,
+            "type": _OPENAI_TYPES.get(status, fallback),
+            "code": error.code.value,
+            "param": error.errors[0].field if error.errors else None,
+        }
+    return orjson.dumps(body, default=lambda _: None)

@@ -1,0 +1,73 @@
+"""E: probes, metrics, models and the API's description: answers that need no key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from gateway.endpoints.models import get_model, list_models
+from gateway.endpoints.openapi import openapi
+from gateway.errors import StoreError, service_unavailable
+
+if TYPE_CHECKING:
+    from gateway.observe.metrics import Metrics
+    from gateway.pipeline import Pipeline
+    from gateway.ports import QuotaStore
+
+JSON_TYPE = "application/json"
+
+
+def json_response(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """JSON bytes as an answer."""
+    return web.Response(body=body, status=status, headers=headers, content_type=JSON_TYPE)
+
+
+class Operations:
+    """One method a route; each takes the part of the path behind the route's prefix."""
+
+    def __init__(self, pipeline: Pipeline, store: QuotaStore, metrics: Metrics) -> None:
+        self._pipeline = pipeline
+        self._store = store
+        self._metrics = metrics
+
+    async def health(self, _rest: str) -> web.Response:
+        """The process answers HTTP."""
+        return json_response(b'{"status":"healthy"}')
+
+    async def live(self, _rest: str) -> web.Response:
+        """The event loop turns. Nothing outside is looked at."""
+        return json_response(b'{"status":"alive"}')
+
+    async def ready(self, _rest: str) -> web.Response:
+        """The store answers, so requests can be admitted.
+
+        Raises:
+            GatewayError: SERVICE_UNAVAILABLE when it does not.
+        """
+        try:
+            await self._store.ping()
+        except StoreError:
+            raise service_unavailable("Not ready: the store does not answer") from None
+        return json_response(b'{"status":"ready","checks":{"store":"ok"}}')
+
+    async def metrics(self, _rest: str) -> web.Response:
+        """All workers' metrics in Prometheus' text format."""
+        body, content_type = self._metrics.render()
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+    async def describe(self, _rest: str) -> web.Response:
+        """OpenAPI 3.1."""
+        return json_response(openapi(self._pipeline.snapshot))
+
+    async def models(self, _rest: str) -> web.Response:
+        """Every model served."""
+        return json_response(list_models(self._pipeline.snapshot))
+
+    async def model(self, rest: str) -> web.Response:
+        """One model.
+
+        Raises:
+            GatewayError: RESOURCE_NOT_FOUND.
+        """
+        return json_response(get_model(rest, self._pipeline.snapshot))

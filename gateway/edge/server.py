@@ -1,0 +1,160 @@
+"""E: routes, and the promise that every answer is JSON with a detail, a code and a request id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from gateway.edge.call import call_of, request_id
+from gateway.edge.errors import error_body, status_of
+from gateway.edge.limit_headers import cache_headers, limit_headers, retry_header, warning_headers
+from gateway.edge.operations import json_response
+from gateway.endpoints import ENDPOINTS
+from gateway.errors import Code, FieldError, GatewayError, internal_error, invalid_request, resource_not_found
+from gateway.vocabulary import Facts
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from gateway.edge.operations import Operations
+    from gateway.endpoints.endpoint import Endpoint
+    from gateway.observe.observer import RequestObserver
+    from gateway.pipeline import Pipeline
+    from gateway.ports import Clock
+
+    Operation = Callable[[str], Awaitable[web.Response]]
+
+_READ = frozenset({"GET", "HEAD"})
+_MODELS = "/v1/models/"
+
+
+class Edge:
+    """The application: a request comes in, exactly one answer goes out, whatever happens."""
+
+    def __init__(self, pipeline: Pipeline, operations: Operations, clock: Clock, observer: RequestObserver) -> None:
+        self._pipeline = pipeline
+        self._operations = operations
+        self._clock = clock
+        self._observer = observer
+        self._endpoints: Mapping[str, Endpoint] = {f"/v1/{endpoint.name}": endpoint for endpoint in ENDPOINTS}
+        self._reads: dict[str, tuple[str, Operation]] = {
+            "/health": ("health", operations.health),
+            "/live": ("live", operations.live),
+            "/ready": ("ready", operations.ready),
+            "/openapi.json": ("openapi", operations.describe),
+            "/v1/models": ("models", operations.models),
+        }
+        if pipeline.snapshot.config.observe.metrics:
+            self._reads["/metrics"] = ("metrics", operations.metrics)
+        self.closing = False
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The answer to any request."""
+        started = self._clock.monotonic()
+        path = request.path
+        endpoint = self._endpoints.get(path)
+        facts = Facts(endpoint.name if endpoint else "other", request_id(request, self._clock))
+        failure: GatewayError | None = None
+        try:
+            response = await (
+                self._serve(endpoint, request, facts) if endpoint else self._operate(path, request.method, facts)
+            )
+        except GatewayError as error:
+            failure = error
+            response = self._failed(error, facts)
+        except Exception as error:  # noqa: BLE001 - the border: a defect of ours becomes a 500 in the contract's shape
+            self._observer.defect(facts, error)
+            failure = internal_error()
+            response = self._failed(failure, facts)
+        response.headers["X-Request-Id"] = facts.request_id
+        if self.closing:
+            response.force_close()
+        self._observer.request(facts, self._clock.monotonic() - started, failure, response.status)
+        return response
+
+    async def _serve(self, endpoint: Endpoint, request: web.BaseRequest, facts: Facts) -> web.Response:
+        if request.method != "POST":
+            raise _MethodError("POST")
+        call = call_of(request, facts.request_id, self._pipeline.snapshot.config.server, self._clock)
+        reply = await self._pipeline.serve(endpoint, call, facts)
+        headers = limit_headers(facts.remaining) | cache_headers(reply) | warning_headers(reply.warnings)
+        return json_response(reply.body, headers=headers)
+
+    async def _operate(self, path: str, method: str, facts: Facts) -> web.Response:
+        name, operation = self._reads.get(path, ("", None))
+        rest = ""
+        if operation is None and path.startswith(_MODELS) and len(path) > len(_MODELS):
+            name, operation, rest = "models", self._operations.model, path.removeprefix(_MODELS)
+        if operation is None:
+            raise resource_not_found("Route", path[:200])
+        facts.endpoint = name
+        if method not in _READ:
+            raise _MethodError("GET, HEAD")
+        return await operation(rest)
+
+    def _failed(self, error: GatewayError, facts: Facts) -> web.Response:
+        body = error_body(error, facts.request_id, self._pipeline.snapshot.config.server.errors)
+        headers = limit_headers(facts.remaining or error.remaining) | retry_header(error.retry_after)
+        if isinstance(error, _MethodError):
+            headers["Allow"] = error.allowed
+        if error.code in _AUTHENTICATION:
+            headers["WWW-Authenticate"] = "Bearer"
+        response = json_response(body, status_of(error), headers)
+        if error.code is Code.INPUT_TOO_LARGE:
+            response.force_close()
+        return response
+
+
+_AUTHENTICATION = frozenset({Code.AUTH_MISSING_API_KEY, Code.AUTH_INVALID_API_KEY, Code.AUTH_INVALID_FORMAT})
+
+
+class _MethodError(GatewayError):
+    """The route exists, but not with that method."""
+
+    def __init__(self, allowed: str) -> None:
+        super().__init__(Code.METHOD_NOT_ALLOWED, f"Method not allowed; use {allowed}")
+        self.allowed = allowed
+
+
+class _Connection(web.RequestHandler):  # type: ignore[misc,type-arg,unused-ignore] # aiohttp marks it final for subclasses it cannot foresee; only the error page is changed
+    """A connection whose protocol errors are answered like all others."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - aiohttp's signature; its text may quote the request
+    ) -> web.StreamResponse:
+        """JSON instead of aiohttp's text or HTML page, and no traceback."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun already") from exc
+        server: Any = self._manager
+        return server.protocol_error(request, status)  # type: ignore[no-any-return]
+
+
+class HttpServer(web.Server):  # type: ignore[type-arg,unused-ignore]
+    """aiohttp's low-level server: no routing table, no middleware, no decompression of bodies."""
+
+    def __init__(self, edge: Edge, error_shape: str, clock: Clock) -> None:
+        super().__init__(edge.answer, handler_cancellation=False, access_log=None, auto_decompress=False)
+        self._error_shape: Any = error_shape
+        self._clock = clock
+
+    def __call__(self) -> web.RequestHandler:
+        """A protocol for a new connection."""
+        return _Connection(self, loop=self._loop, **self._kwargs)
+
+    def protocol_error(self, request: web.BaseRequest, status: int) -> web.Response:
+        """The answer to bytes that are no HTTP request, or to a defect outside any request."""
+        internal = status >= 500  # noqa: PLR2004 - HTTP's server errors
+        field = FieldError("request", "The request is not valid HTTP", "http_invalid")
+        error = internal_error() if internal else invalid_request((field,))
+        identifier = request_id(request, self._clock)
+        body = error_body(error, identifier, self._error_shape, status)
+        response = json_response(body, status, {"X-Request-Id": identifier})
+        response.force_close()
+        return response

@@ -1,0 +1,103 @@
+"""E: turns facts into metrics and log lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from gateway.errors import Code
+from gateway.observe.logs import places
+
+if TYPE_CHECKING:
+    from gateway.config.schema import Observe
+    from gateway.errors import GatewayError
+    from gateway.observe.metrics import Metrics
+    from gateway.ports import Clock
+    from gateway.vocabulary import Facts, Stage
+
+_REJECTIONS = frozenset(code for code in Code if code.value.startswith(("AUTH", "RATE_")))
+_SERVER_ERROR = 500
+
+
+class RequestObserver:
+    """ports.Observer, and the edge's: the last word on every request."""
+
+    def __init__(self, metrics: Metrics, settings: Observe, clock: Clock) -> None:
+        self._metrics = metrics
+        self._sample = settings.log_sample
+        self._clock = clock
+        self._log = structlog.get_logger("gateway")
+
+    def request(self, facts: Facts, seconds: float, error: GatewayError | None, status: int = 200) -> None:
+        """Count a request; log it when it failed because of us, or when the sample takes it."""
+        metrics = self._metrics
+        metrics.request(facts.endpoint, str(status), error.code.value if error else "OK").inc()
+        metrics.latency(facts.endpoint).observe(seconds)
+        if error is not None and error.code in _REJECTIONS:
+            metrics.rejection(error.code.value).inc()
+        self._count_units(facts)
+        if status >= _SERVER_ERROR or (self._sample and self._clock.random() < self._sample):
+            self._line(facts, seconds, error, status)
+
+    def _count_units(self, facts: Facts) -> None:
+        metrics = self._metrics
+        for outcome, count in (("hit", facts.hits), ("miss", facts.misses), ("duplicate", facts.duplicates)):
+            if count:
+                metrics.units(facts.endpoint, outcome).inc(count)
+        for kind, tokens in (("reported", facts.reported_tokens), ("upstream", facts.upstream_tokens)):
+            if tokens:
+                metrics.tokens(facts.model, kind).inc(tokens)
+                metrics.tenant_tokens(facts.tenant, kind).inc(tokens)
+
+    def _line(self, facts: Facts, seconds: float, error: GatewayError | None, status: int) -> None:
+        write = self._log.error if status >= _SERVER_ERROR else self._log.info
+        write(
+            "request",
+            request_id=facts.request_id,
+            endpoint=facts.endpoint,
+            status=status,
+            code=error.code.value if error else "OK",
+            model=facts.model,
+            tenant=facts.tenant,
+            key=facts.key_id,
+            items=facts.items,
+            hits=facts.hits,
+            misses=facts.misses,
+            tokens=facts.reported_tokens,
+            upstream_tokens=facts.upstream_tokens,
+            milliseconds=round(seconds * 1000, 3),
+            stages={stage.value: round(spent * 1000, 3) for stage, spent in facts.stages},
+        )
+
+    def defect(self, facts: Facts, error: Exception) -> None:
+        """An exception nobody expected: its type and where it passed, without its message, which may quote an input."""
+        self._log.error(
+            "defect",
+            request_id=facts.request_id,
+            endpoint=facts.endpoint,
+            error=type(error).__name__,
+            places=places(error),
+        )
+
+    def stage(self, stage: Stage, seconds: float) -> None:
+        """A stage ended."""
+        self._metrics.stage[stage].observe(seconds)
+
+    def upstream_call(self, backend: str, endpoint: str, outcome: str, seconds: float, tokens: int) -> None:  # noqa: ARG002 - ports.Observer
+        """A call to a backend ended; failures are logged, for whoever asks why."""
+        self._metrics.upstream(backend, endpoint, outcome).inc()
+        self._metrics.upstream_latency(backend).observe(seconds)
+        if outcome != "answered":
+            self._log.warning(
+                "upstream call failed",
+                backend=backend,
+                endpoint=endpoint,
+                outcome=outcome,
+                milliseconds=round(seconds * 1000, 3),
+            )
+
+    def store_failure(self, role: str) -> None:
+        """The store failed in that role."""
+        self._metrics.store_failure(role).inc()
+        self._log.warning("store command failed", role=role)

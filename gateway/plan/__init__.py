@@ -1,0 +1,1 @@
+"""C: what is known already, and what must be asked."""

@@ -1,0 +1,90 @@
+"""P: the identity of an answer: a length-prefixed record of everything that can change it, its address and proof."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import xxhash
+
+from gateway.vocabulary import CacheScope, ItemKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gateway.vocabulary import Caller, Item, Job, Unit
+
+RECORD_VERSION = b"gateway-record-1"
+"""Part of every record: raise it when the record's form changes, and old entries become misses."""
+
+PROOF_BYTES = 16
+_PURPOSE = b"gw-answer"
+
+
+def scope_name(caller: Caller) -> bytes:
+    """Whose answers these are; part of the record, so that scopes never see each other's entries."""
+    match caller.cache_scope:
+        case CacheScope.SHARED:
+            return b"shared"
+        case CacheScope.ORG:
+            return b"org\0" + caller.org.encode()
+        case _:
+            return b"tenant\0" + caller.tenant.encode()
+
+
+def _fields(values: Iterable[bytes]) -> bytes:
+    """Each value behind its length, so that no two different sequences have the same bytes."""
+    parts: list[bytes] = []
+    for value in values:
+        parts.append(len(value).to_bytes(8, "little"))
+        parts.append(value)
+    return b"".join(parts)
+
+
+def _parameter(value: str | int | bool) -> bytes:  # noqa: FBT001 - a JSON scalar, not a switch
+    """A scalar with its type: the string "1", the number 1 and true are three things."""
+    return type(value).__name__.encode() + b":" + str(value).encode("utf-8", "surrogatepass")
+
+
+def job_record(job: Job, scope: bytes) -> bytes:
+    """The part of the record that all units of a job share."""
+    query = (b"",) if job.query is None else (b"query", job.query.encode("utf-8", "surrogatepass"))
+    values = [
+        RECORD_VERSION,
+        scope,
+        job.endpoint.encode(),
+        job.model.encode(),
+        job.revision.encode(),
+        job.shape.encode(),
+        b"whole" if job.whole else b"single",
+        _fields(query),
+        *(_fields((name.encode(), _parameter(value))) for name, value in job.parameters),
+    ]
+    return _fields((_fields(values),))
+
+
+def _item(item: Item) -> bytes:
+    parts = (_fields((part.modality.encode(), part.value.encode("utf-8", "surrogatepass"))) for part in item.parts)
+    return _fields((item.modality.encode(), *parts))
+
+
+def unit_record(unit: Unit) -> bytes:
+    """The part of the record that is a unit's own: each item's modality, each part's modality and bytes, in order."""
+    return _fields(_item(item) for item in unit)
+
+
+def item_key(shared: bytes, unit: Unit, secret: bytes) -> ItemKey:
+    """Address and proof of a unit, given its job's shared record.
+
+    XXH3-128 only finds: its collisions are easy to make. The keyed digest proves, and nobody without `secret` can
+    make two records share it (DESIGN rule 5).
+    """
+    record = shared + unit_record(unit)
+    proof = blake2b(record, digest_size=PROOF_BYTES, key=secret[:64], person=_PURPOSE).digest()
+    return ItemKey(xxhash.xxh3_128_digest(record), proof)
+
+
+def keys_of(job: Job, caller: Caller, secret: bytes) -> tuple[ItemKey, ...]:
+    """A key for each unit of a job."""
+    shared = job_record(job, scope_name(caller))
+    return tuple(item_key(shared, unit, secret) for unit in job.units)

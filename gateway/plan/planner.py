@@ -1,0 +1,77 @@
+"""C: which units are stored, which are copies of each other, and which must be asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.errors import service_unavailable
+from gateway.plan.cache_key import keys_of
+from gateway.vocabulary import CacheScope, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gateway.ports import AnswerStore
+    from gateway.vocabulary import Answer, Caller, ItemKey, Job
+
+
+def arrange(keys: Sequence[ItemKey], found: Mapping[bytes, Answer], job: Job, *, storable: bool) -> Plan:
+    """Sort a job's units into stored, missing and twins.
+
+    `found` is keyed by proof. An answer of another shape than the job's is a miss.
+    """
+    first: dict[bytes, int] = {}
+    stored: dict[int, Answer] = {}
+    twins: dict[int, int] = {}
+    missing: list[int] = []
+    for position, key in enumerate(keys):
+        original = first.setdefault(key.proof, position)
+        if original != position:
+            twins[position] = original
+            continue
+        answer = found.get(key.proof)
+        if answer is not None and answer.shape is job.shape:
+            stored[position] = answer
+        else:
+            missing.append(position)
+    return Plan(tuple(keys), stored, tuple(missing), twins, storable=storable)
+
+
+class Planner:
+    """Asks the cache once a request, and remembers what was new."""
+
+    def __init__(self, store: AnswerStore) -> None:
+        self._store = store
+
+    async def plan(self, caller: Caller, job: Job, secret: bytes) -> Plan:
+        """The plan for a job; a store that fails looks like an empty one."""
+        keys = keys_of(job, caller, secret)
+        storable = job.storable and caller.cache_scope is not CacheScope.OFF
+        if not storable:
+            return arrange(keys, {}, job, storable=False)
+        distinct = list({key.proof: key for key in keys}.values())
+        answers = await self._store.get(distinct)
+        found = {key.proof: answer for key, answer in zip(distinct, answers, strict=True) if answer is not None}
+        return arrange(keys, found, job, storable=True)
+
+    async def remember(self, plan: Plan, fresh: Mapping[int, Answer]) -> None:
+        """Store fresh answers before the client has them, so that its next call finds them. Best effort."""
+        if plan.storable and fresh:
+            await self._store.put([(plan.keys[position], answer) for position, answer in fresh.items()])
+
+
+def complete(plan: Plan, fresh: Mapping[int, Answer]) -> tuple[Answer, ...]:
+    """Every unit's answer in the order asked.
+
+    Raises:
+        GatewayError: SERVICE_UNAVAILABLE when vectors differ in length: stored and fresh ones are then of different
+            spaces, and no list may mix them (DESIGN rule 7).
+    """
+    answers = plan.complete(fresh)
+    if len({answer.width for answer in answers}) > 1:
+        raise service_unavailable(
+            "The backend answers with vectors of another length than it did before; "
+            "its model needs a new 'revision' in the gateway's config",
+            None,
+        )
+    return answers

@@ -1,0 +1,1 @@
+"""P: who pays for what."""

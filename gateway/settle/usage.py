@@ -1,0 +1,27 @@
+"""P: what a request is told it used, and what it used of its tenant's tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.vocabulary import Charge
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.vocabulary import Answer, Plan
+
+
+def charge(plan: Plan, fresh: Mapping[int, Answer]) -> Charge:
+    """Tokens of a completed plan.
+
+    Reported: every unit at what it cost when it was first asked, so that a hit reports the same usage as a miss.
+    Upstream: only what was asked now.
+    """
+    reported = sum(answer.tokens for answer in plan.complete(fresh))
+    return Charge(reported=reported, upstream=sum(answer.tokens for answer in fresh.values()))
+
+
+def counted(charged: Charge, *, count_cached: bool) -> int:
+    """Tokens that count toward tokens per minute (`limits.count_cached_tokens`)."""
+    return charged.reported if count_cached else charged.upstream

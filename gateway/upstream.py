@@ -1,0 +1,104 @@
+"""E: the only outbound HTTP client; it talks to addresses from the config and, later, to guarded ones from clients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from gateway.errors import TransportError
+from gateway.ports import RawReply
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.config.schema import Backend
+    from gateway.ports import Exchange
+
+UNIX_PREFIX = "unix:"
+REPLY_LIMIT = 536_870_912
+"""Bytes of a reply that are read at most; 2,048 multi-vectors of 1,000 tokens are half of it."""
+
+_CONNECT_SECONDS = 5.0
+
+
+class Upstream:
+    """ports.Transport over aiohttp: a connection pool a backend; no redirects, cookies or proxies from the environment.
+
+    Addresses come from the config alone; nothing a client sends can change where a request goes.
+    """
+
+    def __init__(self, backends: Mapping[str, Backend]) -> None:
+        self._backends = dict(backends)
+        self._sessions: dict[str, aiohttp.ClientSession] = {}
+
+    async def send(self, backend: str, exchange: Exchange, timeout_seconds: float) -> RawReply:
+        """One request and its whole reply.
+
+        Raises:
+            TransportError: no connection, a broken reply, one over REPLY_LIMIT, or none within the time.
+        """
+        settings = self._backends[backend]
+        timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=min(_CONNECT_SECONDS, timeout_seconds))
+        try:
+            async with self._session(backend, settings).request(
+                exchange.method,
+                address(settings.url, exchange.path),
+                data=exchange.body or None,
+                headers=exchange.headers,
+                timeout=timeout,
+                allow_redirects=False,
+            ) as response:
+                body = await _read(response)
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                return RawReply(response.status, headers, body)
+        except aiohttp.ConnectionTimeoutError as error:
+            raise TransportError("no connection in time") from error
+        except TimeoutError as error:
+            raise TransportError("no reply in time", timed_out=True) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise TransportError(type(error).__name__) from error
+
+    def _session(self, name: str, settings: Backend) -> aiohttp.ClientSession:
+        session = self._sessions.get(name)
+        if session is None:
+            session = self._sessions[name] = aiohttp.ClientSession(
+                connector=_connector(settings),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"user-agent": "gateway", "accept-encoding": "identity"},
+                trust_env=False,
+            )
+        return session
+
+    async def close(self) -> None:
+        """Close every pool."""
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions.clear()
+
+
+def _connector(settings: Backend) -> aiohttp.BaseConnector:
+    if settings.url.startswith(UNIX_PREFIX):
+        return aiohttp.UnixConnector(settings.url.removeprefix(UNIX_PREFIX), limit=settings.concurrency)
+    return aiohttp.TCPConnector(limit=settings.concurrency)
+
+
+def address(base: str, path: str) -> str:
+    """Where a path of a backend is. `https://host` and `https://host/v1` both work as the base of `/v1/…`."""
+    if base.startswith(UNIX_PREFIX):
+        return f"http://backend{path}"
+    trimmed = base.rstrip("/")
+    if path.startswith("/v1/"):
+        trimmed = trimmed.removesuffix("/v1")
+    return trimmed + path
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > REPLY_LIMIT:
+            raise TransportError("the reply is too large")
+        chunks.append(chunk)
+    return b"".join(chunks)

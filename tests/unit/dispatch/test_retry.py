@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+
+from gateway.backends.dialect import Outcome, OutcomeKind
+from gateway.dispatch.retry import delay, failure
+from gateway.errors import Code, FieldError, service_timeout
+
+LATE = service_timeout(60)
+
+TABLE = [
+    (OutcomeKind.INVALID, False, Code.INPUT_INVALID),
+    (OutcomeKind.MODEL_NOT_FOUND, False, Code.INPUT_MODEL_NOT_FOUND),
+    (OutcomeKind.BUSY, True, Code.SERVICE_UNAVAILABLE),
+    (OutcomeKind.REFUSED, False, Code.SERVICE_UNAVAILABLE),
+    (OutcomeKind.UNAVAILABLE, True, Code.SERVICE_UNAVAILABLE),
+    (OutcomeKind.TIMEOUT, False, Code.SERVICE_TIMEOUT),
+    (OutcomeKind.GARBAGE, False, Code.SERVICE_UNAVAILABLE),
+]
+
+
+@pytest.mark.parametrize(("kind", "again", "code"), TABLE)
+def test_the_outcome_table(kind: OutcomeKind, again: bool, code: Code) -> None:  # noqa: FBT001 - a table
+    assert (delay(Outcome(kind), 0, 2, 60.0, 0.5) is not None) is again
+    assert failure(Outcome(kind), "m", LATE).code is code
+
+
+def test_every_outcome_is_in_the_table() -> None:
+    assert {row[0] for row in TABLE} == set(OutcomeKind) - {OutcomeKind.ANSWERED}
+
+
+WAITS = [
+    (Outcome(OutcomeKind.UNAVAILABLE), 0, 2, 60.0, 0.5, 0.1),
+    (Outcome(OutcomeKind.UNAVAILABLE), 1, 2, 60.0, 0.5, 0.2),
+    (Outcome(OutcomeKind.UNAVAILABLE), 2, 2, 60.0, 0.5, None),
+    (Outcome(OutcomeKind.UNAVAILABLE), 0, 0, 60.0, 0.5, None),
+    (Outcome(OutcomeKind.UNAVAILABLE), 0, 2, 0.05, 0.5, None),
+    (Outcome(OutcomeKind.BUSY, retry_after=2.0), 0, 2, 60.0, 0.5, 2.0),
+    (Outcome(OutcomeKind.BUSY, retry_after=30.0), 0, 2, 60.0, 0.5, None),
+]
+
+
+@pytest.mark.parametrize(("outcome", "attempt", "retries", "remaining", "chance", "expected"), WAITS)
+def test_waits_double_and_never_pass_the_deadline(  # noqa: PLR0913, PLR0917 - a table's columns
+    outcome: Outcome, attempt: int, retries: int, remaining: float, chance: float, expected: float | None
+) -> None:
+    assert delay(outcome, attempt, retries, remaining, chance) == pytest.approx(expected)
+
+
+def test_a_refused_input_keeps_the_backends_words_and_fields() -> None:
+    errors = (FieldError("body -> input", "too long", "value_error"),)
+    error = failure(Outcome(OutcomeKind.INVALID, message="too long", errors=errors), "m", LATE)
+    assert error.message == "too long"
+    assert error.errors == errors
+
+
+def test_a_refusal_of_our_credentials_says_nothing_of_them() -> None:
+    error = failure(Outcome(OutcomeKind.REFUSED, message="key jina_x is out of balance"), "m", LATE)
+    assert "jina_x" not in error.message

@@ -1,0 +1,100 @@
+"""Each file beside this is one exchange: a job, the request it must become, a reply, and what that reply means.
+
+The Jina replies are written after the API's published contract and reports of real ones, the text-embeddings-inference
+ones after its source and what our local server sends: neither service can be reached from where the tests run.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from gateway.backends import DIALECTS
+from gateway.backends.dialect import Ask, Dialect, OutcomeKind
+from gateway.errors import FieldError
+from gateway.ports import RawReply
+from gateway.vocabulary import Answer, Item, Job, Modality, Part, Shape, Unit
+
+HERE = Path(__file__).parent
+CASES = sorted(path.relative_to(HERE).as_posix() for path in HERE.glob("*/*.json"))
+BY_NAME = {dialect.name: dialect for dialect in DIALECTS}
+KEY = "jina_secret"
+
+
+def item(written: dict[str, Any]) -> Item:
+    ((kind, value),) = written.items()
+    if kind == "content":
+        return Item(Modality.GROUP, tuple(item(inner).parts[0] for inner in value))
+    return Item(Modality(kind), (Part(Modality(kind), value),))
+
+
+def ask_of(written: dict[str, Any]) -> Ask:
+    items = tuple(item(entry) for entry in written["inputs"])
+    units: tuple[Unit, ...] = (items,) if written.get("whole") else tuple((entry,) for entry in items)
+    job = Job(
+        endpoint=written["endpoint"],
+        model=written["model"],
+        revision="r",
+        units=units,
+        shape=Shape(written["shape"]),
+        parameters=tuple(sorted(written["parameters"].items())),
+        presentation=None,
+        query=written.get("query"),
+        whole=written.get("whole", False),
+    )
+    return Ask(job, units, written["model"], KEY)
+
+
+def readable(answer: Answer) -> dict[str, Any]:
+    shown: dict[str, Any] = {"width": answer.width, "tokens": answer.tokens}
+    match answer.shape:
+        case Shape.DENSE | Shape.MULTI:
+            shown["floats"] = list(struct.unpack(f"<{len(answer.payload) // 4}f", answer.payload))
+        case Shape.SCORE:
+            shown["score"] = struct.unpack("<d", answer.payload)[0]
+        case _:
+            shown["json"] = orjson.loads(answer.payload)
+    if answer.extra:
+        shown["extra"] = orjson.loads(answer.extra)
+    return shown
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_exchange(case: str) -> None:
+    written = json.loads((HERE / case).read_text())
+    dialect = BY_NAME[case.partition("/")[0]]
+    ask = ask_of(written["job"])
+
+    exchange = dialect.encode(ask)
+    expected = written["request"]
+    assert (exchange.method, exchange.path) == (expected["method"], expected["path"])
+    assert orjson.loads(exchange.body) == expected["body"]
+    assert exchange.headers["authorization"] == f"Bearer {KEY}"
+
+    reply = written["reply"]
+    body = reply["text"].encode() if "text" in reply else json.dumps(reply["body"]).encode()
+    outcome = dialect.decode(ask, RawReply(reply["status"], reply.get("headers", {}), body))
+    meaning = written["outcome"]
+    assert outcome.kind is OutcomeKind(meaning["kind"])
+    assert [readable(answer) for answer in outcome.answers] == meaning.get("answers", [])
+    assert all(answer.shape is ask.job.shape for answer in outcome.answers)
+    assert outcome.message == meaning.get("message", "")
+    assert outcome.retry_after == meaning.get("retry_after")
+    assert outcome.errors == tuple(FieldError(*entry) for entry in meaning.get("errors", []))
+
+
+def test_every_dialect_has_exchanges() -> None:
+    assert {case.partition("/")[0] for case in CASES} == set(BY_NAME)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+def test_no_credential_no_header(dialect: Dialect) -> None:
+    ask = ask_of(
+        {"endpoint": "embeddings", "model": "m", "shape": "dense", "parameters": {}, "inputs": [{"text": "a"}]}
+    )
+    assert "authorization" not in dialect.encode(Ask(ask.job, ask.units, "m")).headers
