@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 from gateway.admit.estimate import estimate
@@ -14,7 +14,7 @@ from gateway.settle.usage import charge, counted
 from gateway.vocabulary import Reply, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from gateway.admit.reservation import Admission, Reservation
     from gateway.config.snapshot import Served, Snapshot
@@ -58,10 +58,11 @@ class Pipeline:
             with self._stage(facts, Stage.VALIDATE):
                 job = endpoint.validate(body, snapshot)
                 facts.model, facts.items = job.model, job.item_count
-            async with self._admission.reserve(caller, facts) as quota:
+            async with self._reserve(caller, facts) as quota:
                 with self._stage(facts, Stage.PLAN):
                     plan = await self._planner.plan(caller, job, snapshot.secret)
-                await quota.cover(self._to_reserve(snapshot, job, plan))
+                with self._stage(facts, Stage.ADMIT):
+                    await quota.cover(self._to_reserve(snapshot, job, plan))
                 with self._stage(facts, Stage.DISPATCH):
                     fresh = await self._dispatch(snapshot, job, plan, call.deadline)
                 self._record(snapshot, quota, plan, fresh, facts)
@@ -119,15 +120,30 @@ class Pipeline:
             warnings=job.warnings,
         )
 
+    @asynccontextmanager
+    async def _reserve(self, caller: Caller, facts: Facts) -> AsyncIterator[Reservation]:
+        """The reservation, with entering timed as `admit` and leaving as `settle`."""
+        started = self._clock.monotonic()
+        async with self._admission.reserve(caller, facts) as quota:
+            self._ended(facts, Stage.ADMIT, started)
+            try:
+                yield quota
+            finally:
+                started = self._clock.monotonic()
+        self._ended(facts, Stage.SETTLE, started)
+
     @contextmanager
     def _stage(self, facts: Facts, stage: Stage) -> Iterator[None]:
         started = self._clock.monotonic()
         try:
             yield
         finally:
-            seconds = self._clock.monotonic() - started
-            facts.stages.append((stage, seconds))
-            self._observer.stage(stage, seconds)
+            self._ended(facts, stage, started)
+
+    def _ended(self, facts: Facts, stage: Stage, started: float) -> None:
+        seconds = self._clock.monotonic() - started
+        facts.stages.append((stage, seconds))
+        self._observer.stage(stage, seconds)
 
 
 def _served(snapshot: Snapshot, job: Job) -> Served:

@@ -1,0 +1,45 @@
+"""P: a cache (ports.AnswerStore) in a dictionary on a virtual clock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gateway.ports import Observer
+    from gateway.vocabulary import Answer, ItemKey
+
+
+class FakeAnswers:
+    """`down` makes it a store that fails: misses and drops, counted by the observer."""
+
+    def __init__(
+        self, observer: Observer | None = None, ttl_seconds: float = 60.0, monotonic: Callable[[], float] | None = None
+    ) -> None:
+        self.down = False
+        self.entries: dict[bytes, tuple[float, bytes, Answer]] = {}
+        self._observer = observer
+        self._ttl = ttl_seconds
+        self._monotonic = monotonic or (lambda: 0.0)
+
+    async def get(self, keys: Sequence[ItemKey]) -> list[Answer | None]:
+        if self.down:
+            self._failed()
+            return [None] * len(keys)
+        return [self._find(key) for key in keys]
+
+    async def put(self, entries: Sequence[tuple[ItemKey, Answer]]) -> None:
+        if self.down:
+            self._failed()
+            return
+        for key, answer in entries:
+            self.entries[key.address] = (self._monotonic() + self._ttl, key.proof, answer)
+
+    def _find(self, key: ItemKey) -> Answer | None:
+        expiry, proof, answer = self.entries.get(key.address, (0.0, b"", None))
+        return answer if proof == key.proof and expiry > self._monotonic() else None
+
+    def _failed(self) -> None:
+        if self._observer is not None:
+            self._observer.store_failure("cache")

@@ -1,0 +1,91 @@
+"""A whole gateway in one process on fakes: what pipeline and edge tests talk to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from fakes.answers import FakeAnswers
+from fakes.clock import FakeClock
+from fakes.jina_upstream import KEY as UPSTREAM_KEY
+from fakes.jina_upstream import Upstream
+from fakes.observer import FakeObserver
+from fakes.quota import FakeQuota
+
+from gateway.admit.reservation import Admission
+from gateway.authenticate import digest
+from gateway.config.compile import compile_snapshot
+from gateway.config.schema import Backend, Config, Tenant, Tier
+from gateway.dispatch.dispatcher import Dispatcher
+from gateway.endpoints import ENDPOINTS
+from gateway.pipeline import Pipeline
+from gateway.plan.planner import Planner
+from gateway.tasks import TaskGroup
+from gateway.vocabulary import Call, Facts, Reply
+
+if TYPE_CHECKING:
+    from gateway.config.snapshot import Snapshot
+    from gateway.ports import Observer
+
+SECRET = b"0123456789abcdef" * 2
+SEARCH_KEY = "jina_" + "a" * 60
+OTHER_KEY = "jina_" + "b" * 60
+
+
+def configured(**changes: Any) -> Config:
+    """Two tenants of one org in front of the Jina upstream, with small limits."""
+    settings: dict[str, Any] = {
+        "tiers": {"small": Tier(rpm=10, tpm=1_000, concurrency=2)},
+        "tenants": {
+            "search": Tenant(tier="small", keys=(SEARCH_KEY,)),
+            "other": Tenant(tier="small", keys=(OTHER_KEY,)),
+        },
+        "backends": {"jina": Backend(dialect="jina", url="http://upstream", key=UPSTREAM_KEY)},
+    }
+    return Config(**(settings | changes))
+
+
+def snapshot_of(config: Config) -> Snapshot:
+    return compile_snapshot(config, secret=SECRET, digest=digest)
+
+
+@dataclass
+class Gateway:
+    """`ask` sends one call through the pipeline; everything it stands on can be looked at."""
+
+    config: Config = field(default_factory=configured)
+    observer: Observer | None = None
+
+    def __post_init__(self) -> None:
+        self.clock = FakeClock()
+        self.seen = FakeObserver()
+        observer = self.observer or self.seen
+        self.quota = FakeQuota(self.clock.milliseconds)
+        self.answers = FakeAnswers(observer)
+        self.upstream = Upstream()
+        self.tasks = TaskGroup()
+        self.pipeline = Pipeline(
+            snapshot=snapshot_of(self.config),
+            admission=Admission(self.quota, self.clock, self.tasks, observer),
+            planner=Planner(self.answers),
+            dispatcher=Dispatcher(self.upstream, self.clock, observer),
+            clock=self.clock,
+            observer=observer,
+        )
+
+    async def ask(
+        self, endpoint: str, body: bytes, key: str | None = SEARCH_KEY, client: str = "192.0.2.1"
+    ) -> tuple[Reply, Facts]:
+        """The reply and the facts of one call."""
+        facts = Facts(endpoint, "request-1")
+        reply = await self.pipeline.serve(
+            next(entry for entry in ENDPOINTS if entry.name == endpoint), self.call(body, key, client), facts
+        )
+        return reply, facts
+
+    def call(self, body: bytes, key: str | None, client: str) -> Call:
+        async def read() -> bytes:
+            return body
+
+        credentials = None if key is None else f"Bearer {key}"
+        return Call(read, credentials, client, "request-1", self.clock.now + self.config.server.timeout)

@@ -1,0 +1,33 @@
+"""P: an observer (ports.Observer) that remembers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway.errors import GatewayError
+    from gateway.vocabulary import Facts, Stage
+
+
+@dataclass
+class FakeObserver:
+    requests: list[tuple[Facts, GatewayError | None]] = field(default_factory=list)
+    stages: list[Stage] = field(default_factory=list)
+    upstream_calls: list[tuple[str, str, str, int]] = field(default_factory=list)
+    store_failures: list[str] = field(default_factory=list)
+
+    def request(self, facts: Facts, seconds: float, error: GatewayError | None) -> None:
+        assert seconds >= 0
+        self.requests.append((facts, error))
+
+    def stage(self, stage: Stage, seconds: float) -> None:
+        assert seconds >= 0
+        self.stages.append(stage)
+
+    def upstream_call(self, backend: str, endpoint: str, outcome: str, seconds: float, tokens: int) -> None:
+        assert seconds >= 0
+        self.upstream_calls.append((backend, endpoint, outcome, tokens))
+
+    def store_failure(self, role: str) -> None:
+        self.store_failures.append(role)

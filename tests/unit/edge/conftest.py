@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+from fakes.gateway import Gateway, configured
+
+from gateway.clock import SystemClock
+from gateway.config.schema import Observe, Server
+from gateway.edge.operations import Operations
+from gateway.edge.server import Edge, HttpServer
+from gateway.observe.metrics import Metrics
+from gateway.observe.observer import RequestObserver
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+
+class Served:
+    """A gateway on fakes behind a real socket."""
+
+    def __init__(self, server: Server) -> None:
+        self.metrics = Metrics()
+        self.observer = RequestObserver(self.metrics, Observe(log_sample=0.0), SystemClock())
+        self.gateway = Gateway(configured(server=server), self.observer)
+        operations = Operations(self.gateway.pipeline, self.gateway.quota, self.metrics)
+        self.edge = Edge(self.gateway.pipeline, operations, self.gateway.clock, self.observer)
+        self.address = ("127.0.0.1", 0)
+        self.url = ""
+
+
+@pytest.fixture
+def server_settings() -> Server:
+    return Server(body_limit=100_000)
+
+
+@pytest.fixture
+async def served(server_settings: Server) -> AsyncIterator[Served]:
+    made = Served(server_settings)
+    http = HttpServer(made.edge, server_settings.errors, SystemClock())
+    listener = socket.create_server(("127.0.0.1", 0))
+    made.address = listener.getsockname()
+    made.url = f"http://127.0.0.1:{made.address[1]}"
+    server = await asyncio.get_running_loop().create_server(http, sock=listener)
+    yield made
+    server.close()
+    http.pre_shutdown()
+    await http.shutdown(1.0)
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+def raw(served: Served) -> Callable[[bytes], bytes]:
+    """Bytes in, bytes out, for what no HTTP client would send."""
+
+    def exchange(request: bytes) -> bytes:
+        with socket.create_connection(served.address, timeout=10) as connection:
+            connection.sendall(request)
+            answer = b""
+            while chunk := connection.recv(65_536):
+                answer += chunk
+        return answer
+
+    return exchange

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import secrets
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.authenticate import KEY_LENGTH, authenticate, digest, issue, same
+from gateway.errors import Code, GatewayError
+from gateway.vocabulary import Caller, Limits
+
+SECRET = b"s" * 32
+KEY = issue(bytes(range(30)))
+CALLER = Caller("search", "default", "free", "k1", Limits(None, None, None))
+DIRECTORY = {digest(KEY, SECRET): CALLER}
+
+TABLE = [
+    (None, Code.AUTH_MISSING_API_KEY),
+    ("", Code.AUTH_MISSING_API_KEY),
+    ("  ", Code.AUTH_MISSING_API_KEY),
+    ("Bearer", Code.AUTH_INVALID_FORMAT),
+    ("Bearer ", Code.AUTH_INVALID_FORMAT),
+    (KEY, Code.AUTH_INVALID_FORMAT),
+    (f"Basic {KEY}", Code.AUTH_INVALID_FORMAT),
+    (f"Bearer {KEY} {KEY}", Code.AUTH_INVALID_FORMAT),
+    (f"Bearer {KEY[:-1]}", Code.AUTH_INVALID_API_KEY),
+    (f"Bearer {KEY.upper()}", Code.AUTH_INVALID_API_KEY),
+    ("Bearer any-other-token", Code.AUTH_INVALID_API_KEY),
+    ("Bearer \udcff", Code.AUTH_INVALID_API_KEY),
+]
+
+
+@pytest.mark.parametrize(("header", "code"), TABLE)
+def test_who_is_not_known_is_told_why(header: str | None, code: Code) -> None:
+    with pytest.raises(GatewayError) as raised:
+        authenticate(header, DIRECTORY, SECRET)
+    assert raised.value.code is code
+
+
+@pytest.mark.parametrize("header", [f"Bearer {KEY}", f"bearer {KEY}", f"BEARER   {KEY} "])
+def test_a_known_key_is_its_tenant(header: str) -> None:
+    assert authenticate(header, DIRECTORY, SECRET) is CALLER
+
+
+def test_another_secret_knows_nobody() -> None:
+    with pytest.raises(GatewayError):
+        authenticate(f"Bearer {KEY}", DIRECTORY, b"t" * 32)
+
+
+@given(st.binary(min_size=30, max_size=40))
+def test_issued_keys_look_like_the_upstreams(random_bytes: bytes) -> None:
+    key = issue(random_bytes)
+    assert len(key) == KEY_LENGTH == 65
+    assert key.startswith("jina_")
+    assert key.isascii()
+
+
+def test_issued_keys_differ_and_need_enough_randomness() -> None:
+    assert len({issue(secrets.token_bytes(30)) for _ in range(100)}) == 100
+    with pytest.raises(ValueError, match="30 random bytes"):
+        issue(b"short")
+
+
+def test_a_digest_is_not_the_key() -> None:
+    made = digest(KEY, SECRET)
+    assert len(made) == 32
+    assert KEY.encode() not in made
+    assert same(made, digest(KEY, SECRET))
+    assert not same(made, digest(KEY + "x", SECRET))
