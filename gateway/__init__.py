@@ -1,1 +1,17 @@
-"""x."""
+"""P: the map: a request goes edge → authenticate → endpoints → admit → plan → dispatch → backends → settle → observe.
+
+| stage        | module                    | what it does                                                        |
+| ------------ | ------------------------- | ------------------------------------------------------------------- |
+| edge         | gateway.edge              | HTTP request → Call; Reply or failure → HTTP answer                 |
+| authenticate | gateway.authenticate      | credentials → Caller                                                |
+| validate     | gateway.endpoints         | body → Job: what changes the answer apart from how it is shown      |
+| admit        | gateway.admit             | holds the caller's limits while the request runs, and settles       |
+| plan         | gateway.plan              | stored, copies in the list, missing                                 |
+| dispatch     | gateway.dispatch          | pieces, retries and order of what is asked                          |
+| (backends)   | gateway.backends          | wire formats, bytes in and bytes out                                |
+| settle       | gateway.settle            | who pays for what                                                   |
+| assemble     | gateway.endpoints         | answers → the reply's bytes                                         |
+| observe      | gateway.observe           | facts → metrics and logs                                            |
+
+`gateway.pipeline` is that line as code; `gateway.app` wires it; `gateway.processes` is the tree that runs it.
+"""

@@ -18,7 +18,7 @@ from gateway.observe.observer import RequestObserver
 from gateway.pipeline import Pipeline
 from gateway.plan.planner import Planner
 from gateway.stores.redis.cache import RedisAnswers
-from gateway.stores.redis.client import connect
+from gateway.stores.redis.client import Line, connect
 from gateway.stores.redis.keys import Keys
 from gateway.stores.redis.quota import RedisQuota
 from gateway.tasks import TaskGroup
@@ -46,10 +46,11 @@ class App:
         self._settings = config.server
         self._lease_seconds = config.limits.lease_seconds
         self._tasks = TaskGroup()
-        self._quota_client = connect(store_url, config.store.timeout)
-        self._cache_client = connect(store_url, config.store.timeout)
-        quota = RedisQuota(self._quota_client, keys, lease_seconds=self._lease_seconds)
-        answers = RedisAnswers(self._cache_client, keys, config.cache.ttl, clock, observer)
+        # Two clients: a cache that is busy with large answers must not keep admissions waiting for a connection.
+        self._clients = [connect(store_url, config.store.timeout) for _ in range(2)]
+        quota_line, cache_line = (Line(client, self._tasks, config.store.timeout) for client in self._clients)
+        quota = RedisQuota(quota_line, keys, self._lease_seconds)
+        answers = RedisAnswers(cache_line, keys, config.cache.ttl, clock, observer)
         self._upstream = Upstream(config.backends)
         self._admission = Admission(quota, clock, self._tasks, observer)
         pipeline = Pipeline(
@@ -87,8 +88,8 @@ class App:
                 await self._heartbeat
         await self._tasks.drain(self._settings.drain_timeout)
         await self._upstream.close()
-        await self._quota_client.aclose()
-        await self._cache_client.aclose()
+        for client in self._clients:
+            await client.aclose()
 
 
 async def run_worker(

@@ -90,7 +90,7 @@ def _answers(ask: Ask, entries: Json, tokens: list[int]) -> list[Answer]:
         case Shape.RANKING:
             return [Answer(Shape.RANKING, _ranking(entries, len(ask.units[0])), 0, tokens[0])]
         case Shape.VERBATIM:
-            in_order(entries, len(ask.units[0]), ordered=True)
+            in_order(entries, _expected(ask, entries), ordered=True)
             return [Answer(Shape.VERBATIM, orjson.dumps(entries), 0, tokens[0])]
         case Shape.SPARSE:
             weights = [_weights(entry) for entry in in_order(entries, len(ask.units), ordered=True)]
@@ -101,14 +101,17 @@ def _answers(ask: Ask, entries: Json, tokens: list[int]) -> list[Answer]:
             return _dense(ask, entries, tokens)
 
 
+def _expected(ask: Ask, entries: Json) -> int:
+    """How many results an ask must have: one an input, but a PDF has one a page, and only the model saw how many."""
+    if ask.units[0][0].modality is Modality.PDF and isinstance(entries, list) and entries:
+        return len(entries)
+    return sum(len(unit) for unit in ask.units)
+
+
 def _dense(ask: Ask, entries: Json, tokens: list[int]) -> list[Answer]:
-    alone = ask.units[0][0].modality is Modality.PDF
-    expected = sum(len(unit) for unit in ask.units)
-    if alone and isinstance(entries, list) and entries:
-        expected = len(entries)  # a PDF has a vector a page, and only the model knows how many pages it saw
-    rows = [vector(entry.get("embedding")) for entry in in_order(entries, expected, ordered=True)]
+    rows = [vector(entry.get("embedding")) for entry in in_order(entries, _expected(ask, entries), ordered=True)]
     width = same_width(rows) // FLOAT_BYTES
-    if alone or ask.job.whole:
+    if ask.job.whole or ask.units[0][0].modality is Modality.PDF:
         return [Answer(Shape.DENSE, b"".join(rows), width, tokens[0])]
     return [Answer(Shape.DENSE, row, width, t) for row, t in zip(rows, tokens, strict=True)]
 

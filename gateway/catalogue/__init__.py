@@ -1,0 +1,1 @@
+"""P: what each model is."""

@@ -1,0 +1,32 @@
+"""P: what an endpoint is to the pipeline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.config.snapshot import Snapshot
+    from gateway.vocabulary import Answer, Job
+
+
+class Endpoint(Protocol):
+    """One wire contract."""
+
+    @property
+    def name(self) -> str:
+        """Metric label, path segment and `Job.endpoint`."""
+        ...
+
+    def validate(self, body: bytes, snapshot: Snapshot) -> Job:
+        """The request in a body.
+
+        Raises:
+            GatewayError: INPUT_INVALID with field errors, or INPUT_MODEL_NOT_FOUND.
+        """
+        ...
+
+    def assemble(self, job: Job, answers: Sequence[Answer]) -> bytes:
+        """The reply's body; `answers` holds one answer for each of the job's units, in order."""
+        ...

@@ -1,0 +1,143 @@
+"""P: the OpenAPI 3.1 document of the routes in this gateway, generated from the schemas that check requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, get_args
+
+import orjson
+from pydantic.json_schema import models_json_schema
+
+from gateway.catalogue.model import Family
+from gateway.endpoints.schemas_embeddings import SCHEMAS as EMBEDDINGS_SCHEMAS
+from gateway.endpoints.schemas_replies import REPLIES
+from gateway.endpoints.schemas_rerank import SCHEMAS as RERANK_SCHEMAS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.config.snapshot import Snapshot
+    from gateway.endpoints.schemas import Request
+    from gateway.vocabulary import Json
+
+API_VERSION = "2026.05.13.2128"
+"""The version of the API contract that the schemas follow."""
+
+_OWN = (Family.OWN_EMBEDDINGS, Family.OWN_RERANKER)
+
+_FAILURES = {
+    "400": ("BadRequest", "The request makes no sense: unknown model, wrong labels."),
+    "401": ("Unauthorized", "No API key, or not a valid one."),
+    "403": ("Forbidden", "The key's plan or balance does not allow it."),
+    "404": ("NotFound", "There is no such thing, or it is somebody else's."),
+    "409": ("Conflict", "Somebody else is changing it now."),
+    "429": ("TooManyRequests", "A limit is reached; Retry-After says when to try again."),
+    "500": ("InternalServerError", "A defect of the gateway."),
+    "503": ("ServiceUnavailable", "A part that is needed does not answer."),
+    "504": ("GatewayTimeout", "It took too long."),
+}
+_PROBES = {
+    "health": "Whether the process answers.",
+    "ready": "Whether the process and its store answer.",
+    "live": "Whether the process answers, whatever else is down.",
+}
+
+
+def openapi(snapshot: Snapshot) -> bytes:
+    """The document, as JSON; models of the gateway's own are offered where they are served."""
+    return orjson.dumps(
+        {
+            "openapi": "3.1.0",
+            "info": {"title": "Gateway", "version": API_VERSION},
+            "paths": _paths(snapshot),
+            "components": {
+                "schemas": _schemas(),
+                "responses": {
+                    name: {"description": text, "content": _json(_ref("ErrorResponse"))}
+                    for name, text in _FAILURES.values()
+                },
+                "securitySchemes": {"HTTPBearer": {"type": "http", "scheme": "bearer"}},
+            },
+        }
+    )
+
+
+def _schemas() -> dict[str, Json]:
+    classes = (*EMBEDDINGS_SCHEMAS.values(), *RERANK_SCHEMAS.values(), *REPLIES)
+    _, document = models_json_schema(
+        [(schema, "validation") for schema in classes], ref_template="#/components/schemas/{model}"
+    )
+    schemas: dict[str, Json] = document["$defs"]
+    return schemas
+
+
+def _paths(snapshot: Snapshot) -> dict[str, Json]:
+    paths: dict[str, Json] = {
+        "/v1/embeddings": {
+            "post": _call("embeddings", "EmbeddingResponse", _body("embeddings", EMBEDDINGS_SCHEMAS, snapshot))
+        },
+        "/v1/rerank": {"post": _call("rerank", "RerankingResponse", _body("rerank", RERANK_SCHEMAS, snapshot))},
+        "/v1/models": {
+            "get": {
+                "operationId": "list_models_v1_models_get",
+                "summary": "List the models that are served",
+                "tags": ["Model List"],
+                "responses": _responses(_ref("ModelListResponse")),
+            }
+        },
+        "/v1/models/{model_id}": {
+            "get": {
+                "operationId": "get_model_v1_models__model_id__get",
+                "summary": "Describe one model",
+                "tags": ["Model List"],
+                "parameters": [{"in": "path", "name": "model_id", "required": True, "schema": {"type": "string"}}],
+                "responses": _responses(_ref("ModelInfo"), checked=True),
+            }
+        },
+    }
+    for name, summary in _PROBES.items():
+        operation = {"operationId": f"{name}_{name}_get", "summary": summary, "tags": ["Health Check"]}
+        paths[f"/{name}"] = {"get": {**operation, "responses": _responses({})}}
+    return paths
+
+
+def _call(name: str, reply: str, body: Json) -> dict[str, Json]:
+    return {
+        "operationId": f"{name}_v1_{name}_post",
+        "summary": name.capitalize(),
+        "tags": ["Search Foundation Models"],
+        "security": [{"HTTPBearer": []}],
+        "requestBody": {"required": True, "content": _json(body)},
+        "responses": _responses(_ref(reply), checked=True),
+    }
+
+
+def _body(endpoint: str, schemas: Mapping[Family, type[Request]], snapshot: Snapshot) -> dict[str, Json]:
+    """One of the schemas, told apart by `model`: the contract's always, ours for the models that are served."""
+    mapping: dict[str, str] = {}
+    for family, schema in schemas.items():
+        if family not in _OWN:
+            names = get_args(schema.model_fields["model"].annotation)
+            mapping.update(dict.fromkeys(names, f"#/components/schemas/{family}"))
+    for served in snapshot.served.values():
+        own = served.model.family(endpoint)
+        if own in _OWN:
+            mapping[served.model.name] = f"#/components/schemas/{own}"
+    offered = [{"$ref": ref} for family in schemas if (ref := f"#/components/schemas/{family}") in mapping.values()]
+    return {"oneOf": offered, "discriminator": {"propertyName": "model", "mapping": mapping}}
+
+
+def _responses(schema: Json, *, checked: bool = False) -> dict[str, Json]:
+    responses: dict[str, Json] = {"200": {"description": "Success", "content": _json(schema)}}
+    if checked:
+        content = _json(_ref("HTTPValidationError"))
+        responses["422"] = {"description": "The request breaks its schema", "content": content}
+    responses.update({status: {"$ref": f"#/components/responses/{name}"} for status, (name, _) in _FAILURES.items()})
+    return dict(sorted(responses.items()))
+
+
+def _json(schema: Json) -> dict[str, Json]:
+    return {"application/json": {"schema": schema}}
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}

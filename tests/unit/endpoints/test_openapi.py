@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gateway.catalogue.registry import CATALOGUE, LOCAL_MODEL
+from gateway.endpoints.openapi import openapi
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.config.snapshot import Snapshot
+    from gateway.vocabulary import Json
+
+PROSE = ("title", "description", "summary")
+
+
+def facts(value: Json) -> Json:
+    """A document without prose; a property may be called `description`, so only strings are prose."""
+    if isinstance(value, dict):
+        return {k: facts(v) for k, v in value.items() if not (k in PROSE and isinstance(v, str))}
+    return [facts(entry) for entry in value] if isinstance(value, list) else value
+
+
+@pytest.fixture
+def document(make_snapshot: Callable[..., Snapshot]) -> Json:
+    return json.loads(openapi(make_snapshot()))
+
+
+@pytest.fixture
+def contract_document(make_snapshot: Callable[..., Snapshot]) -> Json:
+    return facts(json.loads(openapi(make_snapshot(only=tuple(CATALOGUE)))))
+
+
+def test_paths_equal_the_contracts(contract_document: Json, contract_facts: Json) -> None:
+    assert contract_document["openapi"] == contract_facts["openapi"]
+    assert set(contract_document["paths"]) == set(contract_facts["paths"])
+    for path, operations in contract_facts["paths"].items():
+        assert contract_document["paths"][path] == operations, path
+
+
+def test_component_schemas_equal_the_contracts(
+    contract_document: Json,
+    contract_facts: Json,
+    own_models_facts: Json,
+) -> None:
+    expected = contract_facts["components"]["schemas"] | own_models_facts["schemas"]
+    found = contract_document["components"]["schemas"]
+    assert set(found) == set(expected)
+    for name, schema in expected.items():
+        assert found[name] == schema, name
+        assert found[name].get("required") == schema.get("required"), name
+
+
+@pytest.mark.parametrize("kind", ["responses", "securitySchemes"])
+def test_other_components_equal_the_contracts(contract_document: Json, contract_facts: Json, kind: str) -> None:
+    assert contract_document["components"][kind] == contract_facts["components"][kind]
+
+
+def test_own_models_are_offered_beside_the_contracts(
+    document: Json,
+    contract_facts: Json,
+    own_models_facts: Json,
+) -> None:
+    for path, mapping in own_models_facts["operations"].items():
+        body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        theirs = contract_facts["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        assert body["discriminator"]["mapping"] == theirs["discriminator"]["mapping"] | mapping
+        assert body["oneOf"] == [*theirs["oneOf"], {"$ref": mapping[LOCAL_MODEL.name]}]
+
+
+def test_every_reference_resolves_and_every_response_has_a_description(document: Json) -> None:
+    text = json.dumps(document)
+    for name in {part.split('"')[0] for part in text.split('"#/components/')[1:]}:
+        kind, _, component = name.partition("/")
+        assert component in document["components"][kind]
+    responses = [r for item in document["paths"].values() for op in item.values() for r in op["responses"].values()]
+    assert all("$ref" in response or response["description"] for response in responses)
