@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: serve test check bench clean
+.PHONY: serve test check bench docs clean
 
 serve: $(VENV)/serve.stamp
 	$(BIN)/gateway serve
@@ -32,6 +32,10 @@ $(VENV)/serve.stamp: pyproject.toml | $(BIN)/python
 $(VENV)/test.stamp: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[local,test]'
 	touch $@
+
+docs: $(VENV)/test.stamp
+	$(BIN)/python -c 'from pathlib import Path; from gateway.config.document import START, reference; \
+	  page = Path("docs/configuration.md"); page.write_text(page.read_text().partition(START)[0] + START + reference())'
 
 clean:
 	rm -rf $(VENV) .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

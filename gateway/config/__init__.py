@@ -1,0 +1,1 @@
+"""P: settings: schema, parser with file and line, snapshot."""

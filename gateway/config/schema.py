@@ -36,7 +36,9 @@ class Server(Section):
         "superset", description="superset adds an OpenAI-shaped error object; contract sends the API's fields only"
     )
     secret: Annotated[str, StringConstraints(min_length=16)] | None = Field(
-        None, description="keys the digests of API keys and cache proofs; by default made once and kept in the store"
+        None,
+        repr=False,
+        description="keys the digests of API keys and cache proofs; by default made once and kept in the store",
     )
 
 
@@ -44,7 +46,9 @@ class Store(Section):
     """Redis or Valkey, 7.0 or later."""
 
     url: str | None = Field(
-        None, description="redis://, rediss:// or unix:// address; without it a private Valkey is started"
+        None,
+        repr=False,
+        description="redis://, rediss:// or unix:// address; without it a private Valkey is started",
     )
     timeout: Seconds = Field(0.5, description="seconds a command may take before the store counts as down")
     prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,32}$")] = Field(
@@ -71,7 +75,7 @@ class Tenant(Section):
     tier: Name = Field("free", description="name of a tier")
     org: Name = Field("default", description="tenants of one org share the cache unless cache_scope says otherwise")
     keys: tuple[Annotated[str, StringConstraints(min_length=8, pattern=r"^\S+$")], ...] = Field(
-        (), description="bearer tokens of this tenant, best as ${ENV}; only keyed digests stay in memory"
+        (), repr=False, description="bearer tokens of this tenant, best as ${ENV}; only keyed digests stay in memory"
     )
     cache_scope: CacheScope | None = Field(None, description="off, tenant, org or shared; by default cache.scope")
 
@@ -84,7 +88,7 @@ class Backend(Section):
         description="http(s)://host[:port][/path], unix:/path/to.sock, or embedded: the bundled model (tei only)"
     )
     key: Annotated[str, StringConstraints(min_length=1)] | None = Field(
-        None, description="bearer token the backend wants, best as ${ENV}"
+        None, repr=False, description="bearer token the backend wants, best as ${ENV}"
     )
     timeout: Seconds = Field(60.0, description="seconds one call may take")
     concurrency: Positive = Field(32, description="calls running at once from one worker")

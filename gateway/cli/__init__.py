@@ -1,0 +1,42 @@
+"""E: the `gateway` command; its modules import what they need inside the command, so that help stays fast."""
+
+from __future__ import annotations
+
+from importlib import import_module, metadata
+from typing import Annotated
+
+import typer
+
+COMMANDS = ("gateway.cli.serve", "gateway.cli.check")
+"""One module a command; it exports a function of its own name."""
+
+
+def main() -> None:
+    """Run the command line (the console script)."""
+    build(COMMANDS)(prog_name="gateway")
+
+
+def build(modules: tuple[str, ...]) -> typer.Typer:
+    """The command line made of these modules."""
+    # A local variable may hold a key: tracebacks never show them.
+    program = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
+    program.callback()(_gateway)
+    for module in modules:
+        name = module.rpartition(".")[2]
+        program.command(name)(getattr(import_module(module), name))
+    return program
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with the flag's value
+    if wanted:
+        typer.echo(f"gateway {metadata.version('gateway')}")
+        raise typer.Exit
+
+
+def _gateway(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """A rate-limiting, caching gateway for the Jina Search Foundation API and for local backends."""

@@ -1,0 +1,35 @@
+"""E: the configuration file, read from disk with the process's environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateway.config.parse import read
+from gateway.config.problem import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from gateway.config.parse import Loaded
+
+CONFIG_VARIABLE = "GATEWAY_CONFIG"
+
+
+def load_config(path: Path | None) -> Loaded:
+    """The configuration in the given file, else in the file `GATEWAY_CONFIG` names, else all defaults.
+
+    Raises:
+        ConfigError: everything that is wrong with the file.
+        OSError: the file cannot be read (FileNotFoundError: there is none).
+    """
+    if path is None:
+        named = os.environ.get(CONFIG_VARIABLE)
+        if not named:
+            return read("", "defaults", os.environ)
+        path = Path(named)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError([Problem(str(path), line, "", "not UTF-8 text", "save the file as UTF-8")]) from None
+    return read(text, str(path), os.environ)

@@ -1,0 +1,82 @@
+"""P: a Config and what the process knows (secret, issued keys, the model's address) → Snapshot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.config.defaults import EMBEDDED, merged_tiers, wants_embedded_model, with_defaults
+from gateway.config.problem import ConfigError, Origin
+from gateway.config.references import check_references
+from gateway.config.schema import Tenant
+from gateway.config.serving import served_models
+from gateway.config.snapshot import Snapshot
+from gateway.vocabulary import Caller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from gateway.config.schema import Config
+
+__all__ = ["ISSUED_TIER", "compile_snapshot", "wants_embedded_model", "with_defaults"]
+
+ISSUED_TIER = "tier2"
+"""Plan of a tenant that the gateway made itself (the `dev` tenant)."""
+
+_KEY_ID_DIGITS = 12
+
+
+def compile_snapshot(
+    config: Config,
+    *,
+    secret: bytes,
+    digest: Callable[[str, bytes], bytes],
+    issued: Mapping[bytes, tuple[str, str]] | None = None,
+    embedded_url: str | None = None,
+) -> Snapshot:
+    """The look-ups for a configuration.
+
+    `digest` is `authenticate.digest`, handed in because this layer lies below it. `issued` maps the digest of each
+    key that the gateway issued to tenant and key id; a key written in the configuration wins over an issued one.
+    `embedded_url` takes the place of the url `embedded`.
+
+    Raises:
+        ConfigError: the configuration refers to what does not exist (it did not come from `parse`).
+    """
+    complete = with_defaults(config)
+    problems = check_references(complete, Origin())
+    if problems:
+        raise ConfigError(problems)
+    directory = {**_issued_callers(complete, issued or {}), **_configured_callers(complete, secret, digest)}
+    return Snapshot(_placed(complete, embedded_url), served_models(complete), directory, secret)
+
+
+def _configured_callers(config: Config, secret: bytes, digest: Callable[[str, bytes], bytes]) -> dict[bytes, Caller]:
+    callers = {}
+    for name, tenant in config.tenants.items():
+        for key in tenant.keys:
+            address = digest(key, secret)
+            callers[address] = _caller(config, name, tenant, address.hex()[:_KEY_ID_DIGITS])
+    return callers
+
+
+def _issued_callers(config: Config, issued: Mapping[bytes, tuple[str, str]]) -> dict[bytes, Caller]:
+    made = Tenant(tier=ISSUED_TIER)
+    return {
+        address: _caller(config, name, config.tenants.get(name, made), key_id)
+        for address, (name, key_id) in issued.items()
+    }
+
+
+def _caller(config: Config, name: str, tenant: Tenant, key_id: str) -> Caller:
+    limits = merged_tiers(config)[tenant.tier]
+    return Caller(name, tenant.org, tenant.tier, key_id, limits, tenant.cache_scope or config.cache.scope)
+
+
+def _placed(config: Config, embedded_url: str | None) -> Config:
+    if embedded_url is None:
+        return config
+    backends = {
+        name: backend.model_copy(update={"url": embedded_url}) if backend.url == EMBEDDED else backend
+        for name, backend in config.backends.items()
+    }
+    return config.model_copy(update={"backends": backends})

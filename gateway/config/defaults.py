@@ -1,0 +1,46 @@
+"""P: what holds where the configuration says nothing: shipped tiers and the embedded model's backend."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.config.schema import Backend, Config, Tier
+from gateway.vocabulary import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EMBEDDED = "embedded"
+"""A backend's `url` that means the bundled model, wherever its process listens."""
+
+LOCAL_BACKEND = "local"
+"""Name of the backend that stands in when none is configured."""
+
+SHIPPED_TIERS: Mapping[str, Tier] = {
+    "free": Tier(rpm=500, tpm=1_000_000, concurrency=5),
+    "tier1": Tier(rpm=500, tpm=10_000_000, concurrency=50),
+    "tier2": Tier(rpm=5_000, tpm=100_000_000, concurrency=500),
+}
+"""The API's plans: requests a minute, tokens a minute, requests at once."""
+
+
+def merged_tiers(config: Config) -> dict[str, Limits]:
+    """Every tier's limits. A configured tier of a shipped name changes only the settings it writes; null lifts one."""
+    written = {
+        name: {field: getattr(tier, field) for field in tier.model_fields_set} for name, tier in config.tiers.items()
+    }
+    names = (*SHIPPED_TIERS, *(name for name in written if name not in SHIPPED_TIERS))
+    tiers = {name: SHIPPED_TIERS.get(name, Tier()).model_copy(update=written.get(name, {})) for name in names}
+    return {name: Limits(tier.rpm, tier.tpm, tier.concurrency) for name, tier in tiers.items()}
+
+
+def with_defaults(config: Config) -> Config:
+    """The configuration as if the embedded model's backend had been written, when no backend was."""
+    if config.backends:
+        return config
+    return config.model_copy(update={"backends": {LOCAL_BACKEND: Backend(dialect="tei", url=EMBEDDED)}})
+
+
+def wants_embedded_model(config: Config) -> bool:
+    """Whether a backend needs the bundled model's process."""
+    return any(backend.url == EMBEDDED for backend in with_defaults(config).backends.values())

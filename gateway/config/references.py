@@ -1,0 +1,129 @@
+"""P: what a schema cannot see: names that nothing answers to, settings that contradict each other, likely slips."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from gateway.config.defaults import EMBEDDED, merged_tiers, with_defaults
+from gateway.config.problem import Origin, Path, Problem, suggestion
+from gateway.config.serving import catalogue_model, directly_served, embeds, served_models
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gateway.config.schema import Config, ModelEntry
+    from gateway.config.snapshot import Served
+
+_STORE_SCHEMES = ("redis", "rediss", "unix")
+_CATALOGUE_FACTS = ("dimensions", "context_length", "embeddings", "rerank", "matryoshka")
+
+
+def check_references(config: Config, origin: Origin) -> list[Problem]:
+    """Everything that makes a configuration of the right form unusable."""
+    return [*_store(config, origin), *_tenants(config, origin), *_backends(config, origin), *_models(config, origin)]
+
+
+def warnings(config: Config, origin: Origin) -> list[Problem]:
+    """What can be meant so, but seldom is."""
+    return list(_warnings(config, origin))
+
+
+def _store(config: Config, origin: Origin) -> Iterator[Problem]:
+    url = config.store.url
+    if url is not None and not _is_address(url, _STORE_SCHEMES):
+        remedy = "write redis://host:6379/0, rediss://host:6379/0 or unix:///path/to.sock"
+        yield origin.problem(("store", "url"), "not the address of a store", remedy)
+
+
+def _tenants(config: Config, origin: Origin) -> Iterator[Problem]:
+    tiers = merged_tiers(config)
+    owners: dict[str, tuple[str, Path]] = {}
+    for name, tenant in config.tenants.items():
+        if tenant.tier not in tiers:
+            yield origin.problem(("tenants", name, "tier"), "no tier of that name", suggestion(tenant.tier, tiers))
+        for position, key in enumerate(tenant.keys):
+            path: Path = ("tenants", name, "keys", position)
+            owner, first = owners.setdefault(key, (name, path))
+            if owner != name:
+                what = f"the same key as {'.'.join(map(str, first))}"
+                yield origin.problem(path, what, "a key belongs to one tenant, so give each its own")
+
+
+def _backends(config: Config, origin: Origin) -> Iterator[Problem]:
+    for name, backend in config.backends.items():
+        path = ("backends", name, "url")
+        if backend.url == EMBEDDED:
+            if backend.dialect != "tei":
+                yield origin.problem(path, "the bundled model does not speak this dialect", "write `dialect: tei`")
+        elif not _is_address(backend.url, ("http", "https", "unix")):
+            yield origin.problem(path, "not an address", "write http(s)://host[:port][/path] or unix:/path/to.sock")
+
+
+def _is_address(url: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in schemes and bool(parts.path if parts.scheme == "unix" else parts.hostname)
+
+
+def _models(config: Config, origin: Origin) -> Iterator[Problem]:
+    config = with_defaults(config)
+    served = directly_served(config)
+    for name, entry in config.models.items():
+        path = ("models", name)
+        if entry.alias is not None:
+            yield from _alias(config, origin, path, entry, served)
+        elif entry.backend is None:
+            remedy = "write `backend: NAME` (who serves it) or `alias: MODEL` (what it stands for)"
+            yield origin.problem(path, "neither `backend` nor `alias`", remedy)
+        elif entry.backend not in config.backends:
+            remedy = suggestion(entry.backend, config.backends)
+            yield origin.problem((*path, "backend"), "no backend of that name", remedy)
+        elif catalogue_model(name) is not None:
+            for setting in _written(entry, _CATALOGUE_FACTS):
+                what = "the catalogue knows this about the model"
+                yield origin.problem((*path, setting), what, "leave the line out")
+        else:
+            yield from _own(origin, path, entry)
+
+
+def _alias(
+    config: Config, origin: Origin, path: Path, entry: ModelEntry, served: dict[str, Served]
+) -> Iterator[Problem]:
+    alias = entry.alias or ""
+    here = (*path, "alias")
+    for setting in _written(entry, tuple(sorted(entry.model_fields_set - {"alias"}))):
+        yield origin.problem((*path, setting), "does not go with `alias`", "leave it out, or leave `alias` out")
+    target = config.models.get(alias)
+    if target is not None and target.alias is not None:
+        yield origin.problem(here, "an alias of an alias", "name the model itself")
+    elif alias not in served:
+        yield origin.problem(here, "no model of that name is served", suggestion(alias, served))
+
+
+def _own(origin: Origin, path: Path, entry: ModelEntry) -> Iterator[Problem]:
+    if embeds(entry) and entry.dimensions is None:
+        remedy = "add the length of its vectors, or `rerank: true` for a model that only reranks"
+        yield origin.problem((*path, "dimensions"), "missing", remedy)
+    elif not embeds(entry) and not entry.rerank:
+        yield origin.problem(path, "answers nothing", "write `rerank: true`, or `dimensions` for embeddings")
+
+
+def _written(entry: ModelEntry, settings: tuple[str, ...]) -> list[str]:
+    return [setting for setting in settings if getattr(entry, setting) is not None]
+
+
+def _warnings(config: Config, origin: Origin) -> Iterator[Problem]:
+    used = {served.backend for served in served_models(config).values()}
+    for name, tenant in config.tenants.items():
+        if not tenant.keys:
+            yield origin.problem(("tenants", name), "has no keys, so nobody calls as it", "add `keys: [${NAME}]`")
+    for name, backend in config.backends.items():
+        if backend.dialect == "jina" and backend.key is None:
+            remedy = "add `key: ${JINA_API_KEY}`"
+            yield origin.problem(("backends", name), "has no key, so the API will refuse its calls", remedy)
+        if name not in used:
+            yield origin.problem(("backends", name), "serves no model", "name it as `backend` of an entry in `models`")

@@ -1,0 +1,105 @@
+"""P: which models are served, under which names, by which backend."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gateway.catalogue.model import Family, Model
+from gateway.catalogue.registry import CATALOGUE, LOCAL_MODEL
+from gateway.config.defaults import EMBEDDED
+from gateway.config.snapshot import Served
+from gateway.vocabulary import Shape
+
+if TYPE_CHECKING:
+    from gateway.config.schema import Config, ModelEntry
+
+DEFAULT_CONTEXT_LENGTH = 8_192
+"""Tokens a model of one's own reads when its entry does not say."""
+
+
+def catalogue_model(name: str) -> Model | None:
+    """The catalogue's model of that name, bare or `owner/name`; the local model counts."""
+    known = {**CATALOGUE, LOCAL_MODEL.name: LOCAL_MODEL}
+    model = known.get(name.rpartition("/")[2])
+    return model if model and name in names(model) else None
+
+
+def names(model: Model) -> tuple[str, str]:
+    """What clients may call a model."""
+    return model.name, model.qualified_name
+
+
+def embeds(entry: ModelEntry) -> bool:
+    """Whether an entry of one's own answers embeddings: by default unless it only reranks."""
+    if entry.embeddings is not None:
+        return entry.embeddings
+    return entry.dimensions is not None or not entry.rerank
+
+
+def served_models(config: Config) -> dict[str, Served]:
+    """Everything served, by every name; entries that `check_references` would refuse are passed over."""
+    served = directly_served(config)
+    aliases = {
+        name: served[entry.alias] for name, entry in config.models.items() if entry.alias and entry.alias in served
+    }
+    for alias, target in aliases.items():
+        shadowed = catalogue_model(alias)
+        for name in names(shadowed) if shadowed else (alias,):
+            served[name] = target
+    return served
+
+
+def directly_served(config: Config) -> dict[str, Served]:
+    """As `served_models`, without aliases.
+
+    The first backend of dialect `jina` serves the whole catalogue, the first embedded one the local model; an entry
+    under `models` moves one of these to another backend, or adds a model.
+    """
+    entries: list[Served] = []
+    jina = next((name for name, backend in config.backends.items() if backend.dialect == "jina"), None)
+    embedded = next((name for name, backend in config.backends.items() if backend.url == EMBEDDED), None)
+    if jina is not None:
+        remote = (model for model in CATALOGUE.values() if model.name != LOCAL_MODEL.name)
+        entries += [Served(model, jina, model.name) for model in remote]
+    if embedded is not None:
+        entries.append(Served(LOCAL_MODEL, embedded, LOCAL_MODEL.name))
+    for name, entry in config.models.items():
+        added = _configured(name, entry)
+        if added is not None and added.backend in config.backends:
+            entries.append(added)
+    return {name: served for served in entries for name in names(served.model)}
+
+
+def _configured(name: str, entry: ModelEntry) -> Served | None:
+    if entry.alias is not None or entry.backend is None:
+        return None
+    listed = catalogue_model(name)
+    if listed is None:
+        model = _own_model(name, entry, entry.backend)
+        return Served(model, entry.backend, entry.backend_model or name) if model else None
+    moved = replace(listed, revision=entry.revision or listed.revision, price=entry.price or listed.price)
+    return Served(moved, entry.backend, entry.backend_model or listed.name)
+
+
+def _own_model(name: str, entry: ModelEntry, backend: str) -> Model | None:
+    embeddings = embeds(entry)
+    dimensions = entry.dimensions if embeddings else 0
+    if dimensions is None or not (embeddings or entry.rerank):
+        return None
+    return Model(
+        name=name,
+        owner=backend,
+        title=name,
+        description=f"Configured here, served by backend {backend}.",
+        created=0,
+        revision=entry.revision or f"{name}@{entry.backend_model or name}",
+        context_length=entry.context_length or DEFAULT_CONTEXT_LENGTH,
+        embeddings=Family.OWN_EMBEDDINGS if embeddings else None,
+        rerank=Family.OWN_RERANKER if entry.rerank else None,
+        shape=Shape.DENSE if embeddings else Shape.SCORE,
+        dimensions=dimensions,
+        max_dimensions=dimensions or None,
+        matryoshka=bool(entry.matryoshka),
+        price=entry.price or "0",
+    )

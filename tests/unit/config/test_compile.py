@@ -1,0 +1,137 @@
+"""P: what a snapshot looks up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gateway.authenticate import digest
+from gateway.catalogue.model import Family
+from gateway.catalogue.registry import CATALOGUE, LOCAL_MODEL
+from gateway.config.compile import compile_snapshot, wants_embedded_model, with_defaults
+from gateway.config.defaults import merged_tiers
+from gateway.config.parse import parse
+from gateway.config.problem import ConfigError
+from gateway.config.schema import Config, Tenant
+from gateway.vocabulary import CacheScope, Caller, Limits, Shape
+
+if TYPE_CHECKING:
+    from gateway.config.snapshot import Snapshot
+
+SECRET = b"s" * 32
+JINA = "backends:\n  up: {dialect: jina, url: https://api.jina.ai, key: k}\n"
+TEI = "  own: {dialect: tei, url: http://127.0.0.1:1}\n"
+
+
+def compiled(text: str) -> Snapshot:
+    return compile_snapshot(parse(text, "f", {}), secret=SECRET, digest=digest)
+
+
+@pytest.mark.parametrize(
+    ("tiers", "name", "limits"),
+    [
+        ("{}", "free", Limits(500, 1_000_000, 5)),
+        ("{}", "tier1", Limits(500, 10_000_000, 50)),
+        ("{}", "tier2", Limits(5_000, 100_000_000, 500)),
+        ("{tier2: {rpm: 100}}", "tier2", Limits(100, 100_000_000, 500)),
+        ("{tier2: {rpm: null}}", "tier2", Limits(None, 100_000_000, 500)),
+        ("{tier2: {rpm: 100, tpm: 1000000, concurrency: 5}}", "tier2", Limits(100, 1_000_000, 5)),
+        ("{tier2: {rpm: 100}}", "tier1", Limits(500, 10_000_000, 50)),
+        ("{gold: {tpm: 7}}", "gold", Limits(None, 7, None)),
+    ],
+)
+def test_tiers_merge_by_name_over_the_shipped_ones(tiers: str, name: str, limits: Limits) -> None:
+    assert merged_tiers(parse(f"tiers: {tiers}", "f", {}))[name] == limits
+
+
+def test_a_key_leads_to_its_tenant() -> None:
+    text = "tenants: {a: {tier: tier1, org: o, keys: [key-of-a1, key-of-a2], cache_scope: off}, b: {keys: [key-of-b1]}}"
+    snapshot = compiled(text)
+    found = [snapshot.directory[digest(key, SECRET)] for key in ("key-of-a1", "key-of-a2", "key-of-b1")]
+    assert [(who.tenant, who.org, who.tier, who.limits.concurrency, who.cache_scope) for who in found] == [
+        ("a", "o", "tier1", 50, CacheScope.OFF),
+        ("a", "o", "tier1", 50, CacheScope.OFF),
+        ("b", "default", "free", 5, CacheScope.ORG),
+    ]
+    assert found[0].key_id == digest("key-of-a1", SECRET).hex()[:12]
+    assert snapshot.secret == SECRET
+
+
+def test_issued_keys_belong_to_their_tenant_and_a_written_key_wins() -> None:
+    config = parse("tiers: {tier2: {rpm: 7}}\ntenants: {a: {org: o, keys: [written-key]}}", "f", {})
+    issued = {b"1": ("dev", "id1"), b"2": ("a", "id2"), digest("written-key", SECRET): ("dev", "id3")}
+    directory = compile_snapshot(config, secret=SECRET, digest=digest, issued=issued).directory
+    assert directory[b"1"] == Caller("dev", "default", "tier2", "id1", Limits(7, 100_000_000, 500))
+    assert directory[b"2"] == Caller("a", "o", "free", "id2", Limits(500, 1_000_000, 5))
+    assert directory[digest("written-key", SECRET)].tenant == "a"
+    assert len(directory) == 3
+
+
+def test_without_backends_the_bundled_model_is_served() -> None:
+    assert with_defaults(Config()) == parse("backends: {local: {dialect: tei, url: embedded}}", "f", {})
+    snapshot = compile_snapshot(Config(), secret=SECRET, digest=digest, embedded_url="unix:/run/m.sock")
+    assert set(snapshot.served) == {LOCAL_MODEL.name, LOCAL_MODEL.qualified_name}
+    assert (snapshot.served[LOCAL_MODEL.name].backend, snapshot.config.backends["local"].url) == (
+        "local",
+        "unix:/run/m.sock",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"), [("", True), (JINA, False), (JINA + "  m: {dialect: tei, url: embedded}", True)]
+)
+def test_the_bundled_model_runs_only_for_a_backend(text: str, wanted: bool) -> None:  # noqa: FBT001 - a table's column
+    assert wants_embedded_model(parse(text, "f", {})) is wanted
+
+
+def test_the_first_jina_backend_serves_the_catalogue_and_nothing_else() -> None:
+    snapshot = compiled(JINA + "  later: {dialect: jina, url: https://x, key: k}\n")
+    assert set(snapshot.served) == {name for m in CATALOGUE.values() for name in (m.name, m.qualified_name)}
+    assert {served.backend for served in snapshot.served.values()} == {"up"}
+
+
+def test_an_entry_moves_a_catalogue_model() -> None:
+    name = "jina-embeddings-v3"
+    served = compiled(f"{JINA}{TEI}models: {{{name}: {{backend: own, backend_model: j3, price: '1'}}}}").served
+    moved = served[name]
+    assert (moved.backend, moved.backend_model, moved.model.price) == ("own", "j3", "1")
+    assert moved.model.revision == CATALOGUE[name].revision
+    assert served[CATALOGUE[name].qualified_name] == moved
+    assert served["jina-embeddings-v2-base-en"].backend == "up"
+
+
+def test_models_of_ones_own() -> None:
+    served = compiled(
+        f"{JINA}{TEI}models:\n"
+        "  BAAI/bge-m3: {backend: own, backend_model: m3, dimensions: 1024, context_length: 99, matryoshka: true}\n"
+        "  both: {backend: own, dimensions: 8, rerank: true, revision: r1}\n"
+        "  ranker: {backend: own, rerank: true}\n"
+    ).served
+    model = served["BAAI/bge-m3"].model
+    assert served["own/BAAI/bge-m3"].backend_model == "m3"
+    assert (model.embeddings, model.rerank, model.dimensions) == (Family.OWN_EMBEDDINGS, None, 1024)
+    assert (model.revision, model.context_length, model.matryoshka) == ("BAAI/bge-m3@m3", 99, True)
+    both, ranker = served["both"].model, served["ranker"].model
+    assert (both.embeddings, both.rerank, both.revision) == (Family.OWN_EMBEDDINGS, Family.OWN_RERANKER, "r1")
+    assert (ranker.embeddings, ranker.rerank, ranker.dimensions) == (None, Family.OWN_RERANKER, 0)
+    assert (ranker.shape, ranker.revision) == (Shape.SCORE, "ranker@ranker")
+
+
+@pytest.mark.parametrize("alias", ["small", "jina-embeddings-v3"])
+def test_an_alias_is_another_name_for_the_same(alias: str) -> None:
+    served = compiled(f"models: {{{alias}: {{alias: {LOCAL_MODEL.qualified_name}}}}}").served
+    assert served[alias] == served[LOCAL_MODEL.name]
+
+
+def test_an_alias_in_place_of_a_catalogue_model_takes_both_its_names() -> None:
+    name = "jina-embeddings-v3"
+    served = compiled(
+        f"{JINA}  m: {{dialect: tei, url: embedded}}\nmodels: {{{name}: {{alias: {LOCAL_MODEL.name}}}}}"
+    ).served
+    assert served[CATALOGUE[name].qualified_name].model == served[name].model == LOCAL_MODEL
+
+
+def test_a_config_that_was_not_parsed_is_checked_too() -> None:
+    with pytest.raises(ConfigError, match=r"configuration: tenants\.a\.tier: no tier of that name"):
+        compile_snapshot(Config(tenants={"a": Tenant(tier="gold")}), secret=SECRET, digest=digest)
