@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _BACKLOG = 1024
 _HEARTBEATS_PER_LEASE = 3
+_SETTLE_SECONDS = 2.0
+"""For store commands that are still running once every answer is out: less than the supervisor's grace of 5 s."""
 
 
 class App:
@@ -86,7 +88,7 @@ class App:
             self._heartbeat.cancel()
             with suppress(asyncio.CancelledError):
                 await self._heartbeat
-        await self._tasks.drain(self._settings.drain_timeout)
+        await self._tasks.drain(_SETTLE_SECONDS)
         await self._upstream.close()
         for client in self._clients:
             await client.aclose()

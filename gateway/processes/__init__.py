@@ -1,0 +1,1 @@
+"""E: the process tree: supervisor, workers, embedded store, local model."""

@@ -1,0 +1,68 @@
+"""P: what a started gateway says about itself, with commands to copy."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gateway.vocabulary import Modality, Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.config.snapshot import Served
+
+PLACEHOLDER = "$YOUR_KEY"
+"""Stands for a key of the configuration, which is never shown; a shell fills it in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the banner tells. `key` is the developer's key, None when keys come from the configuration."""
+
+    address: str
+    seconds: float
+    store: str
+    model: str | None
+    metrics: bool
+    embeddings: str | None
+    rerank: str | None
+    key: str | None = field(repr=False)
+    key_file: str
+
+
+def examples(served: Mapping[str, Served]) -> tuple[str | None, str | None]:
+    """A served model for an embeddings call and one for a rerank call on plain texts, None where there is none."""
+    texts = [entry.model for entry in served.values() if Modality.TEXT in entry.model.modalities]
+    dense = [model.name for model in texts if model.embeddings is not None and model.shape is Shape.DENSE]
+    ranking = [model.name for model in texts if model.rerank is not None]
+    return next(iter(dense), None), next(iter(ranking), None)
+
+
+def banner(facts: Facts) -> str:
+    """Plain lines; each command is one line that starts with `curl` and works as it stands."""
+    lines = [f"Gateway serves on {facts.address} (started in {facts.seconds:.1f} s)", ""]
+    if facts.embeddings is not None:
+        body = {"model": facts.embeddings, "input": ["A gateway in front of models.", "Ein Tor vor den Modellen."]}
+        lines += ["Embed:", _curl(facts, "/v1/embeddings", body), ""]
+    if facts.rerank is not None:
+        documents = ["Bread is baked in an oven.", "A cache keeps answers for the next caller."]
+        body = {"model": facts.rerank, "query": "What does a cache do?", "documents": documents}
+        lines += ["Rerank:", _curl(facts, "/v1/rerank", body), ""]
+    if facts.metrics:
+        lines.append(f"Metrics:  {facts.address}/metrics")
+    lines.append(f"Store:    {facts.store}")
+    if facts.model is not None:
+        lines.append(f"Model:    {facts.model}")
+    lines.append(
+        f"Key:      in {facts.key_file}" if facts.key else f"Key:      one of the configured ones, as {PLACEHOLDER}"
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _curl(facts: Facts, path: str, body: object) -> str:
+    return (
+        f"curl -sS {facts.address}{path} -H 'Content-Type: application/json' "
+        f"-H \"Authorization: Bearer {facts.key or PLACEHOLDER}\" -d '{json.dumps(body)}'"
+    )

@@ -1,0 +1,124 @@
+"""E: keeps one child alive: first start, restart with back-off, orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol
+
+from gateway.processes.backoff import ending, next_delay
+from gateway.processes.problem import StartError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from gateway.ports import Clock
+    from gateway.processes.child import Program
+
+
+class Running(Protocol):
+    """A started child (child.Child)."""
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        ...
+
+    async def wait(self) -> int:
+        """The exit code once it ended."""
+        ...
+
+    async def ready(self) -> bool:
+        """True once it serves, false if it ended first."""
+        ...
+
+    async def stop(self) -> int:
+        """Ask it to end, insist after a while; the exit code."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once."""
+        ...
+
+
+class Keeper:
+    """One child and its successors under the same name."""
+
+    def __init__(
+        self,
+        program: Program,
+        pid_file: Path,
+        clock: Clock,
+        start: Callable[[Program], Awaitable[Running]],
+        say: Callable[[str], None],
+    ) -> None:
+        self.program = program
+        self._pid_file = pid_file
+        self._clock = clock
+        self._start = start
+        self._say = say
+        self._child: Running | None = None
+        self._began = 0.0
+        self._watch: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start the child, wait until it serves, and keep it alive from then on.
+
+        Raises:
+            StartError: it can't be started, or ended before it served: trying again would not help.
+        """
+        name = self.program.name
+        try:
+            child = await self._spawn()
+        except OSError as error:
+            raise StartError(f"can't start {name}: {error.strerror}") from error
+        if not await child.ready():
+            log = f"; see {self.program.log}" if self.program.log else ""
+            raise StartError(f"{name} ended before it served ({ending(await child.stop())}){log}")
+        self._watch = asyncio.create_task(self._keep(child), name=f"keep {name}")
+
+    async def stop(self) -> None:
+        """End the child for good, in its own time."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait({self._watch})
+        if self._child is not None:
+            await self._child.stop()
+        self._pid_file.unlink(missing_ok=True)
+
+    def kill(self) -> None:
+        """End the child at once and for good; `stop`, running or to come, then returns soon."""
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._child is not None:
+            self._child.kill()
+
+    async def _spawn(self) -> Running:
+        self._child = await self._start(self.program)
+        self._began = self._clock.monotonic()
+        self._pid_file.write_text(f"{self._child.pid}\n")
+        return self._child
+
+    async def _keep(self, child: Running) -> None:
+        delay: float | None = None
+        while True:
+            code = await child.wait()
+            delay = next_delay(delay, self._clock.monotonic() - self._began)
+            self._say(
+                f"{self.program.name} (pid {child.pid}) ended with {ending(code)}; starting it again in {delay:g} s"
+            )
+            child, delay = await self._respawn(delay)
+
+    async def _respawn(self, delay: float) -> tuple[Running, float]:
+        """A successor, and the wait that came before it; a program that can't be executed waits longer and longer."""
+        while True:
+            await self._clock.sleep(delay)
+            try:
+                child = await self._spawn()
+            except OSError as error:
+                delay = next_delay(delay, 0)
+                self._say(f"can't start {self.program.name}: {error.strerror}; trying again in {delay:g} s")
+                continue
+            if await child.ready():
+                self._say(f"{self.program.name} serves again (pid {child.pid})")
+            return child, delay

@@ -1,0 +1,1 @@
+"""E: the bundled embedding model behind text-embeddings-inference's wire format."""

@@ -1,0 +1,152 @@
+"""E: what `gateway serve` starts, in which order, and what it says then."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from gateway.config.defaults import wants_embedded_model, with_defaults
+from gateway.config.serving import served_models
+from gateway.launch import Launch
+from gateway.processes.banner import Facts, banner, examples
+from gateway.processes.child import Program
+from gateway.processes.data_dir import DataDir
+from gateway.processes.embedded_model import model_program, require_extra
+from gateway.processes.embedded_store import EmbeddedStore, find_binary
+from gateway.processes.listener import address, bind, listen
+from gateway.processes.report import progress, say
+from gateway.processes.supervisor import Rank, Supervisor
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Coroutine
+
+    from gateway.config.schema import Config
+    from gateway.processes.credentials import Credentials
+
+WORKER = (sys.executable, "-m", "gateway.processes.worker")
+
+_GRACE = 5.0
+"""Seconds a worker gets beyond the drain timeout, to settle and close."""
+
+
+def serve(config: Config, worker: tuple[str, ...] = WORKER) -> None:
+    """Start everything, print the banner on standard output, run until SIGTERM or SIGINT.
+
+    Args:
+        config: complete; only `server.data_dir` is written to.
+        worker: the command of a worker, replaceable for tests.
+
+    Raises:
+        StartError: something that is needed can't be had; nothing is left running.
+    """
+    began = time.monotonic()
+    if wants_embedded_model(config):
+        require_extra()
+    binary = find_binary(os.environ) if config.store.url is None else None
+    with (
+        DataDir(Path(config.server.data_dir)) as data_dir,
+        contextlib.closing(bind(config.server.host, config.server.port)) as listener,
+    ):
+        store = None if binary is None else EmbeddedStore.place(data_dir, binary)
+        supervisor = Supervisor(data_dir)
+        tree = Tree(config, data_dir, listener, supervisor, store, worker)
+        asyncio.run(supervisor.run(tree.start(began)))
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """One gateway's processes; `store` is None when the configuration names one."""
+
+    config: Config
+    data_dir: DataDir
+    listener: socket.socket
+    supervisor: Supervisor
+    store: EmbeddedStore | None
+    worker: tuple[str, ...]
+
+    async def start(self, began: float) -> None:
+        """Store and model beside each other, workers as soon as the store is up; then the banner.
+
+        Raises:
+            StartError: a part does not start.
+        """
+        embedded = self.data_dir.socket("model.sock") if wants_embedded_model(self.config) else None
+        with progress("starting"):
+            parts = [self._store_and_workers(None if embedded is None else f"unix:{embedded}")]
+            if embedded is not None:
+                parts.append(self.supervisor.add(model_program(embedded), Rank.MODEL))
+            credentials = (await _together(parts))[0]
+        sys.stdout.write(banner(self._facts(credentials, time.monotonic() - began)))
+        sys.stdout.flush()
+
+    async def _store_and_workers(self, embedded_url: str | None) -> Credentials | None:
+        from gateway.processes.credentials import prepare  # noqa: PLC0415 - redis-py loads while the children start
+
+        if self.store is not None:
+            if await self.store.end_leftover():
+                say("ended a store that an earlier gateway had left behind")
+            await self.supervisor.add(self.store.program(self.config.store.memory_limit), Rank.STORE)
+        store_url = self.config.store.url if self.store is None else self.store.url
+        credentials = await prepare(self.config, str(store_url), self.data_dir, say)
+        listen(self.listener)
+        count = self.config.server.workers
+        metrics = str(self.data_dir.metrics()) if count > 1 else None
+        launches = (
+            Launch(self.config, credentials.secret, credentials.issued, str(store_url), embedded_url, number, metrics)
+            for number in range(count)
+        )
+        await _together([self.supervisor.add(self._program(launch), Rank.WORKER) for launch in launches])
+        return credentials
+
+    def _program(self, launch: Launch) -> Program:
+        descriptor = self.listener.fileno()
+        return Program(
+            name=f"worker-{launch.worker}",
+            argv=(*self.worker, "--listen-fd", str(descriptor), "--parent", str(os.getpid())),
+            grace=self.config.server.drain_timeout + _GRACE,
+            stdin=f"{launch.to_json()}\n".encode(),
+            pass_fds=(descriptor,),
+        )
+
+    def _facts(self, credentials: Credentials | None, seconds: float) -> Facts:
+        embeddings, rerank = examples(served_models(with_defaults(self.config)))
+        model = "all-MiniLM-L6-v2 (int8), embedded" if wants_embedded_model(self.config) else None
+        if self.store is None:
+            store = _without_password(str(self.config.store.url))
+        else:
+            binary = self.store.binary
+            store = f"{binary.product.title()} {binary.version}, embedded, data in {self.store.folder}"
+        return Facts(
+            address=address(self.listener),
+            seconds=seconds,
+            store=store,
+            model=model,
+            metrics=self.config.observe.metrics,
+            embeddings=embeddings,
+            rerank=rerank,
+            key=None if credentials is None else credentials.dev_key,
+            key_file=str(self.data_dir.dev_key),
+        )
+
+
+async def _together(parts: list[Coroutine[None, None, Credentials | None]]) -> list[Credentials | None]:
+    """The results of all parts, in order; the first failure cancels the others and is raised as itself."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(part) for part in parts]
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gateway.processes.child import Program
+from gateway.processes.keeper import Keeper
+from gateway.processes.problem import StartError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Clock:
+    """Virtual: a sleep is recorded and moves the time."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.slept: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def random(self) -> float:
+        return 0.5
+
+    def identifier(self) -> str:
+        return "0" * 32
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+        await asyncio.sleep(0)
+
+
+class FakeChild:
+    def __init__(self, pid: int, *, serves: bool = True) -> None:
+        self.pid = pid
+        self.serves = serves
+        self.calls: list[str] = []
+        self._code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def die(self, code: int) -> None:
+        self._code.set_result(code)
+
+    async def wait(self) -> int:
+        return await asyncio.shield(self._code)
+
+    async def ready(self) -> bool:
+        return self.serves
+
+    async def stop(self) -> int:
+        self.calls.append("stop")
+        return -15
+
+    def kill(self) -> None:
+        self.calls.append("kill")
+
+
+class Stage:
+    """A keeper with everything around it faked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = Clock()
+        self.said: list[str] = []
+        self.children: list[FakeChild] = []
+        self.started = asyncio.Event()
+        self.failures: list[OSError] = []
+        self.serves = True
+        self.pid_file = folder / "part.pid"
+        self.keeper = Keeper(Program("part", ("x",), 1.0), self.pid_file, self.clock, self._start, self.said.append)
+
+    async def _start(self, _: Program) -> FakeChild:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.children.append(FakeChild(100 + len(self.children), serves=self.serves))
+        self.started.set()
+        return self.children[-1]
+
+    async def dies(self, after: float, code: int) -> None:
+        """The newest child ends after so many seconds; returns when its successor has started."""
+        self.started.clear()
+        self.clock.now += after
+        self.children[-1].die(code)
+        await asyncio.wait_for(self.started.wait(), 5)
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+async def test_a_dead_child_is_started_again_and_the_log_names_it(stage: Stage) -> None:
+    await stage.keeper.start()
+    assert stage.pid_file.read_text() == "100\n"
+    await stage.dies(2.0, -9)
+    assert stage.said[0] == "part (pid 100) ended with signal 9; starting it again in 0.1 s"
+    assert stage.said[1] == "part serves again (pid 101)"
+    assert stage.pid_file.read_text() == "101\n"
+    await stage.keeper.stop()
+    assert stage.children[-1].calls == ["stop"]
+    assert not stage.pid_file.exists()
+
+
+async def test_waits_grow_in_a_crash_loop_and_shrink_after_a_healthy_run(stage: Stage) -> None:
+    await stage.keeper.start()
+    for alive in (0.0, 0.0, 1.0, 10.0, 0.0):
+        await stage.dies(alive, 1)
+    assert stage.clock.slept == pytest.approx([0.1, 0.2, 0.4, 0.1, 0.2])
+    await stage.keeper.stop()
+
+
+async def test_a_child_that_never_serves_at_the_start_is_an_error(stage: Stage) -> None:
+    stage.serves = False
+    with pytest.raises(StartError, match="part ended before it served"):
+        await stage.keeper.start()
+    assert len(stage.children) == 1
+
+
+async def test_a_program_that_cannot_run_is_an_error_at_the_start(stage: Stage) -> None:
+    stage.failures = [FileNotFoundError(2, "No such file")]
+    with pytest.raises(StartError, match="can't start part: No such file"):
+        await stage.keeper.start()
+    await stage.keeper.stop()
+
+
+async def test_a_successor_that_cannot_run_is_tried_again_later_and_later(stage: Stage) -> None:
+    await stage.keeper.start()
+    stage.failures = [OSError(12, "out of memory"), OSError(12, "out of memory")]
+    await stage.dies(0.0, 1)
+    assert stage.clock.slept == pytest.approx([0.1, 0.2, 0.4])
+    assert "can't start part: out of memory; trying again in 0.2 s" in stage.said
+    await stage.keeper.stop()
+
+
+async def test_a_killed_keeper_starts_no_successor(stage: Stage) -> None:
+    await stage.keeper.start()
+    stage.keeper.kill()
+    stage.children[0].die(-9)
+    await stage.keeper.stop()
+    assert stage.children[0].calls == ["kill", "stop"]
+    assert len(stage.children) == 1
+    assert stage.said == []
