@@ -71,7 +71,8 @@ class App:
     async def start(self, listener: socket.socket) -> None:
         """Accept connections on a bound socket, which other workers may share."""
         loop = asyncio.get_running_loop()
-        self._heartbeat = loop.create_task(self._admission.heartbeat(self._lease_seconds / _HEARTBEATS_PER_LEASE))
+        every = self._lease_seconds / _HEARTBEATS_PER_LEASE
+        self._heartbeat = self._tasks.spawn(self._admission.heartbeat(every), "heartbeat")
         self._server = await loop.create_server(self._http, sock=listener, backlog=_BACKLOG)
 
     async def stop(self) -> None:

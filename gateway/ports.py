@@ -36,8 +36,9 @@ class Clock(Protocol):
 class Admission:
     """One question to the quota store, answered all-or-nothing.
 
-    `step` names the question within a lease (`door`, `cover`): asking the same step again gives the first reply
-    (idempotent by lease id). Zero amounts only report. `slot` asks for one of `limits.concurrency` leases.
+    `step` names the question within a lease (`door`, `cover`): asking an admitted step again gives its first reply
+    (idempotent by lease id); a refusal wrote nothing, so asking again asks anew. Zero amounts only report. `slot` asks
+    for one of `limits.concurrency` leases.
     """
 
     subject: str
@@ -60,7 +61,8 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer to an Admission. `refused_by` is `requests`, `tokens`, `concurrency` or, when admitted, None.
+    """The answer to an Admission. `refused_by` is `requests`, `tokens`, `concurrency`, `settled` (a late question of a
+    lease that has ended) or, when admitted, None.
 
     `retry_after` is in seconds, honest to one bucket: after that long the same question would pass if nobody else
     asked. A refusal has consumed nothing.

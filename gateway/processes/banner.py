@@ -44,11 +44,12 @@ def banner(facts: Facts) -> str:
     """Plain lines; each command is one line that starts with `curl` and works as it stands."""
     lines = [f"Gateway serves on {facts.address} (started in {facts.seconds:.1f} s)", ""]
     if facts.embeddings is not None:
-        body = {"model": facts.embeddings, "input": ["A gateway in front of models.", "Ein Tor vor den Modellen."]}
+        texts = ["A gateway in front of models.", "Answers are kept for the next caller."]
+        body = {"model": facts.embeddings, "input": texts}
         lines += ["Embed:", _curl(facts, "/v1/embeddings", body), ""]
     if facts.rerank is not None:
-        documents = ["Bread is baked in an oven.", "A cache keeps answers for the next caller."]
-        body = {"model": facts.rerank, "query": "What does a cache do?", "documents": documents}
+        documents = ["Bread is baked in an oven.", "Jupiter outweighs all other planets together."]
+        body = {"model": facts.rerank, "query": "Which planet is the largest?", "documents": documents}
         lines += ["Rerank:", _curl(facts, "/v1/rerank", body), ""]
     if facts.metrics:
         lines.append(f"Metrics:  {facts.address}/metrics")

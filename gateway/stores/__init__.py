@@ -1,0 +1,1 @@
+"""E: where state lives outside the process."""

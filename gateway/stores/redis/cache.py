@@ -1,0 +1,70 @@
+"""E: answers in Redis (ports.AnswerStore); a failing store is a miss, never an error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gateway.errors import StoreError
+from gateway.stores.redis.entry import decode, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.ports import Clock, Observer
+    from gateway.stores.redis.client import Line
+    from gateway.stores.redis.keys import Keys
+    from gateway.vocabulary import Answer, ItemKey
+
+ROLE = "cache"
+
+CHUNK = 64
+"""Entries a round trip: about 256 kB of vectors, so that neither the event loop nor the server is held up for long."""
+
+SPREAD = 0.1
+"""Entries made together do not expire together: a tenth more or less."""
+
+
+class RedisAnswers:
+    """The cache. `ttl_seconds` is how long an answer is kept, for space, not for freshness."""
+
+    def __init__(self, line: Line, keys: Keys, ttl_seconds: float, clock: Clock, observer: Observer) -> None:
+        self._line = line
+        self._keys = keys
+        self._ttl = ttl_seconds
+        self._clock = clock
+        self._observer = observer
+
+    async def get(self, keys: Sequence[ItemKey]) -> list[Answer | None]:
+        """The answer for each key; None where there is none, it is another's, it is damaged, or the store failed."""
+        found: list[Answer | None] = []
+        for start in range(0, len(keys), CHUNK):
+            chunk = keys[start : start + CHUNK]
+            names = [self._keys.answer(key.address) for key in chunk]
+            try:
+                entries = await self._line.ask(self._line.client.mget(names), "cache get")
+            except StoreError:
+                self._observer.store_failure(ROLE)
+                break
+            found.extend(
+                decode(key.proof, entry) if isinstance(entry, bytes) else None
+                for key, entry in zip(chunk, entries, strict=True)
+            )
+        return found + [None] * (len(keys) - len(found))
+
+    async def put(self, entries: Sequence[tuple[ItemKey, Answer]]) -> None:
+        """Remember answers; what the store does not take is dropped."""
+        for start in range(0, len(entries), CHUNK):
+            try:
+                await self._line.ask(self._write(entries[start : start + CHUNK]), "cache put")
+            except StoreError:
+                self._observer.store_failure(ROLE)
+                return
+
+    async def _write(self, entries: Sequence[tuple[ItemKey, Answer]]) -> list[Any]:
+        async with self._line.client.pipeline(transaction=False) as pipeline:
+            for key, answer in entries:
+                pipeline.set(self._keys.answer(key.address), encode(key.proof, answer), px=self._lifetime_ms())
+            return await pipeline.execute()
+
+    def _lifetime_ms(self) -> int:
+        return max(1, int(self._ttl * 1_000 * (1 + SPREAD * (2 * self._clock.random() - 1))))

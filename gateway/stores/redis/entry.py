@@ -1,0 +1,54 @@
+"""P: a cached answer as bytes: header, proof, payload, extra."""
+
+from __future__ import annotations
+
+import hmac
+import struct
+
+from gateway.vocabulary import FLOAT_BYTES, SCORE_BYTES, Answer, Shape
+
+VERSION = 1
+_HEADER = struct.Struct("<BBBxIQII")
+"""Version, shape, length of the proof, width, tokens, length of the payload, length of extra (24 bytes)."""
+
+_SHAPES = (Shape.DENSE, Shape.MULTI, Shape.SPARSE, Shape.SCORE, Shape.RANKING, Shape.VERBATIM)
+"""Stored by position: append only."""
+
+_CODES = {shape: code for code, shape in enumerate(_SHAPES)}
+
+
+def encode(proof: bytes, answer: Answer) -> bytes:
+    """The entry for `answer`, which only `proof` opens. `proof` has at most 255 bytes."""
+    header = _HEADER.pack(
+        VERSION,
+        _CODES[answer.shape],
+        len(proof),
+        answer.width,
+        answer.tokens,
+        len(answer.payload),
+        len(answer.extra),
+    )
+    return b"".join((header, proof, answer.payload, answer.extra))
+
+
+def decode(proof: bytes, entry: bytes) -> Answer | None:
+    """The answer in `entry`, None when the proof differs or when it is not a whole entry of this version."""
+    if len(entry) < _HEADER.size:
+        return None
+    version, code, proof_length, width, tokens, payload_length, extra_length = _HEADER.unpack_from(entry)
+    payload_at = _HEADER.size + proof_length
+    extra_at = payload_at + payload_length
+    if version != VERSION or code >= len(_SHAPES) or len(entry) != extra_at + extra_length:
+        return None
+    if not hmac.compare_digest(entry[_HEADER.size : payload_at], proof):
+        return None
+    shape = _SHAPES[code]
+    if not _plausible(shape, width, payload_length):
+        return None
+    return Answer(shape, entry[payload_at:extra_at], width, tokens, entry[extra_at:])
+
+
+def _plausible(shape: Shape, width: int, length: int) -> bool:
+    if shape in {Shape.DENSE, Shape.MULTI}:
+        return width > 0 and length > 0 and length % (FLOAT_BYTES * width) == 0
+    return length == SCORE_BYTES if shape is Shape.SCORE else length > 0

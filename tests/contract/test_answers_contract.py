@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gateway.vocabulary import Answer, ItemKey, Shape
+
+if TYPE_CHECKING:
+    from fakes.world import World
+
+VECTOR = struct.pack("<4f", 1.0, -0.5, 0.25, 1e-30)
+
+
+def key(number: int, proof: bytes = b"p" * 16) -> ItemKey:
+    return ItemKey(number.to_bytes(16, "little"), proof)
+
+
+def answer(number: int = 0) -> Answer:
+    return Answer(Shape.DENSE, VECTOR, 4, number)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        Answer(Shape.DENSE, VECTOR, 4, 7),
+        Answer(Shape.DENSE, VECTOR, 2, 0),
+        Answer(Shape.MULTI, VECTOR, 2, 2**40, b'["a","b"]'),
+        Answer(Shape.SPARSE, b'{"a":1.5}', 0, 3),
+        Answer(Shape.SCORE, struct.pack("<d", 0.1), 0, 3),
+        Answer(Shape.RANKING, b"[]", 0, 3),
+        Answer(Shape.VERBATIM, "[é\0]".encode(), 0, 3, b"x"),
+    ],
+)
+async def test_every_shape_comes_back_as_it_was(world: World, kept: Answer) -> None:
+    await world.answers.put([(key(1), kept)])
+    assert await world.answers.get([key(1)]) == [kept]
+
+
+async def test_answers_come_in_the_order_of_the_keys(world: World) -> None:
+    await world.answers.put([(key(number), answer(number)) for number in (1, 3)])
+    found = await world.answers.get([key(3), key(2), key(1), key(3)])
+    assert found == [answer(3), None, answer(1), answer(3)]
+
+
+async def test_a_different_proof_is_a_miss(world: World) -> None:
+    await world.answers.put([(key(1), answer())])
+    assert await world.answers.get([key(1, b"q" * 16), key(1, b"p" * 8), key(1, b"")]) == [None, None, None]
+
+
+async def test_the_last_answer_stays(world: World) -> None:
+    await world.answers.put([(key(1), answer(1))])
+    await world.answers.put([(key(1), answer(2))])
+    assert await world.answers.get([key(1)]) == [answer(2)]
+
+
+async def test_nothing_asked_nothing_done(world: World) -> None:
+    await world.answers.put([])
+    assert await world.answers.get([]) == []
+
+
+async def test_a_list_of_the_largest_size(world: World) -> None:
+    entries = [(key(number), answer(number)) for number in range(2_048)]
+    await world.answers.put(entries)
+    found = await world.answers.get([key for key, _ in entries])
+    assert found == [kept for _, kept in entries]
+    assert world.observer.store_failures == []

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from fakes.clock import FakeClock
+from fakes.observer import FakeObserver
+
+from gateway.errors import StoreError
+from gateway.ports import Admission, Usage
+from gateway.stores.redis.cache import CHUNK, RedisAnswers
+from gateway.stores.redis.client import Line, connect
+from gateway.stores.redis.keys import Keys
+from gateway.stores.redis.quota import RedisQuota
+from gateway.tasks import TaskGroup
+from gateway.vocabulary import Answer, ItemKey, Limits, Shape
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from redis.asyncio import Redis
+
+KEYS = Keys("gw")
+LIMITS = Limits(10, 10, 10)
+DOOR = Admission("t", "a", "door", LIMITS, requests=1, slot=True)
+
+
+@pytest.fixture
+async def line(store_url: str) -> AsyncIterator[Line]:
+    """One connection only, so that whatever a command leaves behind meets the next one."""
+    client, tasks = connect(store_url, 5.0, connections=1), TaskGroup()
+    await client.flushall()
+    yield Line(client, tasks, 5.0)
+    await tasks.drain(5.0)
+    await client.aclose()
+
+
+@pytest.mark.parametrize("turns", range(1, 12))
+async def test_a_cancelled_command_leaves_no_reply_for_the_next_one(line: Line, turns: int) -> None:
+    await line.client.set("a", "1")
+    await line.client.set("b", "2")
+    connection = await line.client.client_id()
+    asking = asyncio.ensure_future(line.ask(line.client.get("a"), "a"))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    asking.cancel()
+    assert await line.ask(line.client.get("b"), "b") == b"2"
+    assert await line.ask(line.client.get("a"), "a") == b"1"
+    assert await line.client.client_id() == connection
+
+
+async def test_a_cancelled_admission_still_happens_and_settles(line: Line) -> None:
+    quota = RedisQuota(line, KEYS, 15)
+    await quota.ping()
+    asking = asyncio.ensure_future(quota.admit(DOOR))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert await quota.settle("t", "a", 0, 0) == Usage(0, 0, 0)
+
+
+async def test_scripts_are_loaded_again_after_the_server_forgot_them(line: Line) -> None:
+    quota = RedisQuota(line, KEYS, 15)
+    assert (await quota.admit(DOOR)).usage == Usage(1, 0, 1)
+    await line.client.script_flush()
+    assert await quota.settle("t", "a", 1, 3) == Usage(1, 3, 0)
+
+
+async def test_the_servers_own_clock_is_used(line: Line) -> None:
+    quota = RedisQuota(line, KEYS, 15)
+    await quota.admit(DOOR)
+    seconds = (await line.client.time())[0]
+    assert isinstance(seconds, int)
+    score = await line.client.zscore(KEYS.quota("t")[0], "a")
+    assert isinstance(score, float)
+    assert score / 1_000 == pytest.approx(seconds + 15, abs=2)
+
+
+async def test_quota_keys_never_expire_and_counters_of_addresses_do(line: Line) -> None:
+    quota = RedisQuota(line, KEYS, 15)
+    await quota.admit(Admission("t", "a", "door", LIMITS, 1, 1, slot=True))
+    names = KEYS.quota("t")
+    assert [await line.client.ttl(name) for name in names] == [-1] * 5
+    await quota.hit("192.0.2.1", 5)
+    assert 60 < await line.client.ttl(KEYS.hits("192.0.2.1")) <= 62
+
+
+async def test_what_leases_leave_behind_is_pruned(line: Line) -> None:
+    clock = FakeClock()
+    quota = RedisQuota(line, KEYS, 15, clock.milliseconds)
+    for number in range(100):
+        lease = f"l{number}"
+        await quota.admit(Admission("t", lease, "door", Limits(None, None, None), 1, 1, slot=True))
+        if number % 2:
+            await quota.settle("t", lease, 1, 1)
+    clock.now += 1_000
+    for _ in range(4):
+        await quota.admit(Admission("t", "", "peek", LIMITS))
+    assert await line.client.exists(*KEYS.quota("t")) == 0
+
+
+async def test_a_clock_that_was_far_ahead_does_not_block_for_hours(line: Line) -> None:
+    clock = FakeClock(start=100_000)
+    quota = RedisQuota(line, KEYS, 15, clock.milliseconds)
+    await quota.admit(Admission("t", "a", "cover", LIMITS, tokens=10))
+    clock.now = 1_000
+    assert (await quota.admit(Admission("t", "b", "cover", LIMITS, tokens=1))).refused_by == "tokens"
+    clock.now += 61
+    assert (await quota.admit(Admission("t", "b", "cover", LIMITS, tokens=1))).refused_by is None
+
+
+async def test_a_clock_set_back_a_little_forgets_nothing(line: Line) -> None:
+    clock = FakeClock()
+    quota = RedisQuota(line, KEYS, 15, clock.milliseconds)
+    await quota.admit(Admission("t", "a", "cover", LIMITS, tokens=6))
+    clock.now -= 30
+    await quota.admit(Admission("t", "b", "cover", LIMITS, tokens=4))
+    assert (await quota.admit(Admission("t", "", "peek", LIMITS))).usage.tokens == 10
+    assert (await quota.settle("t", "a", 0, 1)).tokens == 5
+    clock.now += 62 + 30
+    assert (await quota.admit(Admission("t", "", "peek", LIMITS))).usage.tokens == 0
+
+
+@pytest.fixture
+async def silent() -> AsyncIterator[Redis]:
+    """A server that takes commands and never answers."""
+    taken = asyncio.Event()
+
+    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        taken.set()
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(swallow, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    client = connect(f"redis://{host}:{port}", 0.05)
+    yield client
+    await client.aclose()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_server_that_does_not_answer_is_a_store_error(silent: Redis) -> None:
+    tasks = TaskGroup()
+    quota = RedisQuota(Line(silent, tasks, 0.05), KEYS, 15)
+    with pytest.raises(StoreError):
+        await quota.ping()
+    with pytest.raises(StoreError):
+        await quota.admit(DOOR)
+    await tasks.drain(5.0)
+
+
+@pytest.mark.parametrize("url", ["unix:///nonexistent/socket", "redis://127.0.0.1:1"])
+async def test_a_store_that_is_not_there(url: str) -> None:
+    client, tasks, observer = connect(url, 0.5), TaskGroup(), FakeObserver()
+    line = Line(client, tasks, 0.5)
+    quota, answers = RedisQuota(line, KEYS, 15), RedisAnswers(line, KEYS, 60, FakeClock(), observer)
+    for question in (quota.ping(), quota.admit(DOOR), quota.settle("t", "a", 1, 1), quota.renew("t", ["a"])):
+        with pytest.raises(StoreError):
+            await question
+    key = ItemKey(bytes(16), bytes(16))
+    await answers.put([(key, Answer(Shape.SCORE, bytes(8), 0, 1))] * (CHUNK + 1))
+    assert await answers.get([key] * (CHUNK + 1)) == [None] * (CHUNK + 1)
+    assert observer.store_failures == ["cache", "cache"]
+    await tasks.drain(5.0)
+    await client.aclose()
+
+
+@pytest.mark.parametrize(("chance", "seconds"), [(0.0, 90), (0.5, 100), (1.0, 110)])
+async def test_entries_expire_a_tenth_apart(line: Line, chance: float, seconds: int) -> None:
+    answers = RedisAnswers(line, KEYS, 100, FakeClock(chance=chance), FakeObserver())
+    await answers.put([(ItemKey(b"k" * 16, b"p"), Answer(Shape.SCORE, bytes(8), 0, 1))])
+    assert await line.client.ttl(KEYS.answer(b"k" * 16)) == pytest.approx(seconds, abs=1)
+
+
+async def test_a_damaged_or_foreign_entry_is_a_miss(line: Line) -> None:
+    observer = FakeObserver()
+    answers = RedisAnswers(line, KEYS, 100, FakeClock(), observer)
+    await line.client.set(KEYS.answer(b"k" * 16), b"damaged")
+    await line.client.hset(KEYS.answer(b"h" * 16).decode(), "a", "b")
+    assert await answers.get([ItemKey(b"k" * 16, b"p"), ItemKey(b"h" * 16, b"p")]) == [None, None]
+    assert observer.store_failures == []
