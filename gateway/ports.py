@@ -61,9 +61,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer to an Admission. `refused_by` is `requests`, `tokens`, `concurrency`, `settled` (a late question of a
-    lease that has ended) or, when admitted, None.
+    """The answer to an Admission.
 
+    `refused_by` is `requests`, `tokens`, `concurrency`, `settled` (a late question of a lease that has ended) or, when
+    admitted, None.
     `retry_after` is in seconds, honest to one bucket: after that long the same question would pass if nobody else
     asked. A refusal has consumed nothing.
     """

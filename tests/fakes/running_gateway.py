@@ -167,7 +167,9 @@ async def launched(
             (folder / "config.yaml").write_text(config)
             options += ["--config", str(folder / "config.yaml")]
         with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
-            process = subprocess.Popen([*COMMAND, "serve", *options], stdout=out, stderr=err, env=clean_environment(env))
+            process = subprocess.Popen(
+                [*COMMAND, "serve", *options], stdout=out, stderr=err, env=clean_environment(env)
+            )
         gateway = Gateway(process, folder, data_dir, key)
         try:
             await gateway.started()

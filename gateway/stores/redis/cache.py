@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import StoreError
@@ -41,7 +42,7 @@ class RedisAnswers:
             chunk = keys[start : start + CHUNK]
             names = [self._keys.answer(key.address) for key in chunk]
             try:
-                entries = await self._line.ask(self._line.client.mget(names), "cache get")
+                entries = await self._line.ask("MGET", *names)
             except StoreError:
                 self._observer.store_failure(ROLE)
                 break
@@ -55,16 +56,14 @@ class RedisAnswers:
         """Remember answers; what the store does not take is dropped."""
         for start in range(0, len(entries), CHUNK):
             try:
-                await self._line.ask(self._write(entries[start : start + CHUNK]), "cache put")
+                await asyncio.gather(*(self._write(key, answer) for key, answer in entries[start : start + CHUNK]))
             except StoreError:
                 self._observer.store_failure(ROLE)
                 return
 
-    async def _write(self, entries: Sequence[tuple[ItemKey, Answer]]) -> list[Any]:
-        async with self._line.client.pipeline(transaction=False) as pipeline:
-            for key, answer in entries:
-                pipeline.set(self._keys.answer(key.address), encode(key.proof, answer), px=self._lifetime_ms())
-            return await pipeline.execute()
+    def _write(self, key: ItemKey, answer: Answer) -> asyncio.Future[Any]:
+        name, entry = self._keys.answer(key.address), encode(key.proof, answer)
+        return self._line.queue("SET", name, entry, "PX", self._lifetime_ms())
 
     def _lifetime_ms(self) -> int:
         return max(1, int(self._ttl * 1_000 * (1 + SPREAD * (2 * self._clock.random() - 1))))

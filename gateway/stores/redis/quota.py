@@ -54,32 +54,30 @@ class RedisQuota:
             _limit(limits.concurrency),
             self._lease_ms,
         )
-        work = self._admit.run(self._line.client, self._keys.quota(admission.subject), arguments)
-        refusal, wait_ms, requests, tokens, slots = await self._line.ask(work, "quota admit")
+        reply = await self._admit.run(self._line, self._keys.quota(admission.subject), arguments)
+        refusal, wait_ms, requests, tokens, slots = reply
         return Verdict(Usage(requests, tokens, slots), REFUSALS[refusal], wait_ms / MS)
 
     async def settle(self, subject: str, lease: str, requests: int, tokens: int) -> Usage:
         """End a lease and correct its reservations to what was used; once. Raises StoreError."""
         arguments = (self._now(), lease, requests, tokens, TOMBSTONE_MS)
-        work = self._settle.run(self._line.client, self._keys.quota(subject), arguments)
-        return Usage(*await self._line.ask(work, "quota settle"))
+        return Usage(*await self._settle.run(self._line, self._keys.quota(subject), arguments))
 
     async def renew(self, subject: str, leases: Sequence[str]) -> None:
         """Keep the slots that these leases still hold. Raises StoreError."""
         keys = self._keys.quota(subject)
         for start in range(0, len(leases), RENEWED_AT_ONCE):
             arguments = (self._now(), self._lease_ms, *leases[start : start + RENEWED_AT_ONCE])
-            await self._line.ask(self._renew.run(self._line.client, keys, arguments), "quota renew")
+            await self._renew.run(self._line, keys, arguments)
 
     async def hit(self, counter: str, limit: int) -> float | None:
         """Count an event of `counter`; the seconds to wait when `limit` happened already. Raises StoreError."""
-        work = self._hit.run(self._line.client, (self._keys.hits(counter),), (self._now(), limit))
-        wait_ms = await self._line.ask(work, "quota hit")
+        wait_ms = await self._hit.run(self._line, (self._keys.hits(counter),), (self._now(), limit))
         return wait_ms / MS if wait_ms else None
 
     async def ping(self) -> None:
         """Return if the store answers. Raises StoreError."""
-        await self._line.ask(self._line.client.ping(), "quota ping")
+        await self._line.ask("PING")
 
     def _now(self) -> int | str:
         return "" if self._clock_ms is None else self._clock_ms()

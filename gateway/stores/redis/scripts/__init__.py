@@ -6,12 +6,12 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import NoScriptError
+from gateway.stores.redis.client import MissingScriptError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from redis.asyncio import Redis
+    from gateway.stores.redis.client import Line
 
 
 class Script:
@@ -22,10 +22,10 @@ class Script:
         self.text = "\n".join((folder / f"{part}.lua").read_text(encoding="utf-8") for part in parts)
         self._sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
-    async def run(self, client: Redis, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:  # noqa: ANN401 - each script has its own reply
-        """The script's reply. A missing script did not run, so asking again is safe."""
+    async def run(self, line: Line, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:  # noqa: ANN401 - each script has its own reply
+        """The script's reply. A missing script did not run, so asking again is safe. Raises StoreError."""
         try:
-            return await client.evalsha(self._sha, len(keys), *keys, *arguments)
-        except NoScriptError:
-            await client.script_load(self.text)
-            return await client.evalsha(self._sha, len(keys), *keys, *arguments)
+            return await line.ask("EVALSHA", self._sha, len(keys), *keys, *arguments)
+        except MissingScriptError:
+            await line.ask("SCRIPT", "LOAD", self.text)
+            return await line.ask("EVALSHA", self._sha, len(keys), *keys, *arguments)
