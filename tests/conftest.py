@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import socket
 import subprocess
@@ -15,11 +16,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
+from blockbuster import blockbuster_ctx
 
 from gateway.stores.redis.client import connect
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Generator, Iterator
 
     from redis.asyncio import Redis
 
@@ -28,6 +30,35 @@ START_SECONDS = 10.0
 # A package without __init__.py, as test folders are; importlib mode puts nothing on sys.path.
 _fakes = sys.modules.setdefault("fakes", ModuleType("fakes"))
 _fakes.__path__ = [str(Path(__file__).parent / "fakes")]
+
+
+PROCESSES = Path(__file__).parents[1] / "gateway" / "processes"
+SUPERVISION = [f"gateway.processes.{path.stem}" for path in PROCESSES.glob("[!_]*.py")]
+
+SKIP_NOTHING = "GATEWAY_TESTS_SKIP_NOTHING"
+"""Set by `.ci/run`, which has installed every tool: a skip is then a failure."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get(SKIP_NOTHING):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, and {SKIP_NOTHING} is set: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_calls() -> Iterator[None]:
+    """A call that blocks the event loop from within the gateway's code fails the test.
+
+    The supervisor's own modules may block: its loop serves nobody.
+    """
+    with blockbuster_ctx("gateway", excluded_modules=SUPERVISION) as guard:
+        # Scripts are read once, when a worker is put together.
+        for name in ("io.TextIOWrapper.read", "io.BufferedReader.read", "os.stat"):
+            guard.functions[name].can_block_in("gateway/stores/redis/scripts/__init__.py", "__init__")
+        yield
 
 
 @pytest.fixture(scope="session")
