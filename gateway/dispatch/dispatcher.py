@@ -83,7 +83,7 @@ class Dispatcher:
             remaining = order.deadline - self._clock.monotonic()
             wait = delay(outcome, attempt, order.backend.retries, remaining, self._clock.random())
             if wait is None:
-                raise failure(outcome, order.job.model, service_timeout(order.snapshot.config.server.timeout))
+                raise failure(outcome, order.job, service_timeout(order.snapshot.config.server.timeout))
             await self._clock.sleep(wait)
             attempt += 1
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.backends.dialect import OutcomeKind
-from gateway.errors import Code, GatewayError, model_not_found, service_unavailable
+from gateway.errors import Code, FieldError, GatewayError, model_not_found, service_unavailable
 
 if TYPE_CHECKING:
     from gateway.backends.dialect import Outcome
+    from gateway.vocabulary import Job
 
 FIRST_DELAY_SECONDS = 0.1
 LONGEST_WAIT_SECONDS = 5.0
@@ -39,14 +40,16 @@ _SENTENCES = {
 }
 
 
-def failure(outcome: Outcome, model: str, timeout_error: GatewayError) -> GatewayError:
+def failure(outcome: Outcome, job: Job, timeout_error: GatewayError) -> GatewayError:
     """What a client is told about an outcome other than ANSWERED."""
     match outcome.kind:
         case OutcomeKind.INVALID:
             detail = outcome.message or "The backend did not accept the input"
-            return GatewayError(Code.INPUT_INVALID, detail, errors=outcome.errors)
+            field = f"body -> {job.model} -> {'documents' if job.endpoint == 'rerank' else 'input'}"
+            errors = outcome.errors or (FieldError(field, detail, "value_error"),)
+            return GatewayError(Code.INPUT_INVALID, detail, errors=errors)
         case OutcomeKind.MODEL_NOT_FOUND:
-            return model_not_found(model)
+            return model_not_found(job.model)
         case OutcomeKind.TIMEOUT:
             return timeout_error
         case _:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gateway.vocabulary import Facts, Stage
 
 _REJECTIONS = frozenset(code for code in Code if code.value.startswith(("AUTH", "RATE_")))
+_ORDINARY = frozenset({"answered", "invalid", "model_not_found"})
 _SERVER_ERROR = 500
 
 
@@ -85,10 +86,10 @@ class RequestObserver:
         self._metrics.stage[stage].observe(seconds)
 
     def upstream_call(self, backend: str, endpoint: str, outcome: str, seconds: float, tokens: int) -> None:  # noqa: ARG002 - ports.Observer
-        """A call to a backend ended; failures are logged, for whoever asks why."""
+        """A call to a backend ended; what is not the client's doing is logged, for whoever asks why."""
         self._metrics.upstream(backend, endpoint, outcome).inc()
         self._metrics.upstream_latency(backend).observe(seconds)
-        if outcome != "answered":
+        if outcome not in _ORDINARY:
             self._log.warning(
                 "upstream call failed",
                 backend=backend,

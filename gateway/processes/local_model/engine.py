@@ -42,7 +42,9 @@ class TooLongError(Exception):
     """A text has more tokens than the model reads, and the caller did not allow truncation."""
 
     def __init__(self, tokens: int) -> None:
-        super().__init__(f"a text must have at most {MAX_TOKENS} tokens, this one has {tokens} or more")
+        super().__init__(
+            f"a text may have {MAX_TOKENS} tokens at most, this one has {tokens} or more; allow truncation, or send it in parts"
+        )
         self.tokens = tokens
 
 

@@ -5,8 +5,10 @@ import pytest
 from gateway.backends.dialect import Outcome, OutcomeKind
 from gateway.dispatch.retry import delay, failure
 from gateway.errors import Code, FieldError, service_timeout
+from gateway.vocabulary import Item, Job, Shape
 
 LATE = service_timeout(60)
+JOB = Job("rerank", "m", "r", ((Item.text("a"),),), Shape.SCORE, (), None, query="q")
 
 TABLE = [
     (OutcomeKind.INVALID, False, Code.INPUT_INVALID),
@@ -22,7 +24,7 @@ TABLE = [
 @pytest.mark.parametrize(("kind", "again", "code"), TABLE)
 def test_the_outcome_table(kind: OutcomeKind, again: bool, code: Code) -> None:  # noqa: FBT001 - a table
     assert (delay(Outcome(kind), 0, 2, 60.0, 0.5) is not None) is again
-    assert failure(Outcome(kind), "m", LATE).code is code
+    assert failure(Outcome(kind), JOB, LATE).code is code
 
 
 def test_every_outcome_is_in_the_table() -> None:
@@ -49,11 +51,16 @@ def test_waits_double_and_never_pass_the_deadline(  # noqa: PLR0913, PLR0917 - a
 
 def test_a_refused_input_keeps_the_backends_words_and_fields() -> None:
     errors = (FieldError("body -> input", "too long", "value_error"),)
-    error = failure(Outcome(OutcomeKind.INVALID, message="too long", errors=errors), "m", LATE)
+    error = failure(Outcome(OutcomeKind.INVALID, message="too long", errors=errors), JOB, LATE)
     assert error.message == "too long"
     assert error.errors == errors
 
 
+def test_a_refused_input_without_fields_names_the_list_it_was_in() -> None:
+    error = failure(Outcome(OutcomeKind.INVALID, message="too long"), JOB, LATE)
+    assert error.errors == (FieldError("body -> m -> documents", "too long", "value_error"),)
+
+
 def test_a_refusal_of_our_credentials_says_nothing_of_them() -> None:
-    error = failure(Outcome(OutcomeKind.REFUSED, message="key jina_x is out of balance"), "m", LATE)
+    error = failure(Outcome(OutcomeKind.REFUSED, message="key jina_x is out of balance"), JOB, LATE)
     assert "jina_x" not in error.message
