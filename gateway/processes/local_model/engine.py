@@ -43,7 +43,7 @@ class TooLongError(Exception):
 
     def __init__(self, tokens: int) -> None:
         super().__init__(
-            f"a text may have {MAX_TOKENS} tokens at most, this one has {tokens} or more; allow truncation, or send it in parts"
+            f"a text may have {MAX_TOKENS} tokens at most, this one has {tokens} or more; allow truncation or split it"
         )
         self.tokens = tokens
 
