@@ -150,13 +150,12 @@ def request_limit_exceeded(current: int, limit: int, retry_after: float) -> Gate
     )
 
 
-def token_limit_exceeded(current: int, limit: int, retry_after: float) -> GatewayError:
-    """The minute's tokens do not cover the call."""
-    return GatewayError(
-        Code.RATE_TOKEN_LIMIT_EXCEEDED,
-        f"Token rate limit exceeded: {current:,}/{limit:,} tokens per minute",
-        retry_after=retry_after,
-    )
+def token_limit_exceeded(current: int, limit: int, retry_after: float, asked: int = 0) -> GatewayError:
+    """The minute's tokens do not cover the call; one that asks for more than all of them never fits."""
+    message = f"Token rate limit exceeded: {current:,}/{limit:,} tokens per minute"
+    if asked > limit:
+        message += f"; this call alone may need {asked:,}, so send it in parts"
+    return GatewayError(Code.RATE_TOKEN_LIMIT_EXCEEDED, message, retry_after=retry_after)
 
 
 def concurrency_limit_exceeded(current: int, limit: int, retry_after: float = 1.0) -> GatewayError:

@@ -113,8 +113,9 @@ class Pipeline:
     def _reply(self, endpoint: Endpoint, job: Job, plan: Plan, fresh: Mapping[int, Answer], facts: Facts) -> Reply:
         return Reply(
             body=endpoint.assemble(job, complete(plan, fresh)),
-            hits=len(plan.keys) - facts.misses,
+            hits=facts.hits,
             misses=facts.misses,
+            duplicates=facts.duplicates,
             stored=plan.storable and bool(fresh),
             bypassed=not plan.storable,
             warnings=job.warnings,

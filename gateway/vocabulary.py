@@ -220,11 +220,15 @@ class Remaining:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the client gets on success: the body's bytes and the facts behind it."""
+    """What the client gets on success: the body's bytes and the facts behind it.
+
+    `hits` were stored, `misses` were asked, `duplicates` are copies of another input in the same list.
+    """
 
     body: bytes
     hits: int = 0
     misses: int = 0
+    duplicates: int = 0
     stored: bool = False
     bypassed: bool = False
     warnings: tuple[str, ...] = ()

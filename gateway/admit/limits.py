@@ -23,8 +23,8 @@ def remaining(usage: Usage, limits: Limits) -> Remaining:
     return Remaining(requests=_left(limits.requests, usage.requests), tokens=_left(limits.tokens, usage.tokens))
 
 
-def refusal(verdict: Verdict, limits: Limits) -> GatewayError:
-    """The failure for a verdict that did not admit, with what remains.
+def refusal(verdict: Verdict, limits: Limits, tokens: int = 0) -> GatewayError:
+    """The failure for a verdict that did not admit `tokens`, with what remains.
 
     A lease that ended meanwhile (`settled`) means that this request was given up already; the client may try again.
     """
@@ -33,7 +33,7 @@ def refusal(verdict: Verdict, limits: Limits) -> GatewayError:
         case "requests":
             error = request_limit_exceeded(usage.requests, limits.requests or 0, wait)
         case "tokens":
-            error = token_limit_exceeded(usage.tokens, limits.tokens or 0, wait)
+            error = token_limit_exceeded(usage.tokens, limits.tokens or 0, wait, tokens)
         case "concurrency":
             error = concurrency_limit_exceeded(usage.slots, limits.concurrency or 0, wait)
         case _:

@@ -89,7 +89,7 @@ class Reservation:
         self._facts.remaining = remaining(verdict.usage, self._limits)
         if verdict.refused_by is not None:
             self.standing = refused
-            raise refusal(verdict, self._limits)
+            raise refusal(verdict, self._limits, question.tokens)
         self.standing = Standing.HELD
 
 

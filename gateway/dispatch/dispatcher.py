@@ -39,6 +39,11 @@ class Order:
     arrived: Callable[[Mapping[int, Answer]], Awaitable[None]]
 
     @property
+    def patience(self) -> float:
+        """Seconds after which a call is given up: the backend's own limit, or the request's where that is shorter."""
+        return min(self.backend.timeout, self.snapshot.config.server.timeout)
+
+    @property
     def backend(self) -> Backend:
         """The settings of the backend that is asked."""
         return self.snapshot.config.backends[self.served.backend]
@@ -83,7 +88,7 @@ class Dispatcher:
             remaining = order.deadline - self._clock.monotonic()
             wait = delay(outcome, attempt, order.backend.retries, remaining, self._clock.random())
             if wait is None:
-                raise failure(outcome, order.job, service_timeout(order.snapshot.config.server.timeout))
+                raise failure(outcome, order.job, service_timeout(order.patience))
             await self._clock.sleep(wait)
             attempt += 1
 

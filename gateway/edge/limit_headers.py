@@ -25,7 +25,7 @@ def retry_header(seconds: float | None) -> dict[str, str]:
 
 
 def cache_headers(reply: Reply) -> dict[str, str]:
-    """`Cache-Status` (RFC 9211) and how many inputs came from the cache and how many did not.
+    """`Cache-Status` (RFC 9211), how many inputs were had for nothing (stored, or copies in the list), how many asked.
 
     A list of which some were stored has `fwd=partial`; an answer that may not be stored has `fwd=bypass`.
     """
@@ -37,7 +37,7 @@ def cache_headers(reply: Reply) -> dict[str, str]:
         status = f"gateway; fwd={'partial' if reply.hits else 'miss'}{'; stored' if reply.stored else ''}"
     return {
         "Cache-Status": status,
-        "X-Gateway-Cache-Hits": str(reply.hits),
+        "X-Gateway-Cache-Hits": str(reply.hits + reply.duplicates),
         "X-Gateway-Cache-Misses": str(reply.misses),
     }
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _READ = frozenset({"GET", "HEAD"})
 _MODELS = "/v1/models/"
+_LINGERING = 2.0
+"""Seconds that the rest of a body is read and dropped after an early refusal, so that the client sees the answer."""
 
 
 class Edge:
@@ -140,7 +142,9 @@ class HttpServer(web.Server):  # type: ignore[type-arg,unused-ignore]
     """aiohttp's low-level server: no routing table, no middleware, no decompression of bodies."""
 
     def __init__(self, edge: Edge, error_shape: str, clock: Clock) -> None:
-        super().__init__(edge.answer, handler_cancellation=False, access_log=None, auto_decompress=False)
+        super().__init__(
+            edge.answer, handler_cancellation=False, access_log=None, auto_decompress=False, lingering_time=_LINGERING
+        )
         self._error_shape: Any = error_shape
         self._clock = clock
 

@@ -166,10 +166,7 @@ async def launched(
         if config:
             (folder / "config.yaml").write_text(config)
             options += ["--config", str(folder / "config.yaml")]
-        with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
-            process = subprocess.Popen(
-                [*COMMAND, "serve", *options], stdout=out, stderr=err, env=clean_environment(env)
-            )
+        process = _begin(folder, options, clean_environment(env))
         gateway = Gateway(process, folder, data_dir, key)
         try:
             await gateway.started()
@@ -178,3 +175,9 @@ async def launched(
                 await gateway.stop()
         finally:
             await gateway.close()
+
+
+def _begin(folder: Path, options: list[str], env: dict[str, str]) -> subprocess.Popen[bytes]:
+    """`gateway serve` with both outputs in files, as under a service manager."""
+    with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
+        return subprocess.Popen([*COMMAND, "serve", *options], stdout=out, stderr=err, env=env)

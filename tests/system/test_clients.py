@@ -27,7 +27,7 @@ async def test_the_default_base64_and_float_are_the_same_vectors(client: openai.
     packed = await client.embeddings.create(model=MODEL, input=TEXTS)
     plain = await client.embeddings.create(model=MODEL, input=TEXTS, encoding_format="float")
     assert [entry.index for entry in packed.data] == [0, 1, 2]
-    left, right = ([np.float32(entry.embedding) for entry in made.data] for made in (packed, plain))
+    left, right = (np.array([entry.embedding for entry in made.data], dtype=np.float32) for made in (packed, plain))
     assert np.array_equal(left, right)
     assert np.shape(left) == (3, 384)
     assert np.allclose(np.linalg.norm(left, axis=1), 1, atol=1e-5)

@@ -2,19 +2,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
 from fakes.jina_upstream import KEY, Fault, embeddings
-from fakes.running_gateway import launched
+from fakes.running_gateway import launched, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from fakes.jina_upstream import Upstream
-    from fakes.running_gateway import Answer, Gateway
+    from fakes.running_gateway import Gateway
 
 CONFIG = """
 backends: {{jina: {{dialect: jina, url: {url}, key: "{key}", timeout: 3, retries: 1}},
@@ -32,48 +32,56 @@ async def impatient(upstream_url: str) -> AsyncIterator[Gateway]:
         yield gateway
 
 
-def answering(changes: Callable[[Any], object], *texts: str) -> bytes:
-    """A well-formed answer with one thing changed."""
+def answering(*texts: str, **changes: Any) -> bytes:
+    """A well-formed answer to an embeddings call, but for the changes."""
     reply = embeddings({"model": "jina-embeddings-v3", "input": list(texts), "embedding_type": "base64"})
-    changes(reply)
-    return json.dumps(reply).encode()
+    return json.dumps(reply | changes).encode()
 
 
-FAULTS: list[tuple[str, list[Fault], tuple[int, str], int]] = [
-    ("error", [Fault(500, SECRET_TEXT)] * 2, (503, "SERVICE_UNAVAILABLE"), 2),
-    ("bad gateway", [Fault(502, b"<html>")] * 2, (503, "SERVICE_UNAVAILABLE"), 2),
-    ("drop", [Fault()] * 2, (503, "SERVICE_UNAVAILABLE"), 2),
-    ("no json", [Fault(200, SECRET_TEXT)], (503, "SERVICE_UNAVAILABLE"), 1),
-    ("half", [Fault(200, answering(lambda made: None, "half")[:-9])], (503, "SERVICE_UNAVAILABLE"), 1),
-    ("short", [Fault(200, answering(lambda made: made["data"].clear(), "short"))], (503, "SERVICE_UNAVAILABLE"), 1),
-    ("long", [Fault(200, answering(lambda made: None, "long", "er"))], (503, "SERVICE_UNAVAILABLE"), 1),
-    (
-        "nan",
-        [Fault(200, answering(lambda made: made["data"][0].update(embedding="AADAfw=="), "nan"))],
-        (503, "SERVICE_UNAVAILABLE"),
-        1,
-    ),
-    ("key", [Fault(401, b'{"detail":"Invalid API key"}')], (503, "SERVICE_UNAVAILABLE"), 1),
-    ("money", [Fault(402, b'{"detail":"Insufficient"}')], (503, "SERVICE_UNAVAILABLE"), 1),
-    ("busy", [Fault(429, b"{}", {"Retry-After": "30"})], (503, "SERVICE_UNAVAILABLE"), 1),
-    ("redirect", [Fault(307, b"", {"Location": "http://127.0.0.1:9/"})], (503, "SERVICE_UNAVAILABLE"), 1),
-    ("input", [Fault(422, b'{"detail":"the input is too odd"}')], (422, "INPUT_INVALID"), 1),
+@dataclass(frozen=True)
+class Case:
+    """What the upstream does to the call of a text, and what the client is told."""
+
+    text: str
+    faults: list[Fault]
+    failure: tuple[int, str] = (503, "SERVICE_UNAVAILABLE")
+
+
+NOT_A_NUMBER = {"index": 0, "embedding": "AADAfw=="}
+
+CASES = [
+    Case("error", [Fault(500, SECRET_TEXT)] * 2),
+    Case("bad gateway", [Fault(502, b"<html>")] * 2),
+    Case("drop", [Fault()] * 2),
+    Case("redirect", [Fault(307, b"", {"Location": "http://127.0.0.1:9/"})] * 2),
+    Case("no json", [Fault(200, SECRET_TEXT)]),
+    Case("half", [Fault(200, answering("half")[:-9])]),
+    Case("too few", [Fault(200, answering("too few", data=[]))]),
+    Case("too many", [Fault(200, answering("too many", "and more"))]),
+    Case("not a number", [Fault(200, answering("not a number", data=[NOT_A_NUMBER]))]),
+    Case("another model", [Fault(200, answering("another model", model="jina-clip-v2"))]),
+    Case("key", [Fault(401, b'{"detail": "Invalid API key", "code": "AUTH_INVALID_API_KEY"}')]),
+    Case("money", [Fault(402, b'{"detail": "Insufficient"}')]),
+    Case("busy", [Fault(429, b"{}", {"Retry-After": "30"})]),
+    Case("input", [Fault(422, b'{"detail": "the input is too odd"}')], (422, "INPUT_INVALID")),
 ]
 
 
-@pytest.mark.parametrize(("text", "faults", "failure", "calls"), FAULTS, ids=[fault[0] for fault in FAULTS])
+@pytest.mark.parametrize("case", CASES, ids=[case.text for case in CASES])
 async def test_what_the_upstream_does_wrong_is_told_in_our_words_and_not_kept(
-    impatient: Gateway, upstream: Upstream, text: str, faults: list[Fault], failure: tuple[int, str], calls: int
+    impatient: Gateway, upstream: Upstream, case: Case
 ) -> None:
-    upstream.faults.extend(faults)
-    answer = await impatient.embed(text, model="jina-embeddings-v3")
-    assert answer.failure == failure
-    assert len(upstream.calls) == calls
+    upstream.faults.extend(case.faults)
+    answer = await impatient.embed(case.text, model="jina-embeddings-v3")
+    assert answer.failure == case.failure
+    assert not upstream.faults
     assert KEY not in answer.body.decode() + str(answer.headers)
     assert SECRET_TEXT not in answer.body
     assert (answer.status == 503) == ("Retry-After" in answer.headers)
-    after = await impatient.embed(text, model="jina-embeddings-v3")
+    asked = len(upstream.calls)
+    after = await impatient.embed(case.text, model="jina-embeddings-v3")
     assert (after.status, after.cached) == (200, (0, 1))
+    assert len(upstream.calls) == asked + 1
 
 
 async def test_a_pause_that_the_upstream_asks_for_is_passed_on(impatient: Gateway, upstream: Upstream) -> None:
@@ -96,23 +104,23 @@ async def test_an_upstream_that_takes_too_long_is_a_timeout_and_not_asked_again(
     gate = asyncio.Event()
     upstream.faults.append(Fault(gate=gate))
     answer = await impatient.embed("too long", model="jina-embeddings-v4")
-    gate.set()
     assert answer.failure == (504, "SERVICE_TIMEOUT")
+    gate.set()
+
+    async def released() -> bool:
+        return bool(upstream.calls)
+
+    await until(released)
+    assert len(upstream.calls) == 1
 
 
-CUT_OFF: list[tuple[str, Callable[[Gateway], Awaitable[Answer]]]] = [
-    ("the key is refused", lambda gateway: gateway.embed("refused", model="jina-clip-v1")),
-    ("nobody listens", lambda gateway: gateway.embed("nobody", model="jina-clip-v2")),
-]
-
-
-@pytest.mark.parametrize(("reason", "ask"), CUT_OFF, ids=[entry[0] for entry in CUT_OFF])
+@pytest.mark.parametrize(("model", "asked"), [("jina-clip-v1", 1), ("jina-clip-v2", 0)], ids=["wrong key", "nobody"])
 async def test_a_backend_that_cannot_be_used_is_unavailable(
-    impatient: Gateway, upstream: Upstream, reason: str, ask: Callable[[Gateway], Awaitable[Answer]]
+    impatient: Gateway, upstream: Upstream, model: str, asked: int
 ) -> None:
-    answer = await ask(impatient)
+    answer = await impatient.embed("cut off", model=model)
     assert answer.failure == (503, "SERVICE_UNAVAILABLE")
-    assert len(upstream.calls) == (reason == "the key is refused")
+    assert len(upstream.calls) == asked
     assert "not-the-upstreams-key" not in answer.body.decode() + impatient.logged()
 
 

@@ -9,9 +9,8 @@ import pytest
 from fakes.running_gateway import MODEL
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from fakes.running_gateway import Gateway
+    from numpy.typing import NDArray
 
 COUNT = 300
 

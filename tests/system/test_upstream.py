@@ -17,7 +17,7 @@ FACTS = Path(__file__).parent.parent / "fixtures" / "contract_facts.json"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 # What a model assumes and the gateway spells out, so that the upstream's own answer can be asked for directly.
-TASKS = {
+TASKS: dict[str, dict[str, Any]] = {
     "jina-embeddings-v4": {"task": "text-matching"},
     "jina-embeddings-v5": {"task": "text-matching"},
     "jina-code": {"task": "nl2code.query"},

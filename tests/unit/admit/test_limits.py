@@ -40,3 +40,9 @@ def test_a_lease_that_ended_meanwhile_may_be_tried_again() -> None:
     error = refusal(Verdict(Usage(0, 0, 0), "settled"), LIMITS)
     assert error.code is Code.SERVICE_UNAVAILABLE
     assert error.retryable
+
+
+def test_a_call_that_can_never_fit_is_told_so() -> None:
+    error = refusal(Verdict(Usage(0, 0, 0), "tokens", 60.0), Limits(1, 200, 1), tokens=482)
+    assert error.message.startswith("Token rate limit exceeded: 0/200 tokens per minute")
+    assert "482" in error.message

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import AsyncExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+from fakes.jina_upstream import KEY
+from fakes.running_gateway import launched
+
+from gateway.stores.redis.client import connect
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from fakes.jina_upstream import Upstream
+    from fakes.running_gateway import Gateway
+
+MODEL = "jina-embeddings-v3"
+BURST, FEW = "key-of-burst", "key-of-few"
+CONFIG = """
+store: {{{store}}}
+backends: {{jina: {{dialect: jina, url: {url}, key: "{key}"}}}}
+tiers: {{ten: {{rpm: 10}}, four: {{rpm: 4}}}}
+tenants:
+  burst: {{tier: ten, keys: [key-of-burst]}}
+  few: {{tier: four, keys: [key-of-few]}}
+  wide: {{tier: tier2, keys: [key-of-wide]}}
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def pair(upstream_url: str) -> AsyncIterator[Gateway]:
+    """Two workers of one gateway."""
+    config = CONFIG.format(store="", url=upstream_url, key=KEY)
+    async with launched(config, workers=2, key="key-of-wide") as gateway:
+        yield gateway
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def two(upstream_url: str, valkey_url: str) -> AsyncIterator[tuple[Gateway, Gateway]]:
+    """Two gateways on one store that neither of them started."""
+    client = connect(valkey_url, 5.0)
+    await client.flushall()
+    await client.aclose()
+    config = CONFIG.format(store=f"url: '{valkey_url}'", url=upstream_url, key=KEY)
+    async with AsyncExitStack() as stack:
+        one, other = [await stack.enter_async_context(launched(config, key="key-of-wide")) for _ in range(2)]
+        yield one, other
+
+
+@contextmanager
+def only(gateway: Gateway, worker: int) -> Iterator[None]:
+    """The other of two workers stands still, so this one answers."""
+    with gateway.paused(gateway.pid(f"worker-{1 - worker}")):
+        yield
+
+
+async def statuses(gateways: list[Gateway], text: str) -> Counter[int]:
+    answers = await asyncio.gather(*(gateway.embed(text, BURST, MODEL) for gateway in gateways))
+    return Counter(answer.status for answer in answers)
+
+
+async def test_a_burst_over_two_workers_gets_exactly_its_limit(pair: Gateway, upstream: Upstream) -> None:
+    assert await statuses([pair] * 25, "burst") == {200: 10, 429: 15}
+    del upstream
+
+
+async def test_a_burst_over_two_gateways_gets_exactly_its_limit(
+    two: tuple[Gateway, Gateway], upstream: Upstream
+) -> None:
+    assert await statuses([*two] * 12, "burst") == {200: 10, 429: 14}
+    del upstream
+
+
+async def test_two_workers_share_one_limit_and_one_cache(pair: Gateway, upstream: Upstream) -> None:
+    left = []
+    for turn in range(4):
+        with only(pair, turn % 2):
+            answer = await pair.embed("shared by workers", FEW, MODEL)
+            assert answer.status == 200
+            assert answer.cached == ((1, 0) if turn else (0, 1))
+            left.append(answer.headers["X-RateLimit-Remaining-Requests"])
+    assert left == ["3", "2", "1", "0"]
+    for worker in range(2):
+        with only(pair, worker):
+            refused = await pair.embed("shared by workers", FEW, MODEL)
+            assert refused.failure == (429, "RATE_REQUEST_LIMIT_EXCEEDED")
+    assert len(upstream.calls) == 1
+
+
+async def test_two_gateways_share_one_limit_and_one_cache(two: tuple[Gateway, Gateway], upstream: Upstream) -> None:
+    left = []
+    for turn in range(4):
+        answer = await two[turn % 2].embed("shared by gateways", FEW, MODEL)
+        assert answer.cached == ((1, 0) if turn else (0, 1))
+        left.append(answer.headers["X-RateLimit-Remaining-Requests"])
+    assert left == ["3", "2", "1", "0"]
+    for gateway in two:
+        assert (await gateway.embed("x", FEW, MODEL)).failure == (429, "RATE_REQUEST_LIMIT_EXCEEDED")
+    assert len(upstream.calls) == 1
+
+
+async def test_a_gateway_with_a_store_of_others_starts_none(two: tuple[Gateway, Gateway]) -> None:
+    for gateway in two:
+        assert {file.stem for file in (gateway.data_dir / "run").glob("*.pid")} == {"worker-0"}
+
+
+@pytest.mark.parametrize("scraped", [0, 1])
+async def test_one_scrape_counts_what_all_workers_did(pair: Gateway, upstream: Upstream, scraped: int) -> None:
+    del upstream
+    before = await counted(pair)
+    for worker in range(2):
+        with only(pair, worker):
+            for number in range(3):
+                assert (await pair.embed(f"counted {worker} {number}", model=MODEL)).status == 200
+    await asyncio.gather(*(pair.embed("counted at once", model=MODEL) for _ in range(20)))
+    with only(pair, scraped):
+        assert await counted(pair) - before == 26
+
+
+async def counted(gateway: Gateway) -> int:
+    answer = await gateway.get("/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    wanted = 'gateway_requests_total{code="OK",endpoint="embeddings",status="200"}'
+    lines = [line for line in answer.body.decode().splitlines() if line.startswith(wanted)]
+    assert len(lines) <= 1
+    return int(float(lines[0].split()[1])) if lines else 0
