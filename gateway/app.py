@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gateway.admit.reservation import Admission
 from gateway.clock import SystemClock
 from gateway.dispatch.dispatcher import Dispatcher
+from gateway.dispatch.in_flight import InFlight
 from gateway.edge.operations import Operations
 from gateway.edge.server import Edge, HttpServer
 from gateway.observe.logs import configure
@@ -18,6 +19,7 @@ from gateway.observe.observer import RequestObserver
 from gateway.pipeline import Pipeline
 from gateway.plan.planner import Planner
 from gateway.stores.redis.cache import RedisAnswers
+from gateway.stores.redis.claims import RedisClaims
 from gateway.stores.redis.client import Line, connect
 from gateway.stores.redis.keys import Keys
 from gateway.stores.redis.quota import RedisQuota
@@ -53,12 +55,14 @@ class App:
         quota_line, cache_line = (Line(client, self._tasks, config.store.timeout) for client in self._clients)
         quota = RedisQuota(quota_line, keys, self._lease_seconds)
         answers = RedisAnswers(cache_line, keys, config.cache.ttl, clock, observer)
+        claims = RedisClaims(cache_line, keys, config.cache.claim_seconds)
         self._upstream = Upstream(config.backends)
         self._admission = Admission(quota, clock, self._tasks, observer)
         pipeline = Pipeline(
             snapshot=snapshot,
             admission=self._admission,
-            planner=Planner(answers),
+            planner=Planner(answers, clock),
+            in_flight=InFlight(claims, clock, self._tasks, config.cache.claim_seconds),
             dispatcher=Dispatcher(self._upstream, clock, observer),
             clock=clock,
             observer=observer,

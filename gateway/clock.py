@@ -15,6 +15,10 @@ class SystemClock:
         """Seconds since an arbitrary start."""
         return time.monotonic()
 
+    def epoch(self) -> int:
+        """Whole seconds since 1970 by the system's clock."""
+        return int(time.time())
+
     def random(self) -> float:
         """Uniform in [0, 1); for jitter and sampling, never for secrets."""
         return random.random()  # noqa: S311 - jitter, not secrecy

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gateway.admit.estimate import estimate
 from gateway.authenticate import authenticate
 from gateway.dispatch.dispatcher import Order
-from gateway.errors import GatewayError
-from gateway.plan.planner import complete
+from gateway.errors import GatewayError, service_timeout
+from gateway.plan.cache_key import narrower
+from gateway.plan.planner import complete, only_if_cached_error
+from gateway.settle.savings import savings
 from gateway.settle.usage import charge, counted
-from gateway.vocabulary import Reply, Stage
+from gateway.vocabulary import Fresh, Reply, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
     from gateway.admit.reservation import Admission, Reservation
     from gateway.config.snapshot import Served, Snapshot
     from gateway.dispatch.dispatcher import Dispatcher
+    from gateway.dispatch.in_flight import InFlight
     from gateway.endpoints.endpoint import Endpoint
     from gateway.plan.planner import Planner
     from gateway.ports import Clock, Observer
@@ -34,6 +38,7 @@ class Pipeline:
         snapshot: Snapshot,
         admission: Admission,
         planner: Planner,
+        in_flight: InFlight,
         dispatcher: Dispatcher,
         clock: Clock,
         observer: Observer,
@@ -41,6 +46,7 @@ class Pipeline:
         self.snapshot = snapshot
         self._admission = admission
         self._planner = planner
+        self._in_flight = in_flight
         self._dispatcher = dispatcher
         self._clock = clock
         self._observer = observer
@@ -58,16 +64,17 @@ class Pipeline:
             with self._stage(facts, Stage.VALIDATE):
                 job = endpoint.validate(body, snapshot)
                 facts.model, facts.items = job.model, job.item_count
+                work = _Work(snapshot, snapshot.served[job.model], caller, job, call)
             async with self._reserve(caller, facts) as quota:
                 with self._stage(facts, Stage.PLAN):
-                    plan = await self._planner.plan(caller, job, snapshot.secret)
+                    plan = await self._plan(work)
                 with self._stage(facts, Stage.ADMIT):
-                    await quota.cover(self._to_reserve(snapshot, job, plan))
+                    await quota.cover(_to_reserve(work, plan))
                 with self._stage(facts, Stage.DISPATCH):
-                    fresh = await self._dispatch(snapshot, job, plan, call.deadline)
-                self._record(snapshot, quota, plan, fresh, facts)
+                    fresh = await self._dispatch(work, plan)
+                _record(work, quota, plan, fresh, facts)
             with self._stage(facts, Stage.ASSEMBLE):
-                return self._reply(endpoint, job, plan, fresh, facts)
+                return _reply(endpoint, job, plan, fresh, facts)
         except GatewayError:
             if facts.remaining is None:
                 facts.remaining = await self._admission.remaining(caller)
@@ -83,43 +90,30 @@ class Pipeline:
         facts.tenant, facts.tier, facts.key_id = caller.tenant, caller.tier, caller.key_id
         return caller
 
-    async def _dispatch(self, snapshot: Snapshot, job: Job, plan: Plan, deadline: float) -> Mapping[int, Answer]:
+    async def _plan(self, work: _Work) -> Plan:
+        scope = narrower(work.caller.cache_scope, work.served.cache_scope)
+        caller = work.caller if scope is work.caller.cache_scope else replace(work.caller, cache_scope=scope)
+        plan = await self._planner.plan(caller, work.job, work.snapshot.secret, work.call.directives)
+        if work.call.directives.only_if_cached and plan.missing:
+            raise only_if_cached_error(plan)
+        return plan
+
+    async def _dispatch(self, work: _Work, plan: Plan) -> Fresh:
+        """Answers for what is missing: from whoever is asking for it already, else from the backend."""
         if not plan.missing:
-            return {}
+            return Fresh({})
 
         async def arrived(fresh: Mapping[int, Answer]) -> None:
             await self._planner.remember(plan, fresh)
 
-        return await self._dispatcher.run(Order(snapshot, _served(snapshot, job), job, deadline, arrived), plan.missing)
+        order = Order(work.snapshot, work.served, work.job, work.call.deadline, arrived)
 
-    def _to_reserve(self, snapshot: Snapshot, job: Job, plan: Plan) -> int:
-        """Tokens to reserve: a safe bound for what must be asked, and what is stored where the config counts it."""
-        context = _served(snapshot, job).model.context_length
-        asked = sum(estimate(job.units[at], job.query, context, job.endpoint) for at in plan.missing)
-        if not snapshot.config.limits.count_cached_tokens:
-            return asked
-        copies = sum(estimate(job.units[at], job.query, context, job.endpoint) for at in plan.twins)
-        return asked + copies + sum(answer.tokens for answer in plan.stored.values())
+        async def fill(positions: Sequence[int]) -> Mapping[int, Answer]:
+            return await self._dispatcher.run(order, positions)
 
-    def _record(
-        self, snapshot: Snapshot, quota: Reservation, plan: Plan, fresh: Mapping[int, Answer], facts: Facts
-    ) -> None:
-        charged = charge(plan, fresh)
-        facts.reported_tokens, facts.upstream_tokens = charged.reported, charged.upstream
-        facts.misses, facts.duplicates = len(plan.missing), len(plan.twins)
-        facts.hits = len(plan.keys) - facts.misses - facts.duplicates
-        quota.record(charged, counted(charged, count_cached=snapshot.config.limits.count_cached_tokens))
-
-    def _reply(self, endpoint: Endpoint, job: Job, plan: Plan, fresh: Mapping[int, Answer], facts: Facts) -> Reply:
-        return Reply(
-            body=endpoint.assemble(job, complete(plan, fresh)),
-            hits=facts.hits,
-            misses=facts.misses,
-            duplicates=facts.duplicates,
-            stored=plan.storable and bool(fresh),
-            bypassed=not plan.storable,
-            warnings=job.warnings,
-        )
+        if work.call.directives.wants_new:
+            return Fresh(await fill(plan.missing))
+        return await self._in_flight.run(plan, work.call.deadline, service_timeout(order.patience), fill)
 
     @asynccontextmanager
     async def _reserve(self, caller: Caller, facts: Facts) -> AsyncIterator[Reservation]:
@@ -147,5 +141,44 @@ class Pipeline:
         self._observer.stage(stage, seconds)
 
 
-def _served(snapshot: Snapshot, job: Job) -> Served:
-    return snapshot.served[job.model]
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What the later stages need of a request."""
+
+    snapshot: Snapshot
+    served: Served
+    caller: Caller
+    job: Job
+    call: Call
+
+
+def _to_reserve(work: _Work, plan: Plan) -> int:
+    """Tokens to reserve: a safe bound for what must be asked, and what is stored where the config counts it."""
+    job, context = work.job, work.served.model.context_length
+    asked = sum(estimate(job.units[at], job.query, context, job.endpoint) for at in plan.missing)
+    if not work.snapshot.config.limits.count_cached_tokens:
+        return asked
+    copies = sum(estimate(job.units[at], job.query, context, job.endpoint) for at in plan.twins)
+    return asked + copies + sum(answer.tokens for answer in plan.stored.values())
+
+
+def _record(work: _Work, quota: Reservation, plan: Plan, fresh: Fresh, facts: Facts) -> None:
+    charged = charge(plan, fresh)
+    facts.reported_tokens, facts.upstream_tokens = charged.reported, charged.upstream
+    facts.misses, facts.duplicates = len(plan.missing), len(plan.twins)
+    facts.hits = len(plan.keys) - facts.misses - facts.duplicates
+    facts.savings = savings(plan, fresh, work.job, work.served.model.price)
+    quota.record(charged, counted(charged, count_cached=work.snapshot.config.limits.count_cached_tokens))
+
+
+def _reply(endpoint: Endpoint, job: Job, plan: Plan, fresh: Fresh, facts: Facts) -> Reply:
+    return Reply(
+        body=endpoint.assemble(job, complete(plan, fresh.answers)),
+        hits=facts.hits,
+        misses=facts.misses,
+        duplicates=facts.duplicates,
+        stored=plan.storable and bool(fresh.answers),
+        collapsed=bool(fresh.shared) and len(fresh.shared) == len(fresh.answers),
+        bypassed=not plan.storable,
+        warnings=job.warnings,
+    )

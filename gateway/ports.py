@@ -19,6 +19,10 @@ class Clock(Protocol):
         """Seconds that never go back; deadlines are in this time."""
         ...
 
+    def epoch(self) -> int:
+        """Whole seconds since 1970."""
+        ...
+
     def random(self) -> float:
         """Uniform in [0, 1)."""
         ...
@@ -114,6 +118,26 @@ class AnswerStore(Protocol):
 
     async def put(self, entries: Sequence[tuple[ItemKey, Answer]]) -> None:
         """Remember answers for the configured time."""
+        ...
+
+
+class Claims(Protocol):
+    """Who computes what, between processes. Every method raises StoreError when the store cannot answer.
+
+    A claim belongs to a token and ends by itself after the configured seconds unless renewed, so that the work of a
+    filler that died is taken over.
+    """
+
+    async def claim(self, keys: Sequence[ItemKey], token: str) -> list[Answer | bool]:
+        """For each key: the answer if it is stored by now, True if it is ours to compute, False if another's."""
+        ...
+
+    async def renew(self, keys: Sequence[ItemKey], token: str) -> None:
+        """Keep what is still ours for another claim time."""
+        ...
+
+    async def release(self, keys: Sequence[ItemKey], token: str) -> None:
+        """Give back what is still ours, computed or not."""
         ...
 
 

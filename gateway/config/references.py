@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gateway.config.snapshot import Served
 
 _STORE_SCHEMES = ("redis", "rediss", "unix")
+_KEEPING = ("cache_scope", "ask_in_full")
 _CATALOGUE_FACTS = ("dimensions", "context_length", "embeddings", "rerank", "matryoshka")
 
 
@@ -76,6 +77,8 @@ def _models(config: Config, origin: Origin) -> Iterator[Problem]:
         path = ("models", name)
         if entry.alias is not None:
             yield from _alias(config, origin, path, entry, served)
+        elif entry.backend is None and name in served and _written(entry, _KEEPING):
+            yield from _not_without_backend(origin, path, entry)
         elif entry.backend is None:
             remedy = "write `backend: NAME` (who serves it) or `alias: MODEL` (what it stands for)"
             yield origin.problem(path, "neither `backend` nor `alias`", remedy)
@@ -88,6 +91,12 @@ def _models(config: Config, origin: Origin) -> Iterator[Problem]:
                 yield origin.problem((*path, setting), what, "leave the line out")
         else:
             yield from _own(origin, path, entry)
+
+
+def _not_without_backend(origin: Origin, path: Path, entry: ModelEntry) -> Iterator[Problem]:
+    """An entry that only says how answers of a served model are kept says nothing else."""
+    for setting in _written(entry, tuple(sorted(entry.model_fields_set - set(_KEEPING)))):
+        yield origin.problem((*path, setting), "goes with `backend` only", "name the `backend`, or leave the line out")
 
 
 def _alias(

@@ -116,6 +116,12 @@ class ModelEntry(Section):
     price: Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?$")] | None = Field(
         None, description="US dollars a token, for accounting"
     )
+    cache_scope: CacheScope | None = Field(
+        None, description="off, tenant, org or shared; the narrower of this and the tenant's holds"
+    )
+    ask_in_full: bool | None = Field(
+        None, description="whether full vectors are asked for, to derive smaller ones from; by default true"
+    )
 
 
 class Cache(Section):
@@ -124,6 +130,9 @@ class Cache(Section):
     scope: CacheScope = Field(CacheScope.ORG, description="who shares answers: off, tenant, org or shared (everybody)")
     ttl: Positive = Field(
         2_592_000, description="seconds an answer is kept, less or more a tenth; for space, not freshness"
+    )
+    claim_seconds: Annotated[int, Field(ge=1, le=300)] = Field(
+        10, description="an input that a crashed worker was asking for is asked again after this long"
     )
     url_inputs: bool = Field(
         default=False, description="also remember answers to images given as URL, whose content may change"

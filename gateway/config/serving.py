@@ -68,7 +68,21 @@ def directly_served(config: Config) -> dict[str, Served]:
         added = _configured(name, entry)
         if added is not None and added.backend in config.backends:
             entries.append(added)
-    return {name: served for served in entries for name in names(served.model)}
+    by_name = {name: served for served in entries for name in names(served.model)}
+    for name, entry in config.models.items():
+        if entry.alias is None and name in by_name:
+            tuned = _tuned(by_name[name], entry)
+            by_name |= dict.fromkeys(names(tuned.model), tuned)
+    return by_name
+
+
+def _tuned(served: Served, entry: ModelEntry) -> Served:
+    """With an entry's word on how answers are kept.
+
+    A model that is not asked in full is one whose shorter vectors are not derived.
+    """
+    model = served.model if entry.ask_in_full is not False else replace(served.model, matryoshka=False)
+    return replace(served, model=model, cache_scope=entry.cache_scope or served.cache_scope)
 
 
 def _configured(name: str, entry: ModelEntry) -> Served | None:

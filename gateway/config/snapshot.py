@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.vocabulary import CacheScope
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,11 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A model that this gateway answers for: its catalogue entry and who is asked, under which name."""
+    """A model that this gateway answers for: its catalogue entry and who is asked, under which name.
+
+    `cache_scope` narrows the caller's for this model.
+    """
 
     model: Model
     backend: str
     backend_model: str
+    cache_scope: CacheScope = CacheScope.SHARED
 
 
 @dataclass(frozen=True, slots=True)

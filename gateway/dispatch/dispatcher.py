@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gateway.backends import DIALECTS
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gateway.ports import Clock, Observer, Transport
     from gateway.vocabulary import Answer, Job
 
+_MICROS = 1_000_000
 _DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in DIALECTS}
 
 
@@ -108,7 +109,8 @@ class Dispatcher:
             slots.release()
         seconds = self._clock.monotonic() - started
         self._observer.upstream_call(name, ask.job.endpoint, outcome.kind.value, seconds, outcome.tokens)
-        return outcome
+        share = int(seconds / len(ask.units) * _MICROS)
+        return replace(outcome, answers=tuple([replace(answer, micros=share) for answer in outcome.answers]))
 
     async def _exchange(self, name: str, backend: Backend, ask: Ask, remaining: float) -> Outcome:
         dialect = _DIALECTS[backend.dialect]

@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING
 from aiohttp import hdrs, http_exceptions, web
 
 from gateway.errors import Code, FieldError, GatewayError, invalid_request, service_timeout
-from gateway.vocabulary import Call
+from gateway.vocabulary import Call, Directives
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gateway.config.schema import Server
     from gateway.ports import Clock
 
+SALT_HEADER = "X-Gateway-Cache-Salt"
+"""Callers with different salts share no answers."""
+
+_MAX_AGE = re.compile(r"max-age=(\d{1,10})")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _JSON_TYPE = re.compile(r"application/(?:[a-z0-9.-]+\+)?json", re.IGNORECASE)
 
@@ -38,6 +44,20 @@ def call_of(request: web.BaseRequest, identifier: str, settings: Server, clock: 
         client=request.remote or "",
         request_id=identifier,
         deadline=deadline,
+        directives=directives_of(request.headers),
+    )
+
+
+def directives_of(headers: Mapping[str, str]) -> Directives:
+    """What `Cache-Control` (RFC 9111 §5.2.1) and the salt header say; what is not understood is ignored."""
+    said = {word.strip().lower() for word in headers.get(hdrs.CACHE_CONTROL, "").split(",")}
+    ages = [int(match[1]) for word in said if (match := _MAX_AGE.fullmatch(word))]
+    return Directives(
+        no_cache="no-cache" in said,
+        no_store="no-store" in said,
+        only_if_cached="only-if-cached" in said,
+        max_age=min(ages) if ages else None,
+        salt=headers.get(SALT_HEADER, ""),
     )
 
 

@@ -34,7 +34,8 @@ def cache_headers(reply: Reply) -> dict[str, str]:
     elif not reply.misses:
         status = "gateway; hit"
     else:
-        status = f"gateway; fwd={'partial' if reply.hits else 'miss'}{'; stored' if reply.stored else ''}"
+        marks = ("; stored" if reply.stored else "") + ("; collapsed" if reply.collapsed else "")
+        status = f"gateway; fwd={'partial' if reply.hits else 'miss'}{marks}"
     return {
         "Cache-Status": status,
         "X-Gateway-Cache-Hits": str(reply.hits + reply.duplicates),

@@ -13,6 +13,8 @@ from gateway.vocabulary import Stage
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 """Set before this module is imported, workers keep their values in that folder, and any of them shows the sum."""
 
+_SAVED = "not spent at a backend, by cause: stored, pair, duplicate, in_flight."
+
 _FAST = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0, 30.0)
 _WHOLE = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 
@@ -47,6 +49,15 @@ class Metrics:
         self._tenant_tokens = Counter(
             "gateway_tenant_tokens", "The same tokens by tenant of the config.", ("tenant", "kind"), registry=registry
         )
+        self._saved = {
+            unit: Counter(
+                f"gateway_saved_{unit}", f"{unit.capitalize()} {_SAVED}", ("model", "cause"), registry=registry
+            )
+            for unit in ("tokens", "dollars", "seconds")
+        }
+        self._tenant_saved = Counter(
+            "gateway_tenant_saved_tokens", f"Tokens {_SAVED}", ("tenant", "cause"), registry=registry
+        )
         self._rejections = Counter(
             "gateway_rejections", "Requests refused by a limit or for want of a key.", ("code",), registry=registry
         )
@@ -65,6 +76,8 @@ class Metrics:
         self.units = cache(self._units.labels)
         self.tokens = cache(self._tokens.labels)
         self.tenant_tokens = cache(self._tenant_tokens.labels)
+        self.saved = cache(lambda unit, model, cause: self._saved[unit].labels(model, cause))
+        self.tenant_saved = cache(self._tenant_saved.labels)
         self.rejection = cache(self._rejections.labels)
         self.upstream = cache(self._upstream.labels)
         self.upstream_latency = cache(self._upstream_latency.labels)

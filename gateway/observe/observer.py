@@ -38,6 +38,7 @@ class RequestObserver:
         if error is not None and error.code in _REJECTIONS:
             metrics.rejection(error.code.value).inc()
         self._count_units(facts)
+        self._count_savings(facts)
         if status >= _SERVER_ERROR or (self._sample and self._clock.random() < self._sample):
             self._line(facts, seconds, error, status)
 
@@ -50,6 +51,14 @@ class RequestObserver:
             if tokens:
                 metrics.tokens(facts.model, kind).inc(tokens)
                 metrics.tenant_tokens(facts.tenant, kind).inc(tokens)
+
+    def _count_savings(self, facts: Facts) -> None:
+        metrics = self._metrics
+        for saving in facts.savings:
+            metrics.saved("tokens", facts.model, saving.cause.value).inc(saving.tokens)
+            metrics.saved("dollars", facts.model, saving.cause.value).inc(saving.dollars)
+            metrics.saved("seconds", facts.model, saving.cause.value).inc(saving.seconds)
+            metrics.tenant_saved(facts.tenant, saving.cause.value).inc(saving.tokens)
 
     def _line(self, facts: Facts, seconds: float, error: GatewayError | None, status: int) -> None:
         write = self._log.error if status >= _SERVER_ERROR else self._log.info

@@ -84,7 +84,15 @@ def item_key(shared: bytes, unit: Unit, secret: bytes) -> ItemKey:
     return ItemKey(xxhash.xxh3_128_digest(record), proof)
 
 
-def keys_of(job: Job, caller: Caller, secret: bytes) -> tuple[ItemKey, ...]:
-    """A key for each unit of a job."""
-    shared = job_record(job, scope_name(caller))
+_BREADTH = (CacheScope.OFF, CacheScope.TENANT, CacheScope.ORG, CacheScope.SHARED)
+
+
+def narrower(one: CacheScope, other: CacheScope) -> CacheScope:
+    """Of two scopes the one that fewer callers share."""
+    return min(one, other, key=_BREADTH.index)
+
+
+def keys_of(job: Job, caller: Caller, secret: bytes, salt: str = "") -> tuple[ItemKey, ...]:
+    """A key for each unit of a job; answers of another `salt` are another scope's."""
+    shared = job_record(job, _fields((scope_name(caller), salt.encode())))
     return tuple(item_key(shared, unit, secret) for unit in job.units)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gateway.errors import service_unavailable
+from gateway.errors import Code, GatewayError, service_unavailable
 from gateway.plan.cache_key import keys_of
 from gateway.vocabulary import CacheScope, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gateway.ports import AnswerStore
-    from gateway.vocabulary import Answer, Caller, ItemKey, Job
+    from gateway.ports import AnswerStore, Clock
+    from gateway.vocabulary import Answer, Caller, Directives, ItemKey, Job
 
 
 def arrange(keys: Sequence[ItemKey], found: Mapping[bytes, Answer], job: Job, *, storable: bool) -> Plan:
@@ -40,24 +41,43 @@ def arrange(keys: Sequence[ItemKey], found: Mapping[bytes, Answer], job: Job, *,
 class Planner:
     """Asks the cache once a request, and remembers what was new."""
 
-    def __init__(self, store: AnswerStore) -> None:
+    def __init__(self, store: AnswerStore, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
 
-    async def plan(self, caller: Caller, job: Job, secret: bytes) -> Plan:
+    async def plan(self, caller: Caller, job: Job, secret: bytes, directives: Directives) -> Plan:
         """The plan for a job; a store that fails looks like an empty one."""
-        keys = keys_of(job, caller, secret)
-        storable = job.storable and caller.cache_scope is not CacheScope.OFF
-        if not storable:
-            return arrange(keys, {}, job, storable=False)
+        keys = keys_of(job, caller, secret, directives.salt)
+        storable = job.storable and caller.cache_scope is not CacheScope.OFF and not directives.no_store
+        if not storable or directives.no_cache:
+            return arrange(keys, {}, job, storable=storable)
         distinct = list({key.proof: key for key in keys}.values())
         answers = await self._store.get(distinct)
-        found = {key.proof: answer for key, answer in zip(distinct, answers, strict=True) if answer is not None}
+        oldest = 0 if directives.max_age is None else self._clock.epoch() - directives.max_age
+        found = {
+            key.proof: answer
+            for key, answer in zip(distinct, answers, strict=True)
+            if answer is not None and answer.made >= oldest
+        }
         return arrange(keys, found, job, storable=True)
 
     async def remember(self, plan: Plan, fresh: Mapping[int, Answer]) -> None:
         """Store fresh answers before the client has them, so that its next call finds them. Best effort."""
         if plan.storable and fresh:
-            await self._store.put([(plan.keys[position], answer) for position, answer in fresh.items()])
+            made = self._clock.epoch()
+            entries = [(plan.keys[position], replace(answer, made=made)) for position, answer in fresh.items()]
+            await self._store.put(entries)
+
+
+_NAMED = 20
+
+
+def only_if_cached_error(plan: Plan) -> GatewayError:
+    """The failure for `Cache-Control: only-if-cached` when something is not stored: 504 (RFC 9111 §5.2.1.7)."""
+    wanted = [position for position in range(len(plan.keys)) if plan.twins.get(position, position) in plan.missing]
+    more = f" and {len(wanted) - _NAMED} more" if len(wanted) > _NAMED else ""
+    named = ", ".join(map(str, wanted[:_NAMED]))
+    return GatewayError(Code.SERVICE_TIMEOUT, f"Not cached, and only-if-cached was asked for: inputs {named}{more}")
 
 
 def complete(plan: Plan, fresh: Mapping[int, Answer]) -> tuple[Answer, ...]:

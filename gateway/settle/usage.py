@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING
 from gateway.vocabulary import Charge
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from gateway.vocabulary import Answer, Plan
+    from gateway.vocabulary import Fresh, Plan
 
 
-def charge(plan: Plan, fresh: Mapping[int, Answer]) -> Charge:
+def charge(plan: Plan, fresh: Fresh) -> Charge:
     """Tokens of a completed plan.
 
     Reported: every unit at what it cost when it was first asked, so that a hit reports the same usage as a miss.
-    Upstream: only what was asked now.
+    Upstream: only what was asked now, and by this request; what another request in flight asked is that one's.
     """
-    reported = sum(answer.tokens for answer in plan.complete(fresh))
-    return Charge(reported=reported, upstream=sum(answer.tokens for answer in fresh.values()))
+    reported = sum(answer.tokens for answer in plan.complete(fresh.answers))
+    paid = (answer.tokens for position, answer in fresh.answers.items() if position not in fresh.shared)
+    return Charge(reported=reported, upstream=sum(paid))
 
 
 def counted(charged: Charge, *, count_cached: bool) -> int:

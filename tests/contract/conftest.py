@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fakes.answers import FakeAnswers
+from fakes.claims import FakeClaims
 from fakes.clock import FakeClock
 from fakes.observer import FakeObserver
 from fakes.quota import FakeQuota
 from fakes.world import World
 
 from gateway.stores.redis.cache import RedisAnswers
+from gateway.stores.redis.claims import RedisClaims
 from gateway.stores.redis.client import Line, connect
 from gateway.stores.redis.keys import Keys
 from gateway.stores.redis.quota import RedisQuota
@@ -28,17 +30,29 @@ KEYS = Keys("gw")
 async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     clock, observer = FakeClock(), FakeObserver()
     if request.param == "fake":
-        fake = FakeQuota(clock.milliseconds, LEASE_SECONDS)
-        yield World(fake, fake, FakeAnswers(observer), clock, observer, exact=True)
+        fake, answers = FakeQuota(clock.milliseconds, LEASE_SECONDS), FakeAnswers(observer)
+        claims = FakeClaims(answers, clock.monotonic)
+
+        async def forget() -> None:
+            claims.held.clear()
+
+        yield World(fake, fake, answers, claims, forget, clock, observer, exact=True)
         return
     client = connect(request.getfixturevalue(f"{request.param}_url"), 5.0)
     await client.flushall()
     tasks = TaskGroup()
     line = Line(client, tasks, 5.0)
+
+    async def expire() -> None:
+        async for name in client.scan_iter(match=b"gw:f:*"):
+            await client.delete(name)
+
     yield World(
         RedisQuota(line, KEYS, LEASE_SECONDS, clock.milliseconds),
         RedisQuota(Line(client, tasks, 5.0), KEYS, LEASE_SECONDS, clock.milliseconds),
         RedisAnswers(line, KEYS, 60, clock, observer),
+        RedisClaims(line, KEYS, 10),
+        expire,
         clock,
         observer,
         exact=False,

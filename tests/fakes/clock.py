@@ -24,6 +24,9 @@ class FakeClock:
     def milliseconds(self) -> int:
         return round(self.now * 1_000)
 
+    def epoch(self) -> int:
+        return int(self.now)
+
     def random(self) -> float:
         return self.chance
 

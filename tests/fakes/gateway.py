@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fakes.answers import FakeAnswers
+from fakes.claims import FakeClaims
 from fakes.clock import FakeClock
 from fakes.jina_upstream import KEY as UPSTREAM_KEY
 from fakes.jina_upstream import Upstream
@@ -17,11 +18,12 @@ from gateway.authenticate import digest
 from gateway.config.compile import compile_snapshot
 from gateway.config.schema import Backend, Config, Tenant, Tier
 from gateway.dispatch.dispatcher import Dispatcher
+from gateway.dispatch.in_flight import InFlight
 from gateway.endpoints import ENDPOINTS
 from gateway.pipeline import Pipeline
 from gateway.plan.planner import Planner
 from gateway.tasks import TaskGroup
-from gateway.vocabulary import Call, Facts, Reply
+from gateway.vocabulary import Call, Directives, Facts, Reply
 
 if TYPE_CHECKING:
     from gateway.config.snapshot import Snapshot
@@ -62,30 +64,39 @@ class Gateway:
         observer = self.observer or self.seen
         self.quota = FakeQuota(self.clock.milliseconds)
         self.answers = FakeAnswers(observer)
+        self.claims = FakeClaims(self.answers, self.clock.monotonic)
         self.upstream = Upstream()
         self.tasks = TaskGroup()
         self.pipeline = Pipeline(
             snapshot=snapshot_of(self.config),
             admission=Admission(self.quota, self.clock, self.tasks, observer),
-            planner=Planner(self.answers),
+            planner=Planner(self.answers, self.clock),
+            in_flight=InFlight(self.claims, self.clock, self.tasks, 10.0),
             dispatcher=Dispatcher(self.upstream, self.clock, observer),
             clock=self.clock,
             observer=observer,
         )
 
     async def ask(
-        self, endpoint: str, body: bytes, key: str | None = SEARCH_KEY, client: str = "192.0.2.1"
+        self,
+        endpoint: str,
+        body: bytes,
+        key: str | None = SEARCH_KEY,
+        client: str = "192.0.2.1",
+        directives: Directives = Directives(),  # noqa: B008 - immutable
     ) -> tuple[Reply, Facts]:
         """The reply and the facts of one call."""
         facts = Facts(endpoint, "request-1")
         reply = await self.pipeline.serve(
-            next(entry for entry in ENDPOINTS if entry.name == endpoint), self.call(body, key, client), facts
+            next(entry for entry in ENDPOINTS if entry.name == endpoint),
+            self.call(body, key, client, directives),
+            facts,
         )
         return reply, facts
 
-    def call(self, body: bytes, key: str | None, client: str) -> Call:
+    def call(self, body: bytes, key: str | None, client: str, directives: Directives) -> Call:
         async def read() -> bytes:
             return body
 
         credentials = None if key is None else f"Bearer {key}"
-        return Call(read, credentials, client, "request-1", self.clock.now + self.config.server.timeout)
+        return Call(read, credentials, client, "request-1", self.clock.now + self.config.server.timeout, directives)

@@ -35,10 +35,11 @@ class Fault:
 
 @dataclass
 class Upstream:
-    """Its memory: every request body, and the faults to come."""
+    """Its memory: every request body, the faults to come, and the TCP port that the latest call came from."""
 
     calls: list[dict[str, Any]] = field(default_factory=list)
     faults: deque[Fault] = field(default_factory=deque)
+    caller: int = 0
 
     @property
     def inputs(self) -> list[Any]:
@@ -73,6 +74,8 @@ class Upstream:
 
         async def answer(request: web.Request) -> web.StreamResponse:
             body = await request.read()
+            assert request.transport is not None
+            self.caller = request.transport.get_extra_info("peername")[1]
             if self.faults:
                 fault = self.faults.popleft()
                 if fault.gate is not None:

@@ -129,6 +129,13 @@ class Gateway:
     async def rerank(self, query: str, documents: object, key: str = "", model: str = MODEL, **fields: Any) -> Answer:
         return await self.post("/v1/rerank", {"model": model, "query": query, "documents": documents, **fields}, key)
 
+    async def on_disk(self) -> None:
+        """Wait until what the store holds is in its append-only file, which is synced every second."""
+        reader, writer = await asyncio.open_unix_connection(self.data_dir / "run" / "store.sock")
+        writer.write(b"SET probe 1\r\nWAITAOF 1 0 0\r\n")
+        assert await reader.readexactly(len(b"+OK\r\n*2\r\n:1\r\n")) == b"+OK\r\n*2\r\n:1\r\n"
+        writer.close()
+
     @contextmanager
     def paused(self, pid: int) -> Iterator[None]:
         """A process that does nothing for a while; the supervisor then replaces no child, for example."""

@@ -6,19 +6,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from fakes.clock import FakeClock
     from fakes.observer import FakeObserver
 
-    from gateway.ports import AnswerStore, QuotaStore
+    from gateway.ports import AnswerStore, Claims, QuotaStore
 
 
 @dataclass
 class World:
-    """`second` is another instance on the same state, as another gateway would have it."""
+    """`second` is another instance on the same state, as another gateway would have it.
+
+    `end_claims` makes every claim run out, as if its owner had died.
+    """
 
     quota: QuotaStore
     second: QuotaStore
     answers: AnswerStore
+    claims: Claims
+    end_claims: Callable[[], Awaitable[None]]
     clock: FakeClock
     observer: FakeObserver
     exact: bool

@@ -44,6 +44,7 @@ async def replaced(gateway: Gateway, child: str, before: int) -> None:
 async def test_without_its_store_it_answers_503_and_then_again_from_the_same_cache(whole: Gateway) -> None:
     first = await whole.embed(KNOWN)
     assert first.status == 200
+    await whole.on_disk()
     store = whole.pid("store")
     with whole.paused(whole.process.pid):
         os.kill(store, signal.SIGKILL)

@@ -7,9 +7,12 @@ import struct
 
 from gateway.vocabulary import FLOAT_BYTES, SCORE_BYTES, Answer, Shape
 
-VERSION = 1
-_HEADER = struct.Struct("<BBBxIQII")
-"""Version, shape, length of the proof, width, tokens, length of the payload, length of extra (24 bytes)."""
+VERSION = 2
+_HEADER = struct.Struct("<BBBxIQIIII")
+"""Version, shape, length of the proof, width, tokens, lengths of payload and extra, when it was made (seconds since
+1970), what its share of the backend call took (µs): 32 bytes."""
+
+_LARGEST = 2**32 - 1
 
 _SHAPES = (Shape.DENSE, Shape.MULTI, Shape.SPARSE, Shape.SCORE, Shape.RANKING, Shape.VERBATIM)
 """Stored by position: append only."""
@@ -27,6 +30,8 @@ def encode(proof: bytes, answer: Answer) -> bytes:
         answer.tokens,
         len(answer.payload),
         len(answer.extra),
+        min(answer.made, _LARGEST),
+        min(answer.micros, _LARGEST),
     )
     return b"".join((header, proof, answer.payload, answer.extra))
 
@@ -35,7 +40,7 @@ def decode(proof: bytes, entry: bytes) -> Answer | None:
     """The answer in `entry`, None when the proof differs or when it is not a whole entry of this version."""
     if len(entry) < _HEADER.size:
         return None
-    version, code, proof_length, width, tokens, payload_length, extra_length = _HEADER.unpack_from(entry)
+    version, code, proof_length, width, tokens, payload_length, extra_length, made, micros = _HEADER.unpack_from(entry)
     payload_at = _HEADER.size + proof_length
     extra_at = payload_at + payload_length
     if version != VERSION or code >= len(_SHAPES) or len(entry) != extra_at + extra_length:
@@ -45,7 +50,7 @@ def decode(proof: bytes, entry: bytes) -> Answer | None:
     shape = _SHAPES[code]
     if not _plausible(shape, width, payload_length):
         return None
-    return Answer(shape, entry[payload_at:extra_at], width, tokens, entry[extra_at:])
+    return Answer(shape, entry[payload_at:extra_at], width, tokens, entry[extra_at:], made, micros)
 
 
 def _plausible(shape: Shape, width: int, length: int) -> bool:

@@ -28,6 +28,10 @@ class Keys:
         """A cache entry: the raw address, half as long as its hex form."""
         return self.prefix.encode() + b":c:" + address
 
+    def claim(self, address: bytes) -> bytes:
+        """Who is computing an answer now."""
+        return self.prefix.encode() + b":f:" + address
+
     @property
     def secret(self) -> str:
         """The secret that all gateways on this store share."""

@@ -135,3 +135,12 @@ def test_an_alias_in_place_of_a_catalogue_model_takes_both_its_names() -> None:
 def test_a_config_that_was_not_parsed_is_checked_too() -> None:
     with pytest.raises(ConfigError, match=r"configuration: tenants\.a\.tier: no tier of that name"):
         compile_snapshot(Config(tenants={"a": Tenant(tier="gold")}), secret=SECRET, digest=digest)
+
+
+def test_an_entry_may_only_say_how_a_models_answers_are_kept() -> None:
+    served = compiled(f"{JINA}models: {{jina-embeddings-v3: {{cache_scope: tenant, ask_in_full: false}}}}").served
+    for name in ("jina-embeddings-v3", "jina-ai/jina-embeddings-v3"):
+        assert served[name].cache_scope is CacheScope.TENANT
+        assert not served[name].model.matryoshka
+    assert served["jina-embeddings-v4"].cache_scope is CacheScope.SHARED
+    assert served["jina-embeddings-v4"].model.matryoshka

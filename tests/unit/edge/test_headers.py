@@ -28,6 +28,7 @@ CACHE = [
     (Reply(b"", hits=1, misses=2, stored=True), "gateway; fwd=partial; stored", "1", "2"),
     (Reply(b"", misses=1, duplicates=1, stored=True), "gateway; fwd=miss; stored", "1", "1"),
     (Reply(b"", hits=1, duplicates=1), "gateway; hit", "2", "0"),
+    (Reply(b"", misses=1, stored=True, collapsed=True), "gateway; fwd=miss; stored; collapsed", "0", "1"),
     (Reply(b"", misses=2, bypassed=True), "gateway; fwd=bypass", "0", "2"),
 ]
 

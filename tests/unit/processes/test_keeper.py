@@ -23,6 +23,9 @@ class Clock:
     def monotonic(self) -> float:
         return self.now
 
+    def epoch(self) -> int:
+        raise NotImplementedError
+
     def random(self) -> float:
         return 0.5
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.settle.usage import charge, counted
-from gateway.vocabulary import Answer, Charge, ItemKey, Plan, Shape
+from gateway.vocabulary import Answer, Charge, Fresh, ItemKey, Plan, Shape
 
 
 def answer(tokens: int) -> Answer:
@@ -26,7 +26,12 @@ TABLE = [
 def test_a_hit_reports_what_a_miss_reported_and_costs_nothing(
     plan: Plan, fresh: dict[int, Answer], expected: Charge
 ) -> None:
-    assert charge(plan, fresh) == expected
+    assert charge(plan, Fresh(fresh)) == expected
+
+
+def test_what_another_request_asked_for_is_that_ones_charge() -> None:
+    fresh = Fresh({0: answer(3), 1: answer(4)}, frozenset({1}))
+    assert charge(Plan(keys(2), {}, (0, 1)), fresh) == Charge(reported=7, upstream=3)
 
 
 @pytest.mark.parametrize(("count_cached", "expected"), [(False, 4), (True, 7)])

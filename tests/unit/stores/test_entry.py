@@ -44,7 +44,7 @@ def test_anything_else_is_a_miss(entry: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("at", "value"),
-    [(0, 2), (1, 6), (2, 15), (4, 0), (4, 3), (24, 1)],
+    [(0, 1), (1, 6), (2, 15), (4, 0), (4, 3), (32, 1)],
     ids=["version", "shape", "proof length", "no width", "width", "proof"],
 )
 def test_a_damaged_entry_is_a_miss(at: int, value: int) -> None:
@@ -52,6 +52,14 @@ def test_a_damaged_entry_is_a_miss(at: int, value: int) -> None:
     assert entry[at] != value
     entry[at] = value
     assert decode(PROOF, bytes(entry)) is None
+
+
+def test_age_and_cost_come_back_and_are_no_part_of_equality() -> None:
+    kept = Answer(Shape.DENSE, DENSE.payload, 2, 9, b"extra", made=1_700_000_000, micros=2**40)
+    back = decode(PROOF, encode(PROOF, kept))
+    assert back == DENSE == kept
+    assert back is not None
+    assert (back.made, back.micros) == (1_700_000_000, 2**32 - 1)
 
 
 def test_a_score_has_eight_bytes() -> None:

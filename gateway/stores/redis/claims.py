@@ -1,0 +1,58 @@
+"""E: claims in Redis (ports.Claims): one key a claim, which holds its owner's token and ends by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from gateway.stores.redis.entry import decode
+from gateway.stores.redis.scripts import Script
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.stores.redis.client import Line
+    from gateway.stores.redis.keys import Keys
+    from gateway.vocabulary import Answer, ItemKey
+
+MS = 1_000
+
+
+class RedisClaims:
+    """Who computes what, across all processes on one store. No command touches two keys, so a cluster will do."""
+
+    def __init__(self, line: Line, keys: Keys, seconds: float) -> None:
+        self._line = line
+        self._keys = keys
+        self._ms = int(seconds * MS)
+        self._extend = Script("claim_extend")
+        self._end = Script("claim_end")
+
+    async def claim(self, keys: Sequence[ItemKey], token: str) -> list[Answer | bool]:
+        """For each key: the stored answer, True when the claim is ours now, False when it is another's.
+
+        The entry is read after the claim was tried: whoever held it before has stored its answer before letting go.
+        Raises StoreError.
+        """
+        names = [self._keys.claim(key.address) for key in keys]
+        ask = self._line.queue
+        granted = await asyncio.gather(*(ask("SET", name, token, "NX", "PX", self._ms) for name in names))
+        stored = await asyncio.gather(*(ask("GET", self._keys.answer(key.address)) for key in keys))
+        outcome: list[Answer | bool] = []
+        for key, ours, entry in zip(keys, granted, stored, strict=True):
+            answer = decode(key.proof, entry) if isinstance(entry, bytes) else None
+            outcome.append(answer if answer is not None else bool(ours))
+        needless = [key for key, ours, got in zip(keys, granted, outcome, strict=True) if ours and got is not True]
+        if needless:
+            await self.release(needless, token)
+        return outcome
+
+    async def renew(self, keys: Sequence[ItemKey], token: str) -> None:
+        """Keep what is still ours for another claim time. Raises StoreError."""
+        names = [self._keys.claim(key.address) for key in keys]
+        await asyncio.gather(*(self._extend.run(self._line, (name,), (token, self._ms)) for name in names))
+
+    async def release(self, keys: Sequence[ItemKey], token: str) -> None:
+        """Give back what is still ours. Raises StoreError."""
+        names = [self._keys.claim(key.address) for key in keys]
+        await asyncio.gather(*(self._end.run(self._line, (name,), (token,)) for name in names))

@@ -1,0 +1,129 @@
+"""P: what is asked and answered: items, jobs, answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+Json: TypeAlias = Any
+"""A decoded JSON value. `Any`, because JSON is checked at the edge and typed from there on."""
+
+
+FLOAT_BYTES = 4
+"""Vectors are little-endian float32 everywhere between a backend's answer and ours."""
+
+
+SCORE_BYTES = 8
+"""Relevance scores are little-endian float64, so that a score survives the store digit for digit."""
+
+
+class Modality(StrEnum):
+    """What kind of thing an item is; the words are the contract's field names (`{"image": …}`)."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    PDF = "pdf"
+    VIDEO = "video"
+    AUDIO = "audio"
+    GROUP = "content"
+
+
+class Shape(StrEnum):
+    """What an answer's payload holds.
+
+    DENSE: rows of `width` float32 values, one row for a single input, one row an input for a list answered as one.
+    MULTI: one row of `width` float32 values a token; `extra` may hold the JSON list of tokens.
+    SPARSE: the JSON object token → weight.
+    SCORE: one float64 (relevance of one document).
+    RANKING: JSON list of `{index, relevance_score, embedding?}` over the whole ordered list.
+    VERBATIM: the upstream's `data` (or `results`) as JSON, for combinations that are not taken apart.
+    """
+
+    DENSE = "dense"
+    MULTI = "multi"
+    SPARSE = "sparse"
+    SCORE = "score"
+    RANKING = "ranking"
+    VERBATIM = "verbatim"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One piece of content: its modality and the text, URL, base64 or data URI that the client sent."""
+
+    modality: Modality
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One input or document. A GROUP has several ordered parts and one vector; every other item has one part."""
+
+    modality: Modality
+    parts: tuple[Part, ...]
+
+    @classmethod
+    def text(cls, value: str) -> Item:
+        """An item that is one plain text."""
+        return cls(Modality.TEXT, (Part(Modality.TEXT, value),))
+
+
+Unit: TypeAlias = tuple[Item, ...]
+"""What is answered, stored and paid for as one: a single item, or a whole list where items depend on each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A validated request, split into what changes the answer and how the answer is to be shown.
+
+    Everything but `presentation` is part of each unit's identity (DESIGN rule 4); a backend is asked with exactly
+    these values. `parameters` are sorted by name and hold JSON scalars only; absent means not sent upstream.
+    """
+
+    endpoint: str
+    model: str
+    revision: str
+    units: tuple[Unit, ...]
+    shape: Shape
+    parameters: tuple[tuple[str, str | int | bool], ...]
+    presentation: object
+    query: str | None = None
+    whole: bool = False
+    storable: bool = True
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def item_count(self) -> int:
+        """How many inputs or documents the client sent."""
+        return sum(len(unit) for unit in self.units)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one unit got: payload in its stored form, values a row, tokens it costs whoever is first to ask.
+
+    `made` is when it was computed (seconds since 1970; 0 unknown), `micros` its share of the backend call's time in
+    microseconds.
+    """
+
+    shape: Shape
+    payload: bytes
+    width: int
+    tokens: int
+    extra: bytes = b""
+    made: int = field(default=0, compare=False)
+    micros: int = field(default=0, compare=False)
+
+    @property
+    def rows(self) -> int:
+        """Vectors in a DENSE or MULTI payload."""
+        return len(self.payload) // (FLOAT_BYTES * self.width) if self.width else 0
+
+
+@dataclass(frozen=True, slots=True)
+class ItemKey:
+    """Where a unit's answer is stored (XXH3-128) and what proves that it is this unit's (keyed BLAKE2b)."""
+
+    address: bytes
+    proof: bytes

@@ -1,0 +1,93 @@
+"""P: what becomes of a request: plan, fresh answers, charge, savings, facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.vocabulary.content import Answer, ItemKey
+    from gateway.vocabulary.exchange import Remaining, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is known and what must be asked, by unit position.
+
+    `missing` holds the first position of each distinct unknown unit, in order; `twins` maps every later copy of a
+    unit to its first position. `storable` says whether fresh answers may be remembered.
+    """
+
+    keys: tuple[ItemKey, ...]
+    stored: Mapping[int, Answer]
+    missing: tuple[int, ...]
+    twins: Mapping[int, int] = field(default_factory=dict)
+    storable: bool = True
+
+    def complete(self, fresh: Mapping[int, Answer]) -> tuple[Answer, ...]:
+        """Every unit's answer in the order asked; `fresh` holds one answer for each position in `missing`."""
+        known = {**self.stored, **fresh}
+        return tuple(known[self.twins.get(position, position)] for position in range(len(self.keys)))
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """Answers that were not stored when the plan was made, by position.
+
+    `shared` are the positions that somebody else's call in flight answered: nothing is paid for them here.
+    """
+
+    answers: Mapping[int, Answer]
+    shared: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What a request cost: tokens reported to the client, and tokens that a backend really counted for it."""
+
+    reported: int
+    upstream: int
+
+
+class Cause(StrEnum):
+    """Why nothing had to be paid for an input."""
+
+    STORED = "stored"
+    PAIR = "pair"
+    DUPLICATE = "duplicate"
+    IN_FLIGHT = "in_flight"
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """What one cause saved in one request: inputs, and the tokens, US dollars and seconds they first cost."""
+
+    cause: Cause
+    units: int
+    tokens: int
+    dollars: float
+    seconds: float
+
+
+@dataclass(slots=True)
+class Facts:
+    """What happened to one request, filled in stage by stage; the Observer alone turns it into telemetry."""
+
+    endpoint: str
+    request_id: str
+    model: str = ""
+    tenant: str = ""
+    tier: str = ""
+    key_id: str = ""
+    items: int = 0
+    hits: int = 0
+    misses: int = 0
+    duplicates: int = 0
+    reported_tokens: int = 0
+    upstream_tokens: int = 0
+    savings: tuple[Saving, ...] = ()
+    remaining: Remaining | None = None
+    stages: list[tuple[Stage, float]] = field(default_factory=list)

@@ -1,0 +1,115 @@
+"""P: who asks and what they are told: callers, calls, replies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+
+class Stage(StrEnum):
+    """The stages of a request; the same words are modules, metric labels, log fields and dashboard panels."""
+
+    EDGE = "edge"
+    AUTHENTICATE = "authenticate"
+    VALIDATE = "validate"
+    ADMIT = "admit"
+    PLAN = "plan"
+    DISPATCH = "dispatch"
+    ASSEMBLE = "assemble"
+    SETTLE = "settle"
+
+
+class CacheScope(StrEnum):
+    """Who may be answered from what a tenant paid for."""
+
+    OFF = "off"
+    TENANT = "tenant"
+    ORG = "org"
+    SHARED = "shared"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """A tier's limits a minute (`None` = unlimited)."""
+
+    requests: int | None
+    tokens: int | None
+    concurrency: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the tenant behind a key, never the key itself."""
+
+    tenant: str
+    org: str
+    tier: str
+    key_id: str
+    limits: Limits
+    cache_scope: CacheScope = CacheScope.ORG
+
+
+@dataclass(frozen=True, slots=True)
+class Directives:
+    """What a request says about the cache (RFC 9111 §5.2.1), and its salt.
+
+    `no_cache`: ask anew, and remember; `no_store`: neither look nor remember; `only_if_cached`: ask nobody;
+    `max_age`: seconds an answer may be old; `salt`: answers of another salt are not seen, like another scope's.
+    """
+
+    no_cache: bool = False
+    no_store: bool = False
+    only_if_cached: bool = False
+    max_age: int | None = None
+    salt: str = ""
+
+    @property
+    def wants_new(self) -> bool:
+        """Whether an answer that is stored, or in flight, may not be new enough."""
+        return self.no_cache or self.max_age is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP request as the edge hands it over. `credentials` is the raw Authorization header, never logged.
+
+    `read` gives the body's bytes and is called only for a caller that is known, so that nobody else can make us hold
+    one; it raises GatewayError for bodies we do not take. `deadline` is in Clock.monotonic() seconds.
+    """
+
+    read: Callable[[], Awaitable[bytes]]
+    credentials: str | None
+    client: str
+    request_id: str
+    deadline: float
+    directives: Directives = Directives()
+
+
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """What is left of a tenant's windows in this minute (`None` = unlimited)."""
+
+    requests: int | None
+    tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the client gets on success: the body's bytes and the facts behind it.
+
+    `hits` were stored, `misses` were asked, `duplicates` are copies of another input in the same list. `collapsed`:
+    everything missing was being asked for by another request already.
+    """
+
+    body: bytes
+    hits: int = 0
+    misses: int = 0
+    duplicates: int = 0
+    stored: bool = False
+    collapsed: bool = False
+    bypassed: bool = False
+    warnings: tuple[str, ...] = ()

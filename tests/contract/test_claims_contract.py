@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from gateway.vocabulary import Answer, ItemKey, Shape
+
+if TYPE_CHECKING:
+    from fakes.world import World
+
+ANSWER = Answer(Shape.DENSE, struct.pack("<2f", 1.0, 2.0), 2, 3)
+
+
+def keys(*numbers: int) -> list[ItemKey]:
+    return [ItemKey(number.to_bytes(16, "little"), number.to_bytes(16, "big")) for number in numbers]
+
+
+async def test_a_claim_is_one_owners(world: World) -> None:
+    assert await world.claims.claim(keys(1, 2), "a") == [True, True]
+    assert await world.claims.claim(keys(1, 3), "b") == [False, True]
+
+
+async def test_a_stored_answer_is_found_and_nothing_is_claimed(world: World) -> None:
+    await world.answers.put([(keys(1)[0], ANSWER)])
+    assert await world.claims.claim(keys(1, 2), "a") == [ANSWER, True]
+    await world.answers.put([(keys(2)[0], ANSWER)])
+    assert await world.claims.claim(keys(1, 2), "b") == [ANSWER, ANSWER]
+
+
+async def test_an_answer_with_another_proof_is_not_believed(world: World) -> None:
+    await world.answers.put([(keys(1)[0], ANSWER)])
+    forged = ItemKey(keys(1)[0].address, b"q" * 16)
+    assert await world.claims.claim([forged], "a") == [True]
+
+
+async def test_only_the_owner_gives_back(world: World) -> None:
+    await world.claims.claim(keys(1), "a")
+    await world.claims.release(keys(1), "b")
+    await world.claims.renew(keys(1), "b")
+    assert await world.claims.claim(keys(1), "b") == [False]
+    await world.claims.release(keys(1), "a")
+    assert await world.claims.claim(keys(1), "b") == [True]
+
+
+async def test_what_ran_out_is_free_and_cannot_be_renewed(world: World) -> None:
+    await world.claims.claim(keys(1), "a")
+    await world.end_claims()
+    await world.claims.renew(keys(1), "a")
+    assert await world.claims.claim(keys(1), "b") == [True]
+
+
+async def test_a_renewed_claim_is_still_its_owners(world: World) -> None:
+    await world.claims.claim(keys(1), "a")
+    await world.claims.renew(keys(1, 2), "a")
+    assert await world.claims.claim(keys(1, 2), "b") == [False, True]
+
+
+async def test_a_large_list_is_claimed_whole(world: World) -> None:
+    many = keys(*range(500))
+    assert await world.claims.claim(many, "a") == [True] * 500
+    await world.claims.release(many, "a")
+    assert await world.claims.claim(many, "b") == [True] * 500

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import asyncio
+
+import orjson
+import pytest
+from fakes.gateway import Gateway, configured
+
+from gateway.config.schema import ModelEntry
+from gateway.errors import Code, GatewayError
+from gateway.vocabulary import CacheScope, Cause, Directives, Reply
+
+MODEL = "jina-embeddings-v3"
+
+
+async def ask(gateway: Gateway, *texts: str, directives: Directives = Directives()) -> Reply:  # noqa: B008 - immutable
+    body = orjson.dumps({"model": MODEL, "input": list(texts)})
+    return (await gateway.ask("embeddings", body, directives=directives))[0]
+
+
+def asked(gateway: Gateway) -> list[list[str]]:
+    return [call["input"] for call in gateway.upstream.calls]
+
+
+async def test_no_cache_asks_anew_and_remembers() -> None:
+    gateway = Gateway()
+    await ask(gateway, "a")
+    reply = await ask(gateway, "a", directives=Directives(no_cache=True))
+    assert (reply.misses, reply.stored) == (1, True)
+    assert asked(gateway) == [["a"], ["a"]]
+
+
+async def test_no_store_neither_looks_nor_remembers() -> None:
+    gateway = Gateway()
+    reply = await ask(gateway, "a", directives=Directives(no_store=True))
+    assert reply.bypassed
+    assert not gateway.answers.entries
+    await ask(gateway, "a")
+    await ask(gateway, "a", directives=Directives(no_store=True))
+    assert asked(gateway) == [["a"]] * 3
+
+
+async def test_max_age_takes_only_what_is_young_enough() -> None:
+    gateway = Gateway()
+    await ask(gateway, "a")
+    await gateway.clock.advance(30)
+    young = await ask(gateway, "a", directives=Directives(max_age=30))
+    old = await ask(gateway, "a", directives=Directives(max_age=29))
+    assert (young.hits, old.misses) == (1, 1)
+
+
+async def test_only_if_cached_answers_what_is_stored_and_names_what_is_not() -> None:
+    gateway = Gateway()
+    await ask(gateway, "a")
+    assert (await ask(gateway, "a", "a", directives=Directives(only_if_cached=True))).hits == 1
+    with pytest.raises(GatewayError, match="inputs 1, 3") as raised:
+        await ask(gateway, "a", "b", "a", "b", directives=Directives(only_if_cached=True))
+    assert raised.value.code is Code.SERVICE_TIMEOUT
+    many = [f"t{number}" for number in range(30)]
+    with pytest.raises(GatewayError, match="and 10 more"):
+        await ask(gateway, *many, directives=Directives(only_if_cached=True))
+    assert asked(gateway) == [["a"]]
+    assert gateway.quota.usage("search").tokens == 1
+
+
+async def test_a_salt_is_a_cache_of_its_own() -> None:
+    gateway = Gateway()
+    for salt in ("", "x", "y", "x"):
+        await ask(gateway, "a", directives=Directives(salt=salt))
+    assert asked(gateway) == [["a"]] * 3
+
+
+async def test_a_model_may_narrow_the_scope() -> None:
+    gateway = Gateway(configured(models={MODEL: ModelEntry(cache_scope=CacheScope.OFF)}))
+    assert (await ask(gateway, "a")).bypassed
+    assert not gateway.answers.entries
+
+
+async def test_a_model_may_be_asked_as_the_client_asks() -> None:
+    gateway = Gateway(configured(models={MODEL: ModelEntry(ask_in_full=False)}))
+    body = orjson.dumps({"model": MODEL, "input": ["a"], "dimensions": 64})
+    reply, _ = await gateway.ask("embeddings", body)
+    assert gateway.upstream.calls[0]["dimensions"] == 64
+    assert len(orjson.loads(reply.body)["data"][0]["embedding"]) == 64
+
+
+async def test_savings_are_told_by_cause() -> None:
+    gateway = Gateway()
+    body = orjson.dumps({"model": MODEL, "input": ["a b", "a b", "c"]})
+    first, second = await asyncio.gather(*(gateway.ask("embeddings", body) for _ in range(2)))
+    _, facts = await gateway.ask("embeddings", body)
+    told = {saving.cause: (saving.units, saving.tokens) for _, seen in (first, second) for saving in seen.savings}
+    assert told == {Cause.DUPLICATE: (1, 2), Cause.IN_FLIGHT: (2, 3)}
+    assert second[0].collapsed
+    assert {saving.cause: saving.tokens for saving in facts.savings} == {Cause.STORED: 3, Cause.DUPLICATE: 2}
