@@ -18,6 +18,7 @@ from gateway.observe.metrics import Metrics
 from gateway.observe.observer import RequestObserver
 from gateway.pipeline import Pipeline
 from gateway.plan.planner import Planner
+from gateway.stores.layered import LayeredAnswers
 from gateway.stores.redis.cache import RedisAnswers
 from gateway.stores.redis.claims import RedisClaims
 from gateway.stores.redis.client import Line, connect
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 _BACKLOG = 1024
 _HEARTBEATS_PER_LEASE = 3
+_LAYER_SECONDS = 60.0
+"""A worker may answer from its own memory for this long after an entry was deleted in the store."""
+
 _SETTLE_SECONDS = 2.0
 """For store commands that are still running once every answer is out: less than the supervisor's grace of 5 s."""
 
@@ -54,7 +58,8 @@ class App:
         self._clients = [connect(store_url, config.store.timeout) for _ in range(2)]
         quota_line, cache_line = (Line(client, self._tasks, config.store.timeout) for client in self._clients)
         quota = RedisQuota(quota_line, keys, self._lease_seconds)
-        answers = RedisAnswers(cache_line, keys, config.cache.ttl, clock, observer)
+        stored = RedisAnswers(cache_line, keys, config.cache.ttl, clock, observer)
+        answers = LayeredAnswers(stored, config.cache.memory, _LAYER_SECONDS, clock)
         claims = RedisClaims(cache_line, keys, config.cache.claim_seconds)
         self._upstream = Upstream(config.backends)
         self._admission = Admission(quota, clock, self._tasks, observer)

@@ -69,10 +69,9 @@ class InFlight:
                 if not flight.done():
                     raise _again(late)
                 if (error := flight.exception()) is not None:
-                    if position not in mine and self._may_take_over(error, deadline):
+                    if position not in mine and self._may_take_over(error, deadline, name):
                         waiting.append(position)
                         continue
-                    self._remember_refusal(name, error)
                     raise _again(error)
                 answers[position], paid = flight.result()
                 if position not in mine or not paid:
@@ -113,6 +112,7 @@ class InFlight:
                 poll = min(2 * poll, LONGEST_POLL_SECONDS)
         except Exception as error:
             failure = error
+            self._remember_refusal(_name(plan), error)
             if not isinstance(error, GatewayError):
                 raise
         finally:
@@ -162,10 +162,16 @@ class InFlight:
             with suppress(StoreError):
                 await self._claims.renew(keys, token)
 
-    def _may_take_over(self, error: BaseException, deadline: float) -> bool:
-        """Whether a flight failed only because the one who flew it had less time than we have."""
-        late = isinstance(error, GatewayError) and error.code is Code.SERVICE_TIMEOUT
-        return late and self._clock.monotonic() < deadline
+    def _may_take_over(self, error: BaseException, deadline: float, name: bytes) -> bool:
+        """Whether a flight failed for what was its flyer's own: less time than we have, or another list.
+
+        A list is refused for any of its inputs, and the refusal may quote them: it says nothing about our list.
+        """
+        now = self._clock.monotonic()
+        if not isinstance(error, GatewayError) or now >= deadline:
+            return False
+        ours = name in self._refused and self._refused[name][0] > now
+        return error.code is Code.SERVICE_TIMEOUT or (error.code in _DETERMINISTIC and not ours)
 
     def _refuse_again(self, name: bytes) -> None:
         expiry, error = self._refused.get(name, (0.0, None))

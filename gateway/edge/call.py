@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SALT_HEADER = "X-Gateway-Cache-Salt"
 """Callers with different salts share no answers."""
 
+_SALT = re.compile(r"[\x21-\x7e]{0,128}")
+
 _MAX_AGE = re.compile(r"max-age=(\d{1,10})")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _JSON_TYPE = re.compile(r"application/(?:[a-z0-9.-]+\+)?json", re.IGNORECASE)
@@ -32,7 +34,11 @@ def request_id(request: web.BaseRequest, clock: Clock) -> str:
 
 
 def call_of(request: web.BaseRequest, identifier: str, settings: Server, clock: Clock) -> Call:
-    """The call behind a request; its body stays on the wire until somebody known asks for it."""
+    """The call behind a request; its body stays on the wire until somebody known asks for it.
+
+    Raises:
+        GatewayError: INPUT_INVALID, see `directives_of`.
+    """
     deadline = clock.monotonic() + settings.timeout
 
     async def read() -> bytes:
@@ -49,7 +55,15 @@ def call_of(request: web.BaseRequest, identifier: str, settings: Server, clock: 
 
 
 def directives_of(headers: Mapping[str, str]) -> Directives:
-    """What `Cache-Control` (RFC 9111 §5.2.1) and the salt header say; what is not understood is ignored."""
+    """What `Cache-Control` (RFC 9111 §5.2.1) and the salt header say; what is not understood is ignored.
+
+    Raises:
+        GatewayError: INPUT_INVALID for a salt that cannot be taken as it is: ignored, it would not separate.
+    """
+    salt = headers.get(SALT_HEADER, "")
+    if not _SALT.fullmatch(salt):
+        text = "must have at most 128 visible ASCII characters"
+        raise invalid_request((FieldError(f"header -> {SALT_HEADER}", text, "salt_invalid"),))
     said = {word.strip().lower() for word in headers.get(hdrs.CACHE_CONTROL, "").split(",")}
     ages = [int(match[1]) for word in said if (match := _MAX_AGE.fullmatch(word))]
     return Directives(
@@ -57,7 +71,7 @@ def directives_of(headers: Mapping[str, str]) -> Directives:
         no_store="no-store" in said,
         only_if_cached="only-if-cached" in said,
         max_age=min(ages) if ages else None,
-        salt=headers.get(SALT_HEADER, ""),
+        salt=salt,
     )
 
 

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from gateway.vocabulary import Answer, Json
 
 _DEFAULT_TYPE = ("float",)
+_ELEMENT = b'{"object":"embedding","index":%d,"embedding":%b}'
+_BETWEEN_ROWS = b"\n"
+"""Never in the JSON of a vector, which has no white space."""
+
+_FRAGMENTS_KEPT = 2
+"""Ready-to-send forms kept with an answer; clients ask for one or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,7 @@ class Embeddings:
         usage = {"total_tokens": tokens, "prompt_tokens": tokens}
         data: Json
         if job.shape is Shape.DENSE:
-            data = _dense(answers, presentation)
+            data = orjson.Fragment(_dense(answers, presentation))
         elif job.shape is Shape.MULTI:
             data = _multi(answers, presentation)
         elif job.shape is Shape.SPARSE:
@@ -145,16 +151,32 @@ def _not_derivable(
         yield "embedding_type", ",".join(presentation.types)
 
 
-def _dense(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> list[Json]:
-    """A data element a row, counted through: a PDF has a row a page, a late-chunked list a row an input."""
-    vectors: list[Json] = []
-    for width, same in groupby(answers, key=lambda answer: answer.width):
-        payloads = [answer.payload for answer in same]
-        rows = matrix(payloads[0] if len(payloads) == 1 else b"".join(payloads), width)
+def _dense(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> bytes:
+    """The data list as JSON, an element a row: a PDF has a row a page, a late-chunked list a row an input.
+
+    A vector's JSON is made once for each presentation and kept with the answer, which the in-process cache holds.
+    """
+    _make_fragments([answer for answer in answers if presentation not in answer.fragments], presentation)
+    vectors: list[bytes] = []
+    for answer in answers:
+        fragment = answer.fragments[presentation]
+        vectors += [fragment] if answer.rows == 1 else fragment.split(_BETWEEN_ROWS)
+        if len(answer.fragments) > _FRAGMENTS_KEPT:
+            answer.fragments.pop(next(iter(answer.fragments)))
+    elements = [_ELEMENT % (index, vector) for index, vector in enumerate(vectors)]
+    return b"[" + b",".join(elements) + b"]"
+
+
+def _make_fragments(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> None:
+    for width, group in groupby(answers, key=lambda answer: answer.width):
+        same = list(group)
+        rows = matrix(same[0].payload if len(same) == 1 else b"".join([answer.payload for answer in same]), width)
         if presentation.dimensions is not None:
             rows = shorten(rows, presentation.dimensions, normalized=presentation.normalized)
-        vectors += encode(rows, presentation.types, keyed=presentation.keyed)
-    return [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(vectors)]
+        vectors = iter(encode(rows, presentation.types, keyed=presentation.keyed))
+        for answer in same:
+            made = [orjson.dumps(next(vectors), option=orjson.OPT_SERIALIZE_NUMPY) for _ in range(answer.rows)]
+            answer.fragments[presentation] = made[0] if len(made) == 1 else _BETWEEN_ROWS.join(made)
 
 
 def _multi(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> list[Json]:

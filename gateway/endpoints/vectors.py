@@ -26,17 +26,19 @@ def matrix(payload: bytes, width: int) -> Matrix:
 
 
 def shorten(rows: Matrix, dimensions: int, *, normalized: bool) -> Matrix:
-    """The first `dimensions` values of each row, with unit L2 length again if `normalized`.
-
-    The length is computed in float64, so that the result does not depend on the platform's float32 summation.
-    A row of zeros stays as it is.
-    """
+    """The first `dimensions` values of each row, with unit L2 length again if `normalized`."""
     if dimensions >= rows.shape[1]:
         return rows
     short: Matrix = rows[:, :dimensions]
-    if not normalized:
-        return np.ascontiguousarray(short)
-    wide = short.astype(np.float64)
+    return normalise(short) if normalized else np.ascontiguousarray(short)
+
+
+def normalise(rows: Matrix) -> Matrix:
+    """Each row with unit L2 length; a row of zeros stays as it is.
+
+    The length is computed in float64, so that the result does not depend on the platform's float32 summation.
+    """
+    wide = rows.astype(np.float64)
     lengths: NDArray[np.float64] = np.sqrt(np.einsum("ij,ij->i", wide, wide))
     lengths[lengths == 0] = 1.0
     return (wide / lengths[:, None]).astype(np.float32)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.errors import Code, GatewayError, service_unavailable
 from gateway.plan.cache_key import keys_of
+from gateway.plan.derive import derive, source
 from gateway.vocabulary import CacheScope, Plan
 
 if TYPE_CHECKING:
@@ -51,15 +52,32 @@ class Planner:
         storable = job.storable and caller.cache_scope is not CacheScope.OFF and not directives.no_store
         if not storable or directives.no_cache:
             return arrange(keys, {}, job, storable=storable)
+        oldest = 0 if directives.max_age is None else self._clock.epoch() - directives.max_age
+        plan = arrange(keys, await self._find(keys, oldest), job, storable=True)
+        origin = source(job)
+        if origin is None or not plan.missing:
+            return plan
+        # Only now: a list that is wholly stored costs one look-up, and none where the process holds it.
+        others = replace(origin, units=tuple([job.units[position] for position in plan.missing]))
+        other_keys = keys_of(others, caller, secret, directives.salt)
+        found = await self._find(other_keys, oldest)
+        derived = {
+            position: derive(found[key.proof])
+            for position, key in zip(plan.missing, other_keys, strict=True)
+            if key.proof in found and found[key.proof].shape is job.shape
+        }
+        missing = tuple([position for position in plan.missing if position not in derived])
+        return replace(plan, stored={**plan.stored, **derived}, missing=missing)
+
+    async def _find(self, keys: Sequence[ItemKey], oldest: int) -> dict[bytes, Answer]:
+        """What is stored and was made at `oldest` or later, by proof."""
         distinct = list({key.proof: key for key in keys}.values())
         answers = await self._store.get(distinct)
-        oldest = 0 if directives.max_age is None else self._clock.epoch() - directives.max_age
-        found = {
+        return {
             key.proof: answer
             for key, answer in zip(distinct, answers, strict=True)
             if answer is not None and answer.made >= oldest
         }
-        return arrange(keys, found, job, storable=True)
 
     async def remember(self, plan: Plan, fresh: Mapping[int, Answer]) -> None:
         """Store fresh answers before the client has them, so that its next call finds them. Best effort."""

@@ -217,3 +217,31 @@ async def test_what_may_not_be_stored_is_not_shared() -> None:
     await town.clock.advance(1)
     assert [(await task).shared for task in asked] == [frozenset()] * 2
     assert town.asked == {1: 2}
+
+
+async def test_a_refused_list_says_nothing_about_another_list() -> None:
+    town = Town()
+    process = Process(town)
+    town.failures = [BAD]
+    refused = asyncio.create_task(process.ask(1, 2))
+    await settled()
+    other = asyncio.create_task(process.ask(1))
+    await town.clock.advance(5)
+    with pytest.raises(GatewayError):
+        await refused
+    assert (await other).answers == {0: answer(1)}
+    assert town.asked == {1: 2, 2: 1}
+
+
+async def test_who_has_less_time_than_the_filler_does_not_wait_for_it() -> None:
+    town = Town()
+    process = Process(town)
+    town.took = 30.0
+    first = asyncio.create_task(process.ask(1))
+    await settled()
+    with pytest.raises(GatewayError) as raised:
+        await process.ask(1, seconds=0.01)
+    assert raised.value.code is Code.SERVICE_TIMEOUT
+    await town.clock.advance(40)
+    assert (await first).answers == {0: answer(1)}
+    assert town.asked == {1: 1}

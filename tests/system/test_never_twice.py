@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest_asyncio
@@ -13,7 +14,7 @@ from fakes.jina_upstream import KEY, Fault
 from fakes.running_gateway import launched, until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     import psutil
     from fakes.jina_upstream import Upstream
@@ -47,6 +48,7 @@ async def test_a_thousand_equal_calls_at_once_are_one_upstream_call(four: Gatewa
     upstream.faults.append(Fault(gate=gate))
     running = [asyncio.create_task(four.embed(["the same", "for all"], model=MODEL)) for _ in range(TOGETHER)]
     await _called(upstream)
+    await until(_everybody_has_some(four))
     gate.set()
     answers = await asyncio.gather(*running)
     assert [call["input"] for call in upstream.calls if "the same" in call["input"]] == [["the same", "for all"]]
@@ -68,6 +70,20 @@ async def test_a_filler_that_is_killed_is_taken_over(four: Gateway, upstream: Up
     served = [answer for answer in answers if answer is not None]
     assert served, "the other workers answer"
     assert {answer.status for answer in served} == {200}
+
+
+def _everybody_has_some(gateway: Gateway) -> Callable[[], Awaitable[bool]]:
+    """Whether each worker holds connections of clients that wait, so that claims between workers decide."""
+    port = urlsplit(gateway.url).port
+
+    async def check() -> bool:
+        held = [
+            sum(entry.laddr.port == port and entry.status == "ESTABLISHED" for entry in worker.net_connections("tcp"))
+            for worker in workers(gateway)
+        ]
+        return min(held) >= TOGETHER // 50
+
+    return check
 
 
 async def _called(upstream: Upstream) -> None:

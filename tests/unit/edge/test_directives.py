@@ -4,6 +4,7 @@ import pytest
 from multidict import CIMultiDict
 
 from gateway.edge.call import directives_of
+from gateway.errors import Code, GatewayError
 from gateway.vocabulary import Directives
 
 TABLE = [
@@ -14,6 +15,13 @@ TABLE = [
     ({"Cache-Control": "max-age=-1, max-age=x, max-age, private, ,"}, Directives()),
     ({"X-Gateway-Cache-Salt": "mine"}, Directives(salt="mine")),
 ]
+
+
+@pytest.mark.parametrize("salt", ["x" * 129, "a b", "é"])
+def test_a_salt_that_cannot_be_taken_is_refused_not_ignored(salt: str) -> None:
+    with pytest.raises(GatewayError) as raised:
+        directives_of(CIMultiDict({"X-Gateway-Cache-Salt": salt}))
+    assert raised.value.code is Code.INPUT_INVALID
 
 
 @pytest.mark.parametrize(("headers", "expected"), TABLE)

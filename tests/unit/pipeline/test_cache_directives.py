@@ -93,3 +93,18 @@ async def test_savings_are_told_by_cause() -> None:
     assert told == {Cause.DUPLICATE: (1, 2), Cause.IN_FLIGHT: (2, 3)}
     assert second[0].collapsed
     assert {saving.cause: saving.tokens for saving in facts.savings} == {Cause.STORED: 3, Cause.DUPLICATE: 2}
+
+
+async def test_a_normalised_vector_follows_from_the_unnormalised_one_and_not_the_other_way() -> None:
+    one, other, fresh = Gateway(), Gateway(), Gateway()
+    raw = {"model": MODEL, "input": ["a"], "normalized": False}
+    unit = {"model": MODEL, "input": ["a"]}
+    await one.ask("embeddings", orjson.dumps(raw))
+    derived, _ = await one.ask("embeddings", orjson.dumps(unit))
+    truth, _ = await fresh.ask("embeddings", orjson.dumps(unit))
+    assert derived.body == truth.body
+    assert derived.hits == 1
+    assert len(asked(one)) == 1
+    await other.ask("embeddings", orjson.dumps(unit))
+    await other.ask("embeddings", orjson.dumps(raw))
+    assert len(asked(other)) == 2

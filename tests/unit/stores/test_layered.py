@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import asyncio
+import struct
+from typing import TYPE_CHECKING
+
+import pytest
+from fakes.answers import FakeAnswers
+from fakes.clock import FakeClock
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.stores.layered import OVERHEAD_BYTES, LayeredAnswers, weigh
+from gateway.vocabulary import Answer, ItemKey, Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def key(number: int) -> ItemKey:
+    return ItemKey(number.to_bytes(16, "little"), number.to_bytes(16, "big"))
+
+
+def answer(number: int, values: int = 4) -> Answer:
+    return Answer(Shape.DENSE, struct.pack("<f", number) * values, values, 1)
+
+
+class Counting(FakeAnswers):
+    """A cache that tells what it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__(ttl_seconds=1e9)
+        self.asked: list[int] = []
+
+    async def get(self, keys: Sequence[ItemKey]) -> list[Answer | None]:
+        self.asked += [int.from_bytes(entry.address, "little") for entry in keys]
+        return await super().get(keys)
+
+
+def layer(limit: int = 1_000_000) -> tuple[LayeredAnswers, Counting, FakeClock]:
+    inner, clock = Counting(), FakeClock()
+    return LayeredAnswers(inner, limit, 60.0, clock), inner, clock
+
+
+async def test_what_is_held_asks_nobody_and_only_the_rest_is_asked() -> None:
+    made, inner, _ = layer()
+    await made.put([(key(1), answer(1))])
+    assert await made.get([key(1)]) == [answer(1)]
+    assert inner.asked == []
+    await inner.put([(key(2), answer(2))])
+    assert await made.get([key(3), key(1), key(2)]) == [None, answer(1), answer(2)]
+    assert inner.asked == [3, 2]
+    assert await made.get([key(2)]) == [answer(2)]
+    assert inner.asked == [3, 2]
+
+
+async def test_a_put_goes_through_and_everything_is_forgotten_in_time() -> None:
+    made, inner, clock = layer()
+    await made.put([(key(1), answer(1))])
+    assert await inner.get([key(1)]) == [answer(1)]
+    inner.entries.clear()
+    await clock.advance(59)
+    assert await made.get([key(1)]) == [answer(1)]
+    await clock.advance(1)
+    assert await made.get([key(1)]) == [None]
+    assert made.weight == 0
+
+
+async def test_another_proof_at_the_same_address_is_a_miss() -> None:
+    made, _, _ = layer()
+    await made.put([(key(1), answer(1))])
+    assert await made.get([ItemKey(key(1).address, b"another")]) == [None]
+
+
+async def test_the_least_used_go_first_and_forms_count() -> None:
+    each = weigh(answer(0))
+    made, inner, _ = layer(limit=3 * each)
+    for number in (1, 2, 3):
+        await made.put([(key(number), answer(number))])
+    (first,) = await made.get([key(1)])
+    assert first is not None
+    first.fragments["float"] = b"x" * each
+    await made.get([key(3)])
+    assert made.weight == 3 * each
+    inner.asked.clear()
+    await made.get([key(1), key(3), key(2)])
+    assert inner.asked == [2]
+
+
+async def test_no_bytes_hold_nothing() -> None:
+    made, inner, _ = layer(limit=0)
+    await made.put([(key(1), answer(1))])
+    assert await made.get([key(1)]) == [answer(1)]
+    assert inner.asked == [1]
+    assert made.weight == 0
+
+
+async def test_one_larger_than_everything_is_answered_and_not_kept() -> None:
+    made, inner, _ = layer(limit=OVERHEAD_BYTES)
+    await made.put([(key(1), answer(1, values=100))])
+    assert await made.get([key(1), key(1)]) == [answer(1, values=100)] * 2
+    await made.get([])
+    assert made.weight == 0
+    assert inner.asked
+
+
+@pytest.mark.parametrize("limit", [0, 3_000, 100_000])
+@given(steps=st.lists(st.tuples(st.booleans(), st.integers(0, 9), st.integers(1, 300)), max_size=40))
+def test_after_each_call_it_is_within_its_limit_and_never_wrong(limit: int, steps: list[tuple[bool, int, int]]) -> None:
+    async def run() -> None:
+        made, _, _ = layer(limit)
+        truth: dict[int, Answer] = {}
+        for writes, number, values in steps:
+            if writes:
+                truth[number] = answer(number, values)
+                await made.put([(key(number), truth[number])])
+            else:
+                assert await made.get([key(number)]) == [truth.get(number)]
+            await made.get([])
+            assert 0 <= made.weight <= limit
+            assert made.weight == sum(held.weight for held in made._held.values())
+
+    asyncio.run(run())
