@@ -28,7 +28,7 @@ class Clock(Protocol):
         ...
 
     def identifier(self) -> str:
-        """128 random bits as 32 hex digits."""
+        """32 hex digits that no other call, in any process, was ever given; not a secret."""
         ...
 
     async def sleep(self, seconds: float) -> None:
