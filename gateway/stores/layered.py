@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,11 +16,19 @@ OVERHEAD_BYTES = 900
 """Of an entry beside its payload and forms: objects, dictionary slots, the key; rounded up."""
 
 
+REWEIGH_SECONDS = 1.0
+"""Longer than it takes to assemble an answer; forms made within it are not counted yet."""
+
+FORM_OVERHEAD_BYTES = 150
+"""Of a ready-to-send form beside its bytes: its object, its key, its slot."""
+
+
 @dataclass(slots=True)
 class _Held:
     answer: Answer
     until: float
     weight: int
+    due: bool = False
 
 
 class LayeredAnswers:
@@ -28,7 +36,7 @@ class LayeredAnswers:
 
     Entries are found by their proof, which nobody can make for another's input. They live at most `seconds`, however
     often they are used, so that what is deleted in the store is forgotten here, too. An answer grows ready-to-send
-    forms after it was put, so what was touched is weighed again on the next call. `limit_bytes` 0 holds nothing.
+    forms after it was handed out, so it is weighed again REWEIGH_SECONDS later. `limit_bytes` 0 holds nothing.
     """
 
     def __init__(self, inner: AnswerStore, limit_bytes: int, seconds: float, clock: Clock) -> None:
@@ -37,13 +45,13 @@ class LayeredAnswers:
         self._seconds = seconds
         self._clock = clock
         self._held: OrderedDict[bytes, _Held] = OrderedDict()
-        self._touched: list[bytes] = []
+        self._touched: deque[tuple[float, bytes]] = deque()
         self.weight = 0
 
     async def get(self, keys: Sequence[ItemKey]) -> list[Answer | None]:
         """As AnswerStore.get."""
-        self._weigh_touched()
         now = self._clock.monotonic()
+        self._weigh_touched(now)
         found = [self._find(key, now) for key in keys]
         missing = [at for at, answer in enumerate(found) if answer is None]
         if missing:
@@ -51,14 +59,15 @@ class LayeredAnswers:
             for at, answer in zip(missing, stored, strict=True):
                 if answer is not None:
                     found[at] = answer
-                    self._hold(keys[at], answer)
+                    self._hold(keys[at], answer, now)
         return found
 
     async def put(self, entries: Sequence[tuple[ItemKey, Answer]]) -> None:
         """As AnswerStore.put."""
-        self._weigh_touched()
+        now = self._clock.monotonic()
+        self._weigh_touched(now)
         for key, answer in entries:
-            self._hold(key, answer)
+            self._hold(key, answer, now)
         await self._inner.put(entries)
 
     def _find(self, key: ItemKey, now: float) -> Answer | None:
@@ -69,33 +78,47 @@ class LayeredAnswers:
             self._drop(key.proof)
             return None
         self._held.move_to_end(key.proof)
-        self._touched.append(key.proof)
+        self._touch(held, key.proof, now)
         return held.answer
 
-    def _hold(self, key: ItemKey, answer: Answer) -> None:
-        if self._limit:
-            self._drop(key.proof)
-            self._held[key.proof] = _Held(answer, self._clock.monotonic() + self._seconds, 0)
-            self._touched.append(key.proof)
+    def _hold(self, key: ItemKey, answer: Answer, now: float) -> None:
+        weight = weigh(answer)
+        self._drop(key.proof)
+        if weight > self._limit:
+            return
+        held = self._held[key.proof] = _Held(answer, now + self._seconds, weight)
+        self.weight += weight
+        self._touch(held, key.proof, now)
+        self._evict()
+
+    def _touch(self, held: _Held, proof: bytes, now: float) -> None:
+        if not held.due:
+            held.due = True
+            self._touched.append((now + REWEIGH_SECONDS, proof))
 
     def _drop(self, proof: bytes) -> None:
         held = self._held.pop(proof, None)
         if held is not None:
             self.weight -= held.weight
 
-    def _weigh_touched(self) -> None:
-        for proof in self._touched:
+    def _weigh_touched(self, now: float) -> None:
+        """Weigh what was handed out a while ago; by now it has the forms it was wanted in."""
+        while self._touched and self._touched[0][0] <= now:
+            _, proof = self._touched.popleft()
             held = self._held.get(proof)
             if held is not None:
+                held.due = False
                 weight = weigh(held.answer)
                 self.weight += weight - held.weight
                 held.weight = weight
-        self._touched.clear()
-        while self.weight > self._limit and self._held:
+        self._evict()
+
+    def _evict(self) -> None:
+        while self.weight > self._limit:
             self._drop(next(iter(self._held)))
 
 
 def weigh(answer: Answer) -> int:
     """Bytes that an answer and its ready-to-send forms take."""
-    forms = sum(len(form) for form in answer.fragments.values())
+    forms = sum(FORM_OVERHEAD_BYTES + len(form) for form in answer.fragments.values())
     return OVERHEAD_BYTES + len(answer.payload) + len(answer.extra) + forms

@@ -4,8 +4,11 @@ import struct
 from typing import TYPE_CHECKING
 
 import pytest
+from fakes.collision import colliding, record_with
 
-from gateway.vocabulary import Answer, ItemKey, Shape
+from gateway.plan.cache_key import _fields, job_record, scope_name
+from gateway.plan.planner import Planner
+from gateway.vocabulary import Answer, Caller, Directives, Item, ItemKey, Job, Limits, Shape
 
 if TYPE_CHECKING:
     from fakes.world import World
@@ -66,3 +69,19 @@ async def test_a_list_of_the_largest_size(world: World) -> None:
     found = await world.answers.get([key for key, _ in entries])
     assert found == [kept for _, kept in entries]
     assert world.observer.store_failures == []
+
+
+async def test_a_forged_collision_between_two_tenants_is_a_miss(world: World) -> None:
+    def asked(text: str) -> Job:
+        return Job("embeddings", "m", "r", ((Item.text(text),),), Shape.DENSE, (), None)
+
+    forger, victim = (Caller(tenant, "acme", "free", "k", Limits(None, None, None)) for tenant in ("forger", "victim"))
+    evil, good = colliding(record_with(job_record(asked(""), _fields((scope_name(victim), b"")))))
+    planner, secret = Planner(world.answers, world.clock), b"s" * 32
+
+    first = await planner.plan(forger, asked(evil), secret, Directives())
+    await planner.remember(first, {0: answer(1)})
+    plan = await planner.plan(victim, asked(good), secret, Directives())
+    assert plan.keys[0].address == first.keys[0].address
+    assert (plan.missing, plan.stored) == ((0,), {})
+    assert (await planner.plan(victim, asked(evil), secret, Directives())).stored == {0: answer(1)}

@@ -10,7 +10,7 @@ from fakes.clock import FakeClock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.stores.layered import OVERHEAD_BYTES, LayeredAnswers, weigh
+from gateway.stores.layered import FORM_OVERHEAD_BYTES, OVERHEAD_BYTES, LayeredAnswers, weigh
 from gateway.vocabulary import Answer, ItemKey, Shape
 
 if TYPE_CHECKING:
@@ -74,12 +74,13 @@ async def test_another_proof_at_the_same_address_is_a_miss() -> None:
 
 async def test_the_least_used_go_first_and_forms_count() -> None:
     each = weigh(answer(0))
-    made, inner, _ = layer(limit=3 * each)
+    made, inner, clock = layer(limit=3 * each)
     for number in (1, 2, 3):
         await made.put([(key(number), answer(number))])
     (first,) = await made.get([key(1)])
     assert first is not None
-    first.fragments["float"] = b"x" * each
+    first.fragments["float"] = b"x" * (each - FORM_OVERHEAD_BYTES)
+    await clock.advance(1)
     await made.get([key(3)])
     assert made.weight == 3 * each
     inner.asked.clear()
@@ -102,6 +103,28 @@ async def test_one_larger_than_everything_is_answered_and_not_kept() -> None:
     await made.get([])
     assert made.weight == 0
     assert inner.asked
+
+
+async def test_forms_made_while_others_ask_are_counted() -> None:
+    made, _, clock = layer(limit=50_000)
+    for number in range(40):
+        await made.put([(key(number), answer(number))])
+        (held,) = await made.get([key(number)])
+        assert held is not None
+        await made.get([key(0)])  # another request, before the first has assembled
+        held.fragments["float"] = b"x" * 5_000
+    await clock.advance(1)
+    await made.get([])
+    assert made.weight <= 50_000
+    assert made.weight == sum(weigh(entry.answer) for entry in made._held.values())
+
+
+async def test_one_too_large_does_not_empty_the_layer() -> None:
+    made, inner, _ = layer(limit=2 * OVERHEAD_BYTES)
+    await made.put([(key(1), answer(1)), (key(2), answer(2, values=10_000))])
+    inner.asked.clear()
+    await made.get([key(1)])
+    assert inner.asked == []
 
 
 @pytest.mark.parametrize("limit", [0, 3_000, 100_000])
