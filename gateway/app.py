@@ -24,6 +24,8 @@ from gateway.stores.redis.claims import RedisClaims
 from gateway.stores.redis.client import Line, connect
 from gateway.stores.redis.keys import Keys
 from gateway.stores.redis.quota import RedisQuota
+from gateway.stores.redis.sketch import Sketch
+from gateway.stores.redis.votes import RedisVotes
 from gateway.tasks import TaskGroup
 from gateway.upstream import Upstream
 
@@ -60,13 +62,14 @@ class App:
         quota = RedisQuota(quota_line, keys, self._lease_seconds)
         stored = RedisAnswers(cache_line, keys, config.cache.ttl, clock, observer)
         answers = LayeredAnswers(stored, config.cache.memory, _LAYER_SECONDS, clock)
+        votes = RedisVotes(cache_line, keys, config.cache.ttl, observer)
         claims = RedisClaims(cache_line, keys, config.cache.claim_seconds)
         self._upstream = Upstream(config.backends)
         self._admission = Admission(quota, clock, self._tasks, observer)
         pipeline = Pipeline(
             snapshot=snapshot,
             admission=self._admission,
-            planner=Planner(answers, clock),
+            planner=Planner(answers, votes, Sketch(cache_line, keys), clock),
             in_flight=InFlight(claims, clock, self._tasks, config.cache.claim_seconds),
             dispatcher=Dispatcher(self._upstream, clock, observer),
             clock=clock,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.admit.estimate import estimate
@@ -11,7 +11,7 @@ from gateway.authenticate import authenticate
 from gateway.dispatch.dispatcher import Order
 from gateway.errors import GatewayError, service_timeout
 from gateway.plan.cache_key import narrower
-from gateway.plan.planner import complete, only_if_cached_error
+from gateway.plan.planner import Inquiry, complete, only_if_cached_error
 from gateway.settle.savings import savings
 from gateway.settle.usage import charge, counted
 from gateway.vocabulary import Fresh, Reply, Stage
@@ -64,7 +64,7 @@ class Pipeline:
             with self._stage(facts, Stage.VALIDATE):
                 job = endpoint.validate(body, snapshot)
                 facts.model, facts.items = job.model, job.item_count
-                work = _Work(snapshot, snapshot.served[job.model], caller, job, call)
+                work = _work(snapshot, caller, job, call)
             async with self._reserve(caller, facts) as quota:
                 with self._stage(facts, Stage.PLAN):
                     plan = await self._plan(work)
@@ -91,9 +91,7 @@ class Pipeline:
         return caller
 
     async def _plan(self, work: _Work) -> Plan:
-        scope = narrower(work.caller.cache_scope, work.served.cache_scope)
-        caller = work.caller if scope is work.caller.cache_scope else replace(work.caller, cache_scope=scope)
-        plan = await self._planner.plan(caller, work.job, work.snapshot.secret, work.call.directives)
+        plan = await self._planner.plan(work.inquiry)
         if work.call.directives.only_if_cached and plan.missing:
             raise only_if_cached_error(plan)
         return plan
@@ -104,7 +102,7 @@ class Pipeline:
             return Fresh({})
 
         async def arrived(fresh: Mapping[int, Answer]) -> None:
-            await self._planner.remember(plan, fresh)
+            await self._planner.remember(work.inquiry, plan, fresh)
 
         order = Order(work.snapshot, work.served, work.job, work.call.deadline, arrived)
 
@@ -150,22 +148,31 @@ class _Work:
     caller: Caller
     job: Job
     call: Call
+    inquiry: Inquiry
+
+
+def _work(snapshot: Snapshot, caller: Caller, job: Job, call: Call) -> _Work:
+    served = snapshot.served[job.model]
+    scope = narrower(caller.cache_scope, served.cache_scope)
+    inquiry = Inquiry(job, caller, scope, snapshot.secret, call.directives, snapshot.config.cache.promote_after)
+    return _Work(snapshot, served, caller, job, call, inquiry)
 
 
 def _to_reserve(work: _Work, plan: Plan) -> int:
     """Tokens to reserve: a safe bound for what must be asked, and what is stored where the config counts it."""
     job, context = work.job, work.served.model.context_length
-    asked = sum(estimate(job.units[at], job.query, context, job.endpoint) for at in plan.missing)
+    unknown = (*plan.missing, *plan.foreign)
+    asked = sum(estimate(job.units[at], job.query, context, job.endpoint) for at in unknown)
     if not work.snapshot.config.limits.count_cached_tokens:
         return asked
     copies = sum(estimate(job.units[at], job.query, context, job.endpoint) for at in plan.twins)
-    return asked + copies + sum(answer.tokens for answer in plan.stored.values())
+    return asked + copies + sum(plan.stored[at].tokens for at in plan.stored if at not in plan.foreign)
 
 
 def _record(work: _Work, quota: Reservation, plan: Plan, fresh: Fresh, facts: Facts) -> None:
     charged = charge(plan, fresh)
     facts.reported_tokens, facts.upstream_tokens = charged.reported, charged.upstream
-    facts.misses, facts.duplicates = len(plan.missing), len(plan.twins)
+    facts.misses, facts.duplicates = len(plan.missing) + len(plan.foreign), len(plan.twins)
     facts.hits = len(plan.keys) - facts.misses - facts.duplicates
     facts.savings = savings(plan, fresh, work.job, work.served.model.price)
     quota.record(charged, counted(charged, count_cached=work.snapshot.config.limits.count_cached_tokens))
@@ -177,8 +184,8 @@ def _reply(endpoint: Endpoint, job: Job, plan: Plan, fresh: Fresh, facts: Facts)
         hits=facts.hits,
         misses=facts.misses,
         duplicates=facts.duplicates,
-        stored=plan.storable and bool(fresh.answers),
-        collapsed=bool(fresh.shared) and len(fresh.shared) == len(fresh.answers),
+        stored=plan.storable and facts.misses > 0,
+        collapsed=bool(fresh.shared) and len(fresh.shared) == facts.misses,
         bypassed=not plan.storable,
         warnings=job.warnings,
     )

@@ -121,6 +121,22 @@ class AnswerStore(Protocol):
         ...
 
 
+class Votes(Protocol):
+    """Who has computed what, so that an answer is shared once enough have. A failing store counts nobody."""
+
+    async def cast(self, subjects: Sequence[bytes], voter: bytes) -> list[int]:
+        """Count `voter` for each subject, once; how many different voters each has had lately."""
+        ...
+
+
+class Trace(Protocol):
+    """Remembers a sample of what the cache was asked."""
+
+    def seen(self, keys: Sequence[ItemKey]) -> None:
+        """These were asked for now; nobody waits."""
+        ...
+
+
 class Claims(Protocol):
     """Who computes what, between processes. Every method raises StoreError when the store cannot answer.
 

@@ -127,7 +127,9 @@ class ModelEntry(Section):
 class Cache(Section):
     """What is remembered."""
 
-    scope: CacheScope = Field(CacheScope.ORG, description="who shares answers: off, tenant, org or shared (everybody)")
+    scope: CacheScope = Field(
+        CacheScope.ORG, description="who shares answers: off, tenant, org or shared (every org, see promote_after)"
+    )
     ttl: Positive = Field(
         2_592_000, description="seconds an answer is kept, less or more a tenth; for space, not freshness"
     )
@@ -136,6 +138,9 @@ class Cache(Section):
     )
     claim_seconds: Annotated[int, Field(ge=1, le=300)] = Field(
         10, description="an input that a crashed worker was asking for is asked again after this long"
+    )
+    promote_after: Annotated[int, Field(ge=2, le=100)] = Field(
+        3, description="scope shared: how many orgs must each have computed an answer before others may have it"
     )
     url_inputs: bool = Field(
         default=False, description="also remember answers to images given as URL, whose content may change"

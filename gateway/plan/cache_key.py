@@ -21,9 +21,12 @@ PROOF_BYTES = 16
 _PURPOSE = b"gw-answer"
 
 
-def scope_name(caller: Caller) -> bytes:
-    """Whose answers these are; part of the record, so that scopes never see each other's entries."""
-    match caller.cache_scope:
+def scope_name(caller: Caller, scope: CacheScope | None = None) -> bytes:
+    """Whose answers these are; part of the record, so that scopes never see each other's entries.
+
+    `scope` is the caller's by default.
+    """
+    match scope or caller.cache_scope:
         case CacheScope.SHARED:
             return b"shared"
         case CacheScope.ORG:
@@ -92,7 +95,9 @@ def narrower(one: CacheScope, other: CacheScope) -> CacheScope:
     return min(one, other, key=_BREADTH.index)
 
 
-def keys_of(job: Job, caller: Caller, secret: bytes, salt: str = "") -> tuple[ItemKey, ...]:
-    """A key for each unit of a job; answers of another `salt` are another scope's."""
-    shared = job_record(job, _fields((scope_name(caller), salt.encode())))
+def keys_of(
+    job: Job, caller: Caller, secret: bytes, salt: str = "", scope: CacheScope | None = None
+) -> tuple[ItemKey, ...]:
+    """A key for each unit of a job, in the caller's scope or another; answers of another `salt` are another scope's."""
+    shared = job_record(job, _fields((scope_name(caller, scope), salt.encode())))
     return tuple(item_key(shared, unit, secret) for unit in job.units)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from gateway.errors import Code, GatewayError, service_unavailable
 from gateway.plan.cache_key import keys_of
 from gateway.plan.derive import derive, source
+from gateway.plan.origin import origin
+from gateway.plan.promotion import Promotion
 from gateway.vocabulary import CacheScope, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gateway.ports import AnswerStore, Clock
+    from gateway.ports import AnswerStore, Clock, Trace, Votes
     from gateway.vocabulary import Answer, Caller, Directives, ItemKey, Job
+
+_NONE: Mapping[int, Answer] = MappingProxyType({})
 
 
 def arrange(keys: Sequence[ItemKey], found: Mapping[bytes, Answer], job: Job, *, storable: bool) -> Plan:
@@ -39,35 +44,99 @@ def arrange(keys: Sequence[ItemKey], found: Mapping[bytes, Answer], job: Job, *,
     return Plan(tuple(keys), stored, tuple(missing), twins, storable=storable)
 
 
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What is asked of the cache: a job, for whom, and how far it may look.
+
+    `scope` is the narrower of the caller's and the model's. `promote_after` is how many orgs must have computed an
+    answer before scope `shared` gives it to others.
+    """
+
+    job: Job
+    caller: Caller
+    scope: CacheScope
+    secret: bytes
+    directives: Directives
+    promote_after: int
+
+    @property
+    def storable(self) -> bool:
+        """Whether the cache may know of it at all."""
+        return self.job.storable and self.scope is not CacheScope.OFF and not self.directives.no_store
+
+    @property
+    def looks_abroad(self) -> bool:
+        """Whether other orgs' answers are looked for; `only-if-cached` would tell the difference."""
+        return self.scope is CacheScope.SHARED and not self.directives.only_if_cached
+
+    def keys(self, job: Job, scope: CacheScope | None = None) -> tuple[ItemKey, ...]:
+        """Keys of a job's units in a scope; by default in the caller's own, which for `shared` is its org's."""
+        own = CacheScope.ORG if self.scope is CacheScope.SHARED else self.scope
+        return keys_of(job, self.caller, self.secret, self.directives.salt, scope or own)
+
+
 class Planner:
     """Asks the cache once a request, and remembers what was new."""
 
-    def __init__(self, store: AnswerStore, clock: Clock) -> None:
+    def __init__(self, store: AnswerStore, votes: Votes, trace: Trace, clock: Clock) -> None:
         self._store = store
+        self._promotion = Promotion(store, votes)
+        self._trace = trace
         self._clock = clock
 
-    async def plan(self, caller: Caller, job: Job, secret: bytes, directives: Directives) -> Plan:
+    async def plan(self, inquiry: Inquiry) -> Plan:
         """The plan for a job; a store that fails looks like an empty one."""
-        keys = keys_of(job, caller, secret, directives.salt)
-        storable = job.storable and caller.cache_scope is not CacheScope.OFF and not directives.no_store
-        if not storable or directives.no_cache:
-            return arrange(keys, {}, job, storable=storable)
+        job, directives = inquiry.job, inquiry.directives
+        keys = inquiry.keys(job)
+        if not inquiry.storable or directives.no_cache:
+            return arrange(keys, {}, job, storable=inquiry.storable)
+        self._trace.seen(keys)
         oldest = 0 if directives.max_age is None else self._clock.epoch() - directives.max_age
         plan = arrange(keys, await self._find(keys, oldest), job, storable=True)
-        origin = source(job)
-        if origin is None or not plan.missing:
-            return plan
-        # Only now: a list that is wholly stored costs one look-up, and none where the process holds it.
-        others = replace(origin, units=tuple([job.units[position] for position in plan.missing]))
-        other_keys = keys_of(others, caller, secret, directives.salt)
-        found = await self._find(other_keys, oldest)
-        derived = {
-            position: derive(found[key.proof])
-            for position, key in zip(plan.missing, other_keys, strict=True)
+        origins = source(job)
+        if origins is not None and plan.missing:
+            # Only now: a list that is wholly stored costs one look-up, and none where the process holds it.
+            found = await self._find_units(plan, inquiry, origins, oldest)
+            plan = _with(plan, derived={position: derive(answer) for position, answer in found.items()})
+        if inquiry.looks_abroad and plan.missing:
+            found = await self._find_units(plan, inquiry, job, oldest, CacheScope.SHARED)
+            plan = _with(plan, foreign=found)
+            # From now on as old as this org's knowledge of it, or `max-age` would tell.
+            await self._store.put(self._stamped(inquiry, plan, found))
+        return plan
+
+    async def remember(self, inquiry: Inquiry, plan: Plan, fresh: Mapping[int, Answer]) -> None:
+        """Store fresh answers before the client has them, so that its next call finds them. Best effort."""
+        if not plan.storable or not fresh:
+            return
+        entries = self._stamped(inquiry, plan, fresh)
+        await self._store.put(entries)
+        if inquiry.scope is CacheScope.SHARED:
+            job = inquiry.job
+            units = replace(job, units=tuple([job.units[position] for position in fresh]))
+            answers = [answer for _, answer in entries]
+            abroad = dict(zip(inquiry.keys(units, CacheScope.SHARED), answers, strict=True))
+            await self._promotion.computed(abroad, job.model, inquiry.caller.org, inquiry.secret, inquiry.promote_after)
+
+    def _stamped(self, inquiry: Inquiry, plan: Plan, answers: Mapping[int, Answer]) -> list[tuple[ItemKey, Answer]]:
+        made, whose = self._clock.epoch(), origin(inquiry.job.model, inquiry.caller.tenant)
+        return [
+            (plan.keys[position], replace(answer, made=made, origin=whose, fragments={}))
+            for position, answer in answers.items()
+        ]
+
+    async def _find_units(
+        self, plan: Plan, inquiry: Inquiry, job: Job, oldest: int, scope: CacheScope | None = None
+    ) -> dict[int, Answer]:
+        """Answers, by position, to what is missing, as `job` or another scope has them."""
+        others = replace(job, units=tuple([job.units[position] for position in plan.missing]))
+        keys = inquiry.keys(others, scope)
+        found = await self._find(keys, oldest)
+        return {
+            position: found[key.proof]
+            for position, key in zip(plan.missing, keys, strict=True)
             if key.proof in found and found[key.proof].shape is job.shape
         }
-        missing = tuple([position for position in plan.missing if position not in derived])
-        return replace(plan, stored={**plan.stored, **derived}, missing=missing)
 
     async def _find(self, keys: Sequence[ItemKey], oldest: int) -> dict[bytes, Answer]:
         """What is stored and was made at `oldest` or later, by proof."""
@@ -79,12 +148,17 @@ class Planner:
             if answer is not None and answer.made >= oldest
         }
 
-    async def remember(self, plan: Plan, fresh: Mapping[int, Answer]) -> None:
-        """Store fresh answers before the client has them, so that its next call finds them. Best effort."""
-        if plan.storable and fresh:
-            made = self._clock.epoch()
-            entries = [(plan.keys[position], replace(answer, made=made)) for position, answer in fresh.items()]
-            await self._store.put(entries)
+
+def _with(plan: Plan, derived: Mapping[int, Answer] = _NONE, foreign: Mapping[int, Answer] = _NONE) -> Plan:
+    """A plan that knows more."""
+    known = {**plan.stored, **derived, **foreign}
+    return replace(
+        plan,
+        stored=known,
+        missing=tuple([position for position in plan.missing if position not in known]),
+        derived=plan.derived | derived.keys(),
+        foreign=plan.foreign | foreign.keys(),
+    )
 
 
 _NAMED = 20

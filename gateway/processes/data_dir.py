@@ -19,6 +19,17 @@ SOCKET_PATH_BYTES = 100
 """Unix sockets take 104 bytes (macOS) or 108 (Linux) with the closing zero."""
 
 _LONGEST_SOCKET_NAME = "model.sock"
+_ELSEWHERE = "sockets"
+
+STORE_SOCKET = "store.sock"
+
+
+def running_socket(data_dir: Path, name: str) -> Path:
+    """Where the gateway that runs with that data directory has its unix socket `name` (DataDir.socket)."""
+    run = data_dir.absolute() / "run"
+    with contextlib.suppress(OSError):
+        return (run / _ELSEWHERE).readlink() / name
+    return run / name
 
 
 class DataDir:
@@ -52,7 +63,7 @@ class DataDir:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Remove what only a running gateway needs, then unlock."""
-        for name in (*self.run.glob("*.pid"), *self.run.glob("*.sock")):
+        for name in (*self.run.glob("*.pid"), *self.run.glob("*.sock"), self.run / _ELSEWHERE):
             with contextlib.suppress(OSError):
                 name.unlink()
         if self._short is not None:
@@ -93,6 +104,8 @@ class DataDir:
             return self.run / name
         if self._short is None:
             self._short = Path(tempfile.mkdtemp(prefix="gateway-"))
+            (self.run / _ELSEWHERE).unlink(missing_ok=True)
+            (self.run / _ELSEWHERE).symlink_to(self._short)
         path = self._short / name
         if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
             raise StartError(f"{path} is too long for a unix socket; set TMPDIR to a shorter path")

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from gateway.processes import leash
 from gateway.processes.child import Program
+from gateway.processes.data_dir import STORE_SOCKET
 from gateway.processes.problem import StartError
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class EmbeddedStore:
         folder = top / binary.folder
         for part in (top, folder):
             part.mkdir(mode=0o700, exist_ok=True)
-        return cls(binary, data_dir.socket("store.sock"), folder, top / "valkey.log")
+        return cls(binary, data_dir.socket(STORE_SOCKET), folder, top / "valkey.log")
 
     @property
     def url(self) -> str:

@@ -39,8 +39,11 @@ def savings(plan: Plan, fresh: Fresh, job: Job, price: str) -> tuple[Saving, ...
 
 def _free(plan: Plan, fresh: Fresh, job: Job) -> Iterator[tuple[Cause, Answer]]:
     stored = Cause.PAIR if job.shape is Shape.SCORE else Cause.STORED
-    for answer in plan.stored.values():
-        yield stored, answer
+    for position, answer in plan.stored.items():
+        if position in plan.foreign:
+            yield Cause.PROMOTED, answer
+        else:
+            yield Cause.DERIVED if position in plan.derived else stored, answer
     for position in fresh.shared:
         yield Cause.IN_FLIGHT, fresh.answers[position]
     for original in plan.twins.values():

@@ -104,7 +104,8 @@ class Answer:
     """What one unit got: payload in its stored form, values a row, tokens it costs whoever is first to ask.
 
     `made` is when it was computed (seconds since 1970; 0 unknown), `micros` its share of the backend call's time in
-    microseconds. `fragments` keeps ready-to-send forms by presentation while the answer stays in the process.
+    microseconds, `origin` who had it computed by which model (plan.origin). `fragments` keeps ready-to-send forms by
+    presentation while the answer stays in the process.
     """
 
     shape: Shape
@@ -114,6 +115,7 @@ class Answer:
     extra: bytes = b""
     made: int = field(default=0, compare=False)
     micros: int = field(default=0, compare=False)
+    origin: bytes = field(default=b"", compare=False)
     fragments: dict[object, bytes] = field(default_factory=dict, compare=False, repr=False)
 
     @property

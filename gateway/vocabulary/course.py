@@ -18,7 +18,8 @@ class Plan:
     """What is known and what must be asked, by unit position.
 
     `missing` holds the first position of each distinct unknown unit, in order; `twins` maps every later copy of a
-    unit to its first position. `storable` says whether fresh answers may be remembered.
+    unit to its first position. `storable` says whether fresh answers may be remembered. Of the stored ones, `derived`
+    follow from another answer, and `foreign` were paid for by other orgs: nobody is to notice that.
     """
 
     keys: tuple[ItemKey, ...]
@@ -26,6 +27,8 @@ class Plan:
     missing: tuple[int, ...]
     twins: Mapping[int, int] = field(default_factory=dict)
     storable: bool = True
+    derived: frozenset[int] = frozenset()
+    foreign: frozenset[int] = frozenset()
 
     def complete(self, fresh: Mapping[int, Answer]) -> tuple[Answer, ...]:
         """Every unit's answer in the order asked; `fresh` holds one answer for each position in `missing`."""
@@ -46,16 +49,22 @@ class Fresh:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What a request cost: tokens reported to the client, and tokens that a backend really counted for it."""
+    """What a request cost: tokens reported to the client, and tokens that a backend really counted for it.
+
+    `foreign` are those of answers that other orgs paid for; they count in the caller's window, lest it tells.
+    """
 
     reported: int
     upstream: int
+    foreign: int = 0
 
 
 class Cause(StrEnum):
     """Why nothing had to be paid for an input."""
 
     STORED = "stored"
+    DERIVED = "derived"
+    PROMOTED = "promoted"
     PAIR = "pair"
     DUPLICATE = "duplicate"
     IN_FLIGHT = "in_flight"

@@ -10,6 +10,7 @@ from fakes.claims import FakeClaims
 from fakes.clock import FakeClock
 from fakes.observer import FakeObserver
 from fakes.quota import FakeQuota
+from fakes.votes import FakeVotes
 from fakes.world import World
 
 from gateway.stores.redis.cache import RedisAnswers
@@ -17,6 +18,7 @@ from gateway.stores.redis.claims import RedisClaims
 from gateway.stores.redis.client import Line, connect
 from gateway.stores.redis.keys import Keys
 from gateway.stores.redis.quota import RedisQuota
+from gateway.stores.redis.votes import RedisVotes
 from gateway.tasks import TaskGroup
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
         async def forget() -> None:
             claims.held.clear()
 
-        yield World(fake, fake, answers, claims, forget, clock, observer, exact=True)
+        yield World(fake, fake, answers, claims, FakeVotes(observer), forget, clock, observer, exact=True)
         return
     client = connect(request.getfixturevalue(f"{request.param}_url"), 5.0)
     await client.flushall()
@@ -52,6 +54,7 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
         RedisQuota(Line(client, tasks, 5.0), KEYS, LEASE_SECONDS, clock.milliseconds),
         RedisAnswers(line, KEYS, 60, clock, observer),
         RedisClaims(line, KEYS, 10),
+        RedisVotes(line, KEYS, 60, observer),
         expire,
         clock,
         observer,

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fakes.collision import colliding, record_with
+from fakes.trace import FakeTrace
 
 from gateway.plan.cache_key import _fields, job_record, scope_name
-from gateway.plan.planner import Planner
-from gateway.vocabulary import Answer, Caller, Directives, Item, ItemKey, Job, Limits, Shape
+from gateway.plan.planner import Inquiry, Planner
+from gateway.vocabulary import Answer, CacheScope, Caller, Directives, Item, ItemKey, Job, Limits, Shape
 
 if TYPE_CHECKING:
     from fakes.world import World
@@ -77,11 +78,14 @@ async def test_a_forged_collision_between_two_tenants_is_a_miss(world: World) ->
 
     forger, victim = (Caller(tenant, "acme", "free", "k", Limits(None, None, None)) for tenant in ("forger", "victim"))
     evil, good = colliding(record_with(job_record(asked(""), _fields((scope_name(victim), b"")))))
-    planner, secret = Planner(world.answers, world.clock), b"s" * 32
+    planner = Planner(world.answers, world.votes, FakeTrace(), world.clock)
 
-    first = await planner.plan(forger, asked(evil), secret, Directives())
-    await planner.remember(first, {0: answer(1)})
-    plan = await planner.plan(victim, asked(good), secret, Directives())
+    def inquiry(caller: Caller, text: str) -> Inquiry:
+        return Inquiry(asked(text), caller, CacheScope.ORG, b"s" * 32, Directives(), 3)
+
+    first = await planner.plan(inquiry(forger, evil))
+    await planner.remember(inquiry(forger, evil), first, {0: answer(1)})
+    plan = await planner.plan(inquiry(victim, good))
     assert plan.keys[0].address == first.keys[0].address
     assert (plan.missing, plan.stored) == ((0,), {})
-    assert (await planner.plan(victim, asked(evil), secret, Directives())).stored == {0: answer(1)}
+    assert (await planner.plan(inquiry(victim, evil))).stored == {0: answer(1)}

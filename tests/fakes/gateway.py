@@ -12,6 +12,8 @@ from fakes.jina_upstream import KEY as UPSTREAM_KEY
 from fakes.jina_upstream import Upstream
 from fakes.observer import FakeObserver
 from fakes.quota import FakeQuota
+from fakes.trace import FakeTrace
+from fakes.votes import FakeVotes
 
 from gateway.admit.reservation import Admission
 from gateway.authenticate import digest
@@ -65,12 +67,13 @@ class Gateway:
         self.quota = FakeQuota(self.clock.milliseconds)
         self.answers = FakeAnswers(observer)
         self.claims = FakeClaims(self.answers, self.clock.monotonic)
+        self.votes, self.trace = FakeVotes(observer), FakeTrace()
         self.upstream = Upstream()
         self.tasks = TaskGroup()
         self.pipeline = Pipeline(
             snapshot=snapshot_of(self.config),
             admission=Admission(self.quota, self.clock, self.tasks, observer),
-            planner=Planner(self.answers, self.clock),
+            planner=Planner(self.answers, self.votes, self.trace, self.clock),
             in_flight=InFlight(self.claims, self.clock, self.tasks, 10.0),
             dispatcher=Dispatcher(self.upstream, self.clock, observer),
             clock=self.clock,

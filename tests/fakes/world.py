@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from fakes.clock import FakeClock
     from fakes.observer import FakeObserver
 
-    from gateway.ports import AnswerStore, Claims, QuotaStore
+    from gateway.ports import AnswerStore, Claims, QuotaStore, Votes
 
 
 @dataclass
@@ -25,6 +25,7 @@ class World:
     second: QuotaStore
     answers: AnswerStore
     claims: Claims
+    votes: Votes
     end_claims: Callable[[], Awaitable[None]]
     clock: FakeClock
     observer: FakeObserver

@@ -32,6 +32,15 @@ class Keys:
         """Who is computing an answer now."""
         return self.prefix.encode() + b":f:" + address
 
+    def votes(self, subject: bytes) -> bytes:
+        """Which orgs have computed an answer, named by its proof: addresses can be made to collide."""
+        return self.prefix.encode() + b":v:" + subject
+
+    @property
+    def sketch(self) -> str:
+        """A sampled trace of what the cache was asked."""
+        return f"{self.prefix}:w"
+
     @property
     def secret(self) -> str:
         """The secret that all gateways on this store share."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.processes.data_dir import SOCKET_PATH_BYTES, DataDir
+from gateway.processes.data_dir import SOCKET_PATH_BYTES, DataDir, running_socket
 from gateway.processes.problem import StartError
 
 
@@ -64,6 +64,8 @@ def test_sockets_move_to_a_private_short_folder_below_a_long_path(tmp_path: Path
         assert mode(path.parent) == 0o700
         assert data_dir.socket("store.sock") == path
         assert data_dir.socket("model.sock").parent == path.parent
+        assert running_socket(data_dir.path, "store.sock") == path
+    assert list(data_dir.run.iterdir()) == []
     assert not path.parent.exists()
 
 
