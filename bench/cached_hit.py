@@ -1,4 +1,4 @@
-"""A cached hit beside a bare aiohttp handler that returns the same bytes; bytes per vector in the store; start times.
+"""Cached hits beside a bare aiohttp handler that returns the same bytes; hit and miss; bytes per vector; start times.
 
 CPU µs per request = user + system time of the whole process tree ÷ answers, over runs in turn on one machine; the
 load generator is a process of its own and not counted. The upstream is the tests' stand-in for Jina: 1,024 floats.
@@ -28,6 +28,8 @@ SECONDS = 4.0
 ROUNDS = 3
 KEY = "jina_" + "b" * 60
 TEXT = "a text of some length, as clients send"
+LISTS = {"one text": [TEXT], "100 texts": [f"{TEXT}, number {number}" for number in range(100)]}
+TIMED = 200
 
 BARE = """
 import asyncio, sys, uvloop
@@ -89,9 +91,9 @@ def start(*command: str, port: int) -> Program:
     return Program(process, port)
 
 
-def request_bytes(port: int, text: str) -> bytes:
+def request_bytes(port: int, texts: list[str]) -> bytes:
     """One embeddings call as it goes over the wire."""
-    body = json.dumps({"model": "jina-embeddings-v3", "input": [text]}).encode()
+    body = json.dumps({"model": "jina-embeddings-v3", "input": texts}).encode()
     head = (
         f"POST /v1/embeddings HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {KEY}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -99,13 +101,13 @@ def request_bytes(port: int, text: str) -> bytes:
     return head.encode() + body
 
 
-def measure(program: Program) -> tuple[float, float]:
+def measure(program: Program, texts: list[str]) -> tuple[float, float]:
     """CPU µs per request and requests per second under load."""
     before = program.cpu_seconds()
     done = subprocess.run(
         [sys.executable, "load.py", str(program.port), str(CONNECTIONS), str(SECONDS)],
         cwd=ROOT / "bench",
-        input=request_bytes(program.port, TEXT),
+        input=request_bytes(program.port, texts),
         capture_output=True,
         check=True,
     )
@@ -113,17 +115,38 @@ def measure(program: Program) -> tuple[float, float]:
     return (program.cpu_seconds() - before) / answers * 1e6, answers / SECONDS
 
 
-def answer_of(program: Program) -> bytes:
+def answer_of(program: Program, texts: list[str]) -> bytes:
     """The body that one call gets."""
     with socket.create_connection(("127.0.0.1", program.port), timeout=30) as connection:
-        connection.sendall(request_bytes(program.port, TEXT))
-        received = b""
-        while b"\r\n\r\n" not in received:
-            received += connection.recv(65_536)
-        head, _, body = received.partition(b"\r\n\r\n")
-        while len(body) < content_length(head):
-            body += connection.recv(65_536)
+        return ask(connection, request_bytes(program.port, texts))
+
+
+def ask(connection: socket.socket, request: bytes) -> bytes:
+    """The body of the answer to one request."""
+    connection.sendall(request)
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(65_536)
+    head, _, body = received.partition(b"\r\n\r\n")
+    while len(body) < content_length(head):
+        body += connection.recv(65_536)
     return body
+
+
+def miss_and_hit(program: Program) -> tuple[float, float]:
+    """Median milliseconds of one call at a time: texts that are new, then the same again."""
+    with socket.create_connection(("127.0.0.1", program.port), timeout=30) as connection:
+
+        def median(requests: list[bytes]) -> float:
+            times = []
+            for request in requests:
+                began = time.perf_counter()
+                ask(connection, request)
+                times.append((time.perf_counter() - began) * 1_000)
+            return statistics.median(times)
+
+        requests = [request_bytes(program.port, [f"a new text {number}"]) for number in range(TIMED)]
+        return median(requests), median(requests)
 
 
 def config_text(upstream: int) -> str:
@@ -170,28 +193,40 @@ def main() -> None:
         folder = Path(scratch)
         starts = [start_seconds(folder / "start") for _ in range(3)]
         print(f"start to banner, embedded store and model: first {starts[0]:.2f} s, again {min(starts[1:]):.2f} s")
-        upstream_port, gateway_port, bare_port = free_port(), free_port(), free_port()
+        upstream_port, gateway_port = free_port(), free_port()
         (folder / "config.yaml").write_text(config_text(upstream_port))
         upstream = start("-c", UPSTREAM, str(upstream_port), port=upstream_port)
         serve = ("-m", "gateway", "serve", "--config", str(folder / "config.yaml"))
         gateway = start(*serve, "--port", str(gateway_port), "--data-dir", str(folder / "data"), port=gateway_port)
-        (folder / "body").write_bytes(answer_of(gateway))
-        bare = start("-c", BARE, str(folder / "body"), str(bare_port), port=bare_port)
         try:
-            costs: dict[str, list[tuple[float, float]]] = {"bare aiohttp": [], "gateway": []}
-            for _ in range(ROUNDS):
-                costs["bare aiohttp"].append(measure(bare))
-                costs["gateway"].append(measure(gateway))
-            medians = {name: statistics.median(cost for cost, _ in runs) for name, runs in costs.items()}
-            for name, runs in costs.items():
-                rate = statistics.median(rate for _, rate in runs)
-                print(f"{name}: {medians[name]:.0f} CPU µs per cached hit ({rate:,.0f} requests/s)")
-            print(f"ratio: {medians['gateway'] / medians['bare aiohttp']:.2f}")
+            for name, texts in LISTS.items():
+                beside_bare(name, gateway, texts, folder)
+            miss, hit = miss_and_hit(gateway)
+            print(f"one call at a time, upstream of 0 ms: miss {miss:.2f} ms, the same again {hit:.2f} ms")
             held = bytes_per_vector(folder / "data")
             print(f"store: {held} bytes per vector of 1,024 float32 (4,096 bytes): {held / 4096:.3f}")
         finally:
-            for program in (bare, gateway, upstream):
+            for program in (gateway, upstream):
                 program.stop()
+
+
+def beside_bare(name: str, gateway: Program, texts: list[str], folder: Path) -> None:
+    """Measure one request that is all cached, and the same bytes from bare aiohttp; print both."""
+    (folder / "body").write_bytes(answer_of(gateway, texts))
+    port = free_port()
+    bare = start("-c", BARE, str(folder / "body"), str(port), port=port)
+    costs: dict[str, list[tuple[float, float]]] = {"bare aiohttp": [], "gateway": []}
+    try:
+        for _ in range(ROUNDS):
+            costs["bare aiohttp"].append(measure(bare, texts))
+            costs["gateway"].append(measure(gateway, texts))
+    finally:
+        bare.stop()
+    medians = {server: statistics.median(cost for cost, _ in runs) for server, runs in costs.items()}
+    for server, runs in costs.items():
+        rate = statistics.median(rate for _, rate in runs)
+        print(f"{name}, all cached, {server}: {medians[server]:.0f} CPU µs a request ({rate:,.0f} requests/s)")
+    print(f"{name}, all cached, ratio: {medians['gateway'] / medians['bare aiohttp']:.2f}")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-COMMANDS = ("gateway.cli.serve", "gateway.cli.check")
-"""One module a command; it exports a function of its own name."""
+COMMANDS = ("gateway.cli.serve", "gateway.cli.check", "gateway.cli.cache")
+"""One module a command; it exports a function of its own name, or a group of commands."""
 
 
 def main() -> None:
@@ -23,7 +23,11 @@ def build(modules: tuple[str, ...]) -> typer.Typer:
     program.callback()(_gateway)
     for module in modules:
         name = module.rpartition(".")[2]
-        program.command(name)(getattr(import_module(module), name))
+        command = getattr(import_module(module), name)
+        if isinstance(command, typer.Typer):
+            program.add_typer(command, name=name)
+        else:
+            program.command(name)(command)
     return program
 
 
