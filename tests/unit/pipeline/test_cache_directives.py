@@ -5,6 +5,7 @@ import asyncio
 import orjson
 import pytest
 from fakes.gateway import Gateway, configured
+from fakes.jina_upstream import Fault
 
 from gateway.config.schema import ModelEntry
 from gateway.errors import Code, GatewayError
@@ -108,3 +109,16 @@ async def test_a_normalised_vector_follows_from_the_unnormalised_one_and_not_the
     await other.ask("embeddings", orjson.dumps(unit))
     await other.ask("embeddings", orjson.dumps(raw))
     assert len(asked(other)) == 2
+
+
+async def test_with_the_upstream_down_what_is_wholly_stored_is_answered() -> None:
+    gateway = Gateway()
+    before = await ask(gateway, "a", "b")
+    gateway.upstream.faults.extend(Fault() for _ in range(10))
+    after = await ask(gateway, "a", "b")
+    assert (after.hits, after.body) == (2, before.body)
+    refusal = asyncio.create_task(ask(gateway, "a", "c"))
+    await gateway.clock.advance(60.0)
+    with pytest.raises(GatewayError) as refused:
+        await refusal
+    assert refused.value.code is Code.SERVICE_UNAVAILABLE

@@ -27,7 +27,8 @@ def forms(model: Model) -> list[dict[str, Any]]:
     """What a client may ask of a model; the first is asked of the upstream."""
     if model.shape is Shape.SPARSE:
         return [{}, {}]
-    forms: list[dict[str, Any]] = [{"embedding_type": kind} for kind in TYPES]
+    types = TYPES[:-1] if model.shape is Shape.MULTI else TYPES
+    forms: list[dict[str, Any]] = [{"embedding_type": kind} for kind in types]
     if model.embeddings in NORMALIZED:
         raw = [{**form, "normalized": False} for form in forms]
         forms = [*raw, {"normalized": True}, *forms]
