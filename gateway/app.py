@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from gateway.admit.leases import Leases
 from gateway.admit.reservation import Admission
 from gateway.clock import SystemClock
 from gateway.dispatch.dispatcher import Dispatcher
@@ -20,6 +20,7 @@ from gateway.pipeline import Pipeline
 from gateway.plan.planner import Planner
 from gateway.stores.layered import LayeredAnswers
 from gateway.stores.redis.cache import RedisAnswers
+from gateway.stores.redis.calls_back import hear
 from gateway.stores.redis.claims import RedisClaims
 from gateway.stores.redis.client import Line, connect
 from gateway.stores.redis.keys import Keys
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from gateway.config.snapshot import Snapshot
 
 _BACKLOG = 1024
-_HEARTBEATS_PER_LEASE = 3
 _LAYER_SECONDS = 60.0
 """A worker may answer from its own memory for this long after an entry was deleted in the store."""
 
@@ -52,7 +52,7 @@ class App:
         clock = SystemClock()
         metrics = Metrics()
         observer = RequestObserver(metrics, config.observe, clock)
-        keys = Keys(config.store.prefix)
+        keys = self._keys = Keys(config.store.prefix)
         self._settings = config.server
         self._lease_seconds = config.limits.lease_seconds
         self._tasks = TaskGroup()
@@ -65,10 +65,10 @@ class App:
         votes = RedisVotes(cache_line, keys, config.cache.ttl, observer)
         claims = RedisClaims(cache_line, keys, config.cache.claim_seconds)
         self._upstream = Upstream(config.backends)
-        self._admission = Admission(quota, clock, self._tasks, observer)
+        self._leases = Leases(quota, clock, self._tasks, observer, lease_seconds=self._lease_seconds)
         pipeline = Pipeline(
             snapshot=snapshot,
-            admission=self._admission,
+            admission=Admission(self._leases, quota, observer),
             planner=Planner(answers, votes, Sketch(cache_line, keys), clock),
             in_flight=InFlight(claims, clock, self._tasks, config.cache.claim_seconds),
             dispatcher=Dispatcher(self._upstream, clock, observer),
@@ -78,13 +78,16 @@ class App:
         self.edge = Edge(pipeline, Operations(pipeline, quota, metrics), clock, observer)
         self._http = HttpServer(self.edge, config.server.errors, clock)
         self._server: asyncio.Server | None = None
-        self._heartbeat: asyncio.Task[None] | None = None
+        self._background: list[asyncio.Task[None]] = []
 
     async def start(self, listener: socket.socket) -> None:
         """Accept connections on a bound socket, which other workers may share."""
         loop = asyncio.get_running_loop()
-        every = self._lease_seconds / _HEARTBEATS_PER_LEASE
-        self._heartbeat = self._tasks.spawn(self._admission.heartbeat(every), "heartbeat")
+        await self._leases.tick()
+        self._background = [
+            self._tasks.spawn(self._leases.keep(), "keep leases"),
+            self._tasks.spawn(hear(self._clients[0], self._keys, self._leases.called_back), "hear calls back"),
+        ]
         self._server = await loop.create_server(self._http, sock=listener, backlog=_BACKLOG)
 
     async def stop(self) -> None:
@@ -97,10 +100,10 @@ class App:
             self._server.close()
         self._http.pre_shutdown()
         await self._http.shutdown(self._settings.drain_timeout)
-        if self._heartbeat is not None:
-            self._heartbeat.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._heartbeat
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._leases.close()
         await self._tasks.drain(_SETTLE_SECONDS)
         await self._upstream.close()
         for client in self._clients:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.admit.estimate import estimate
+from gateway.admit.meters import meters_of
 from gateway.authenticate import authenticate
 from gateway.dispatch.dispatcher import Order
 from gateway.errors import GatewayError, service_timeout
@@ -65,7 +66,7 @@ class Pipeline:
                 job = endpoint.validate(body, snapshot)
                 facts.model, facts.items = job.model, job.item_count
                 work = _work(snapshot, caller, job, call)
-            async with self._reserve(caller, facts) as quota:
+            async with self._reserve(work, facts) as quota:
                 with self._stage(facts, Stage.PLAN):
                     plan = await self._plan(work)
                 with self._stage(facts, Stage.ADMIT):
@@ -77,7 +78,7 @@ class Pipeline:
                 return _reply(endpoint, job, plan, fresh, facts)
         except GatewayError:
             if facts.remaining is None:
-                facts.remaining = await self._admission.remaining(caller)
+                facts.remaining = await self._admission.remaining(caller.meters)
             raise
 
     async def _authenticate(self, snapshot: Snapshot, call: Call, facts: Facts) -> Caller:
@@ -114,10 +115,11 @@ class Pipeline:
         return await self._in_flight.run(plan, work.call.deadline, service_timeout(order.patience), fill)
 
     @asynccontextmanager
-    async def _reserve(self, caller: Caller, facts: Facts) -> AsyncIterator[Reservation]:
+    async def _reserve(self, work: _Work, facts: Facts) -> AsyncIterator[Reservation]:
         """The reservation, with entering timed as `admit` and leaving as `settle`."""
         started = self._clock.monotonic()
-        async with self._admission.reserve(caller, facts) as quota:
+        meters = meters_of(work.snapshot, work.caller, work.job.endpoint, work.job.model, work.call.client)
+        async with self._admission.reserve(meters, facts) as quota:
             self._ended(facts, Stage.ADMIT, started)
             try:
                 yield quota

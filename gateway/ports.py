@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gateway.errors import GatewayError
-    from gateway.vocabulary import Answer, Facts, ItemKey, Limits, Stage
+    from gateway.vocabulary import Answer, Facts, ItemKey, Meter, Stage
 
 
 class Clock(Protocol):
@@ -36,65 +37,101 @@ class Clock(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """One question to the quota store, answered all-or-nothing.
+class Amounts(NamedTuple):
+    """Of a meter's three limits: requests, tokens (or nano-dollars), slots of concurrency."""
 
-    `step` names the question within a lease (`door`, `cover`): asking an admitted step again gives its first reply
-    (idempotent by lease id); a refusal wrote nothing, so asking again asks anew. Zero amounts only report. `slot` asks
-    for one of `limits.concurrency` leases.
-    """
-
-    subject: str
-    lease: str
-    step: str
-    limits: Limits
     requests: int = 0
     tokens: int = 0
-    slot: bool = False
+    slots: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What a subject has used in the window that ends now (the last 60 s, to one bucket) and the slots it holds."""
+NOTHING = Amounts()
 
+
+class Spend(NamedTuple):
+    """What was spent in one second (since 1970, by the store's clock or a little later)."""
+
+    second: int
     requests: int
     tokens: int
-    slots: int
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """The answer to an Admission.
+class Statement:
+    """What a holder tells the store of a meter, and what it needs.
 
-    `refused_by` is `requests`, `tokens`, `concurrency`, `settled` (a late question of a lease that has ended) or, when
-    admitted, None.
-    `retry_after` is in seconds, honest to one bucket: after that long the same question would pass if nobody else
-    asked. A refusal has consumed nothing.
+    `number` counts a holder's statements from 1; the same number again gets the same grant (idempotent). What is held
+    counts as used until it is `released`; `spent` are seconds to charge instead. `idle` is held and not in use, so
+    that it can be called back. `needed` is what waits, `least` the least that helps anybody, `wanted` what would be
+    taken at most. `restored` is what was held, when the store has lost it: then `spent` is the whole last window.
     """
 
-    usage: Usage
-    refused_by: str | None = None
-    retry_after: float = 0.0
+    meter: Meter
+    holder: str
+    number: int
+    released: Amounts = NOTHING
+    spent: tuple[Spend, ...] = ()
+    idle: Amounts = NOTHING
+    least: Amounts = NOTHING
+    needed: Amounts = NOTHING
+    wanted: Amounts = NOTHING
+    restored: Amounts | None = None
+    holders: int = 1
+    leaves: bool = False
+
+
+class Outcome(StrEnum):
+    """What became of a statement.
+
+    TOLD: done. LOST: the store knows nothing of this holder any more; it is to tell all again. WAIT: others may give
+    something back, or may know more than the store; ask again.
+    """
+
+    TOLD = "told"
+    LOST = "lost"
+    WAIT = "wait"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The store's answer to a statement.
+
+    `used` is spent in the window that ends now (60 s, to one bucket) or held and in use. `short_of` is `requests`,
+    `concurrency` or `tokens` when not even the least could be granted; `retry_after` is then in seconds, honest to one
+    bucket (None: it does not age). `called_back`: idle amounts are wanted by others. `now` is the store's time in
+    seconds.
+    """
+
+    outcome: Outcome
+    granted: Amounts
+    used: Amounts
+    short_of: str | None
+    retry_after: float | None
+    called_back: bool
+    now: float
+
+
+class Census(NamedTuple):
+    """The workers on a store: how many, which of them this is (from 0), and the server's run id ('' unknown)."""
+
+    workers: int
+    rank: int
+    run: str
 
 
 class QuotaStore(Protocol):
-    """Windows and leases. Every method raises StoreError when the store cannot answer."""
+    """Windows and what workers hold of them. Every method raises StoreError when the store cannot answer."""
 
-    async def admit(self, admission: Admission) -> Verdict:
-        """Take what is asked if every limit allows it, else take nothing."""
-        ...
+    async def exchange(self, statement: Statement, run: str = "") -> Grant:
+        """Charge what was spent, take back what is released, and grant what the limits allow.
 
-    async def settle(self, subject: str, lease: str, requests: int, tokens: int) -> Usage:
-        """End a lease: give its slot back and correct its reservations to what was really used.
-
-        Idempotent by lease id, and final: a late `admit` for a settled lease takes nothing. Corrections go into the
-        buckets of the reservation; more than reserved is charged, too.
+        `run` is the server's run id as the worker knows it: a store that has forgotten everything then grants nothing
+        for a moment, until all workers have told it what they know.
         """
         ...
 
-    async def renew(self, subject: str, leases: Sequence[str]) -> None:
-        """Heartbeat: the leases that still hold a slot keep it for another lease time."""
+    async def register(self, worker: str, seconds: float) -> Census:
+        """This worker lives, and counts as one for `seconds`."""
         ...
 
     async def hit(self, counter: str, limit: int) -> float | None:
@@ -201,4 +238,12 @@ class Observer(Protocol):
 
     def store_failure(self, role: str) -> None:
         """The `quota` or `cache` store failed to answer."""
+        ...
+
+    def shadowed(self, scope: str) -> None:
+        """A meter in shadow mode would have refused a request; `scope` is one of vocabulary.Scope."""
+        ...
+
+    def degraded(self, decision: str) -> None:
+        """A request was `admitted` or `refused` without the store."""
         ...

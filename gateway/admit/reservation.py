@@ -1,141 +1,131 @@
-"""C: a request's hold on its tenant's limits, as a construct that always settles: `async with admission.reserve(…)`."""
+"""C: a request's hold on its meters, as a construct that always settles: `async with admission.reserve(…)`."""
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
-from enum import Enum
 from typing import TYPE_CHECKING
 
-from gateway import ports
+from gateway.admit.leases import RefusedError
 from gateway.admit.limits import refusal, remaining
-from gateway.errors import StoreError, ip_limit_exceeded, service_unavailable
+from gateway.admit.meters import tenant_meter
+from gateway.errors import StoreError, ip_limit_exceeded
+from gateway.vocabulary import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
-    from gateway.tasks import TaskGroup
-    from gateway.vocabulary import Caller, Charge, Facts, Remaining
+    from gateway import ports
+    from gateway.admit.lease import Taken
+    from gateway.admit.leases import Leases, Want
+    from gateway.vocabulary import Charge, Facts, Meter, Remaining
 
-SETTLE_TRIES = 2
 ROLE = "quota"
 
 
-class Standing(Enum):
-    """What the store is known to hold for a lease."""
-
-    NOTHING = "nothing"
-    UNKNOWN = "unknown"
-    RETURNED = "returned"
-    HELD = "held"
-
-
 class Reservation:
-    """One request's lease, held between the door and settlement; made by `Admission.reserve` only."""
+    """What one request has taken, between the door and settlement; made by `Admission.reserve` only."""
 
-    def __init__(
-        self, store: ports.QuotaStore, observer: ports.Observer, caller: Caller, lease: str, facts: Facts
-    ) -> None:
-        self.lease = lease
-        self.subject = caller.tenant
-        self.standing = Standing.NOTHING
-        self._store = store
-        self._observer = observer
-        self._limits = caller.limits
+    def __init__(self, leases: Leases, meters: Sequence[Meter], facts: Facts) -> None:
+        self._leases = leases
+        self._meters = meters
         self._facts = facts
+        self._door: list[Taken] = []
+        self._covered: list[Taken] = []
+        self._kept = 1
         self._tokens = 0
+        self._nanos = 0
 
     async def enter(self) -> None:
-        """Ask for one request and one slot.
+        """Take one request and one slot of every meter, or nothing of any.
 
         Raises:
-            GatewayError: RATE_REQUEST_LIMIT_EXCEEDED, RATE_CONCURRENCY_LIMIT_EXCEEDED or SERVICE_UNAVAILABLE.
+            GatewayError: RATE_REQUEST_LIMIT_EXCEEDED, RATE_CONCURRENCY_LIMIT_EXCEEDED, RATE_IP_LIMIT_EXCEEDED or
+                SERVICE_UNAVAILABLE.
         """
-        door = ports.Admission(self.subject, self.lease, "door", self._limits, requests=1, slot=True)
-        await self._ask(door, refused=Standing.NOTHING)
+        of = self._leases.of
+        self._door = await self._take(
+            [(of(meter), 1, 0, 1) for meter in self._meters if meter.scope is not Scope.BUDGET]
+        )
 
-    async def cover(self, tokens: int) -> None:
-        """Reserve `tokens` for what must be paid; zero asks nobody.
+    async def cover(self, tokens: int, nanos: int = 0) -> None:
+        """Take `tokens`, and `nanos` (nano-dollars) of budgets, for what must be paid; zero asks nobody.
 
         A refusal gives the request back, too: who is refused has used up nothing.
 
         Raises:
-            GatewayError: RATE_TOKEN_LIMIT_EXCEEDED or SERVICE_UNAVAILABLE.
+            GatewayError: RATE_TOKEN_LIMIT_EXCEEDED, AUTHZ_INSUFFICIENT_BALANCE or SERVICE_UNAVAILABLE.
         """
-        if tokens > 0:
-            cover = ports.Admission(self.subject, self.lease, "cover", self._limits, tokens=tokens)
-            await self._ask(cover, refused=Standing.RETURNED)
+        if tokens <= 0:
+            return
+        self._kept = 0
+        of = self._leases.of
+        amounts = [nanos if meter.scope is Scope.BUDGET else tokens for meter in self._meters]
+        wants = [(of(meter), 0, amount, 0) for meter, amount in zip(self._meters, amounts, strict=True) if amount]
+        self._covered = await self._take(wants, tokens)
+        self._kept = 1
 
-    def record(self, charge: Charge, count_tokens: int) -> None:
-        """What the request cost; `count_tokens` of it stay in the tenant's window, however the request ends."""
+    def record(self, charge: Charge, tokens: int, nanos: int = 0) -> None:
+        """What the request cost; `tokens` and `nanos` stay in its meters, however the request ends."""
         self._facts.reported_tokens = charge.reported
         self._facts.upstream_tokens = charge.upstream
-        self._tokens = count_tokens
+        self._tokens, self._nanos = tokens, nanos
 
-    async def settle(self) -> None:
-        """Correct the windows to what was really used and give the slot back. Raises StoreError."""
-        requests, tokens = (1, self._tokens) if self.standing is Standing.HELD else (0, 0)
-        usage = await self._store.settle(self.subject, self.lease, requests, tokens)
-        self._facts.remaining = remaining(usage, self._limits)
+    def settle(self) -> None:
+        """Correct what was taken to what was really used and free the slot; nothing is waited for."""
+        covered = {id(taken.lease) for taken in self._covered}
+        for taken in self._door:
+            self._leases.settle(taken, self._kept, 0 if id(taken.lease) in covered else self._tokens)
+        for taken in self._covered:
+            budget = taken.lease.meter.scope is Scope.BUDGET
+            self._leases.settle(taken, 0, self._nanos if budget else self._tokens)
+        self._show()
 
-    async def _ask(self, question: ports.Admission, refused: Standing) -> None:
-        """One admission; as long as it is not known to have passed, the lease will settle to nothing."""
-        self.standing = Standing.UNKNOWN
+    async def _take(self, wants: list[Want], tokens: int = 0) -> list[Taken]:
         try:
-            verdict = await self._store.admit(question)
-        except StoreError:
-            self._observer.store_failure(ROLE)
-            raise service_unavailable("Rate limiter unavailable, please retry") from None
-        self._facts.remaining = remaining(verdict.usage, self._limits)
-        if verdict.refused_by is not None:
-            self.standing = refused
-            raise refusal(verdict, self._limits, question.tokens)
-        self.standing = Standing.HELD
+            taken = self._leases.taken_at_once(wants)
+            if taken is None:
+                taken = await self._leases.take(wants)
+        except RefusedError as error:
+            failure = refusal(error.lease.meter, error.grant, tokens)
+            self._show()
+            failure.remaining = self._facts.remaining
+            raise failure from None
+        self._show()
+        return taken
+
+    def _show(self) -> None:
+        meter = tenant_meter(self._meters)
+        if meter is not None:
+            self._facts.remaining = remaining(self._leases.of(meter).used, meter.limits)
 
 
 class Admission:
-    """Asks the quota store on behalf of requests and keeps their leases alive."""
+    """Holds requests to their meters."""
 
-    def __init__(self, store: ports.QuotaStore, clock: ports.Clock, tasks: TaskGroup, observer: ports.Observer) -> None:
+    def __init__(self, leases: Leases, store: ports.QuotaStore, observer: ports.Observer) -> None:
+        self._leases = leases
         self._store = store
-        self._clock = clock
-        self._tasks = tasks
         self._observer = observer
-        self._live: dict[str, set[str]] = {}
 
     @asynccontextmanager
-    async def reserve(self, caller: Caller, facts: Facts) -> AsyncGenerator[Reservation, None]:
-        """Hold one request and one slot of `caller` while the block runs; settles exactly once, whatever happens.
-
-        The settlement runs in a task that cancellation of the request cannot reach. An ordinary end waits for it, so
-        that the slot is free before the client has its answer.
+    async def reserve(self, meters: Sequence[Meter], facts: Facts) -> AsyncGenerator[Reservation, None]:
+        """Hold one request and one slot of every meter while the block runs; settles exactly once, whatever happens.
 
         Raises:
-            GatewayError: the limits refuse (see Reservation.enter), or the store is down.
+            GatewayError: a meter refuses (see Reservation.enter), or the store is down and its fallback refuses.
         """
-        reservation = Reservation(self._store, self._observer, caller, self._clock.identifier(), facts)
-        self._live.setdefault(reservation.subject, set()).add(reservation.lease)
+        reservation = Reservation(self._leases, meters, facts)
+        await reservation.enter()
         try:
-            await reservation.enter()
             yield reservation
-        except (asyncio.CancelledError, GeneratorExit):
-            self._end(reservation)
-            raise
-        except BaseException:
-            await self._end_and_wait(reservation)
-            raise
-        else:
-            await self._end_and_wait(reservation)
+        finally:
+            reservation.settle()
 
-    async def remaining(self, caller: Caller) -> Remaining | None:
-        """What `caller` has left, for answers that were never admitted; None when the store cannot say."""
-        peek = ports.Admission(caller.tenant, "", "peek", caller.limits)
-        try:
-            verdict = await self._store.admit(peek)
-        except StoreError:
-            self._observer.store_failure(ROLE)
-            return None
-        return remaining(verdict.usage, caller.limits)
+    async def remaining(self, meters: Sequence[Meter]) -> Remaining | None:
+        """What is left, for answers that were never admitted; None when the store cannot say."""
+        meter = tenant_meter(meters)
+        used = None if meter is None else await self._leases.usage(meter)
+        return None if meter is None or used is None else remaining(used, meter.limits)
 
     async def failed_authentication(self, client: str, limit: int | None) -> None:
         """Count a call from address `client` that failed to authenticate; a store that is down lets it pass.
@@ -152,40 +142,3 @@ class Admission:
             return
         if wait is not None:
             raise ip_limit_exceeded(wait)
-
-    async def heartbeat(self, every_seconds: float) -> None:
-        """Renew the leases of running requests for ever; a store that is down is asked again the next time."""
-        while True:
-            await self._clock.sleep(every_seconds)
-            for subject, leases in list(self._live.items()):
-                try:
-                    await self._store.renew(subject, tuple(leases))
-                except StoreError:
-                    self._observer.store_failure(ROLE)
-                    break
-
-    def _end(self, reservation: Reservation) -> asyncio.Task[None] | None:
-        leases = self._live[reservation.subject]
-        leases.discard(reservation.lease)
-        if not leases:
-            del self._live[reservation.subject]
-        if reservation.standing is Standing.NOTHING:
-            return None
-        return self._tasks.spawn(self._settle(reservation), f"settle {reservation.lease}")
-
-    async def _end_and_wait(self, reservation: Reservation) -> None:
-        settlement = self._end(reservation)
-        # A store that did not answer the question is not waited for again.
-        if settlement is not None and reservation.standing is not Standing.UNKNOWN:
-            # wait() leaves the task alone when we are cancelled, unlike awaiting it.
-            await asyncio.wait({settlement})
-
-    async def _settle(self, reservation: Reservation) -> None:
-        """Try twice, then leave it to the lease's expiry: an answer that is ready never fails for this."""
-        for _ in range(SETTLE_TRIES):
-            try:
-                await reservation.settle()
-            except StoreError:
-                self._observer.store_failure(ROLE)
-            else:
-                return

@@ -5,6 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.config.defaults import EMBEDDED, merged_tiers, wants_embedded_model, with_defaults
+from gateway.config.metering import (
+    endpoint_meters,
+    limits_of,
+    model_meters,
+    own_meters,
+    total_meters,
+    total_model_meters,
+)
 from gateway.config.problem import ConfigError, Origin
 from gateway.config.references import check_references
 from gateway.config.schema import Tenant
@@ -47,7 +55,14 @@ def compile_snapshot(
     if problems:
         raise ConfigError(problems)
     directory = {**_issued_callers(complete, issued or {}), **_configured_callers(complete, secret, digest)}
-    return Snapshot(_placed(complete, embedded_url), served_models(complete), directory, secret)
+    return Snapshot(
+        _placed(complete, embedded_url),
+        served_models(complete),
+        directory,
+        secret,
+        total_meters(complete),
+        total_model_meters(complete),
+    )
 
 
 def _configured_callers(config: Config, secret: bytes, digest: Callable[[str, bytes], bytes]) -> dict[bytes, Caller]:
@@ -68,8 +83,18 @@ def _issued_callers(config: Config, issued: Mapping[bytes, tuple[str, str]]) -> 
 
 
 def _caller(config: Config, name: str, tenant: Tenant, key_id: str) -> Caller:
-    limits = merged_tiers(config)[tenant.tier]
-    return Caller(name, tenant.org, tenant.tier, key_id, limits, tenant.cache_scope or config.cache.scope)
+    tier = merged_tiers(config)[tenant.tier]
+    return Caller(
+        name,
+        tenant.org,
+        tenant.tier,
+        key_id,
+        limits_of(tier),
+        tenant.cache_scope or config.cache.scope,
+        own_meters(config, name, tier, key_id),
+        endpoint_meters(config, name, tier),
+        model_meters(config, name, tier),
+    )
 
 
 def _placed(config: Config, embedded_url: str | None) -> Config:

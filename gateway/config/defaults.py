@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.config.schema import Backend, Config, Tier
-from gateway.vocabulary import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,14 +23,13 @@ SHIPPED_TIERS: Mapping[str, Tier] = {
 """The API's plans: requests a minute, tokens a minute, requests at once."""
 
 
-def merged_tiers(config: Config) -> dict[str, Limits]:
-    """Every tier's limits. A configured tier of a shipped name changes only the settings it writes; null lifts one."""
+def merged_tiers(config: Config) -> dict[str, Tier]:
+    """Every tier. A configured tier of a shipped name changes only the settings it writes; null lifts a limit."""
     written = {
         name: {field: getattr(tier, field) for field in tier.model_fields_set} for name, tier in config.tiers.items()
     }
     names = (*SHIPPED_TIERS, *(name for name in written if name not in SHIPPED_TIERS))
-    tiers = {name: SHIPPED_TIERS.get(name, Tier()).model_copy(update=written.get(name, {})) for name in names}
-    return {name: Limits(tier.rpm, tier.tpm, tier.concurrency) for name, tier in tiers.items()}
+    return {name: SHIPPED_TIERS.get(name, Tier()).model_copy(update=written.get(name, {})) for name in names}
 
 
 def with_defaults(config: Config) -> Config:

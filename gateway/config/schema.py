@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, StringConstraints
 
-from gateway.vocabulary import CacheScope
+from gateway.vocabulary import CacheScope, Fallback
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
 Positive = Annotated[int, Field(ge=1)]
@@ -28,6 +28,9 @@ class Server(Section):
     data_dir: str = Field("gateway-data", description="the only folder the gateway writes to")
     body_limit: Positive = Field(33_554_432, description="largest request body in bytes; larger is a 413")
     timeout: Seconds = Field(120.0, description="seconds a request may take before a 504")
+    ready_requires_store: bool = Field(
+        default=True, description="whether /ready says 503 while the store does not answer; else it says degraded"
+    )
     drain_timeout: Seconds = Field(10.0, description="seconds running requests get when the gateway stops")
     validation: Literal["strict", "lenient"] = Field(
         "strict", description="lenient drops fields a model does not know, with a warning header, instead of a 422"
@@ -61,12 +64,26 @@ class Store(Section):
     )
 
 
-class Tier(Section):
-    """Limits of a plan; leave a limit out (or null) for no limit."""
+class Bounds(Section):
+    """Limits; leave one out (or null) for none."""
 
     rpm: Positive | None = Field(None, description="requests a minute")
     tpm: Positive | None = Field(None, description="tokens a minute")
     concurrency: Positive | None = Field(None, description="requests running at once")
+    shadow: bool = Field(default=False, description="count what would be refused, and refuse nothing")
+    when_store_fails: Fallback | None = Field(
+        None, description="local-share, open or closed; by default limits.when_store_fails"
+    )
+
+
+class Tier(Bounds):
+    """Limits of a plan for each tenant on it, and closer ones within."""
+
+    each_key: Bounds | None = Field(None, description="limits of each of a tenant's keys")
+    endpoints: dict[Name, Bounds] = Field(
+        default_factory=dict, description="limits of a tenant's calls by endpoint: embeddings, rerank"
+    )
+    models: dict[Name, Bounds] = Field(default_factory=dict, description="limits of a tenant's calls by model")
 
 
 class Tenant(Section):
@@ -152,6 +169,16 @@ class LimitSettings(Section):
 
     ip_failures_per_minute: Positive | None = Field(
         60, description="calls a minute from one address that may fail authentication; then 429"
+    )
+    total: Bounds | None = Field(None, description="limits of all tenants together")
+    models: dict[Name, Bounds] = Field(default_factory=dict, description="limits of all tenants together, by model")
+    rpm_per_address: Positive | None = Field(None, description="requests a minute of one client address")
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        (), description="networks whose X-Forwarded-For is believed, as 10.0.0.0/8"
+    )
+    when_store_fails: Fallback = Field(
+        Fallback.LOCAL_SHARE,
+        description="local-share: each worker keeps to its share; open: limits are off; closed: requests get 503",
     )
     count_cached_tokens: bool = Field(default=False, description="whether cached answers use up tokens per minute")
     lease_seconds: Annotated[int, Field(ge=3, le=300)] = Field(

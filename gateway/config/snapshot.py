@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gateway.vocabulary import CacheScope
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from gateway.catalogue.model import Model
     from gateway.config.schema import Config
-    from gateway.vocabulary import Caller
+    from gateway.vocabulary import Caller, Meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Served:
 class Snapshot:
     """One configuration in force. A request takes it once and sees nothing else.
 
+    `total_meters` and `model_meters` are what everybody's calls count in.
     `served` is keyed by every name that clients may use (bare, `owner/name`, aliases); `directory` by the keyed
     digest of an API key (see authenticate.digest).
     """
@@ -40,3 +41,5 @@ class Snapshot:
     served: Mapping[str, Served]
     directory: Mapping[bytes, Caller]
     secret: bytes
+    total_meters: tuple[Meter, ...] = ()
+    model_meters: Mapping[str, Meter] = field(default_factory=dict)

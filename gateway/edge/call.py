@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, http_exceptions, web
 
+from gateway.edge.client_address import client_address
 from gateway.errors import Code, FieldError, GatewayError, invalid_request, service_timeout
 from gateway.vocabulary import Call, Directives
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.config.schema import Server
+    from gateway.config.schema import Config, Server
     from gateway.ports import Clock
 
 SALT_HEADER = "X-Gateway-Cache-Salt"
@@ -33,13 +34,15 @@ def request_id(request: web.BaseRequest, clock: Clock) -> str:
     return sent if _REQUEST_ID.fullmatch(sent) else clock.identifier()
 
 
-def call_of(request: web.BaseRequest, identifier: str, settings: Server, clock: Clock) -> Call:
+def call_of(request: web.BaseRequest, identifier: str, config: Config, clock: Clock) -> Call:
     """The call behind a request; its body stays on the wire until somebody known asks for it.
 
     Raises:
         GatewayError: INPUT_INVALID, see `directives_of`.
     """
+    settings = config.server
     deadline = clock.monotonic() + settings.timeout
+    forwarded = ",".join(request.headers.getall(hdrs.X_FORWARDED_FOR, ()))
 
     async def read() -> bytes:
         return await read_body(request, settings)
@@ -47,7 +50,7 @@ def call_of(request: web.BaseRequest, identifier: str, settings: Server, clock: 
     return Call(
         read=read,
         credentials=request.headers.get(hdrs.AUTHORIZATION),
-        client=request.remote or "",
+        client=client_address(request.remote or "", forwarded, config.limits.trusted_proxies),
         request_id=identifier,
         deadline=deadline,
         directives=directives_of(request.headers),

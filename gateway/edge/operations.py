@@ -40,14 +40,16 @@ class Operations:
         return json_response(b'{"status":"alive"}')
 
     async def ready(self, _rest: str) -> web.Response:
-        """The store answers, so requests can be admitted.
+        """The store answers; or it does not, and requests go on as the limits' fallbacks allow.
 
         Raises:
-            GatewayError: SERVICE_UNAVAILABLE when it does not.
+            GatewayError: SERVICE_UNAVAILABLE when it does not and `server.ready_requires_store` holds.
         """
         try:
             await self._store.ping()
         except StoreError:
+            if not self._pipeline.snapshot.config.server.ready_requires_store:
+                return json_response(b'{"status":"degraded","checks":{"store":"away"}}')
             raise service_unavailable("Not ready: the store does not answer") from None
         return json_response(b'{"status":"ready","checks":{"store":"ok"}}')
 

@@ -78,7 +78,7 @@ class Edge:
     async def _serve(self, endpoint: Endpoint, request: web.BaseRequest, facts: Facts) -> web.Response:
         if request.method != "POST":
             raise _MethodError("POST")
-        call = call_of(request, facts.request_id, self._pipeline.snapshot.config.server, self._clock)
+        call = call_of(request, facts.request_id, self._pipeline.snapshot.config, self._clock)
         reply = await self._pipeline.serve(endpoint, call, facts)
         headers = limit_headers(facts.remaining) | cache_headers(reply) | warning_headers(reply.warnings)
         return json_response(reply.body, headers=headers)

@@ -8,6 +8,7 @@ from functools import cache
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from gateway.observe.limit_metrics import LimitMetrics
 from gateway.vocabulary import Stage
 
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
@@ -23,8 +24,7 @@ class Metrics:
     """One for a process. `bind` methods answer a child that is kept, so that the hot path looks nothing up."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        registry = self.registry
+        self.registry = registry = CollectorRegistry()
         self._requests = Counter(
             "gateway_requests", "Answered requests.", ("endpoint", "status", "code"), registry=registry
         )
@@ -82,6 +82,7 @@ class Metrics:
         self.upstream = cache(self._upstream.labels)
         self.upstream_latency = cache(self._upstream_latency.labels)
         self.store_failure = cache(self._store_failures.labels)
+        self.limits = LimitMetrics(registry)
 
     def render(self) -> tuple[bytes, str]:
         """All values in Prometheus' text format, and its content type; of all workers where they share a folder."""

@@ -107,6 +107,14 @@ class RequestObserver:
                 milliseconds=round(seconds * 1000, 3),
             )
 
+    def shadowed(self, scope: str) -> None:
+        """A limit in shadow mode would have refused a request."""
+        self._metrics.limits.shadowed(scope).inc()
+
+    def degraded(self, decision: str) -> None:
+        """A request was decided without the store."""
+        self._metrics.limits.degraded(decision).inc()
+
     def store_failure(self, role: str) -> None:
         """The store failed in that role."""
         self._metrics.store_failure(role).inc()

@@ -16,7 +16,8 @@ from gateway.vocabulary.content import (
     Unit,
 )
 from gateway.vocabulary.course import Cause, Charge, Facts, Fresh, Plan, Saving
-from gateway.vocabulary.exchange import CacheScope, Call, Caller, Directives, Limits, Remaining, Reply, Stage
+from gateway.vocabulary.exchange import CacheScope, Call, Caller, Directives, Remaining, Reply, Stage
+from gateway.vocabulary.limits import Fallback, Limits, Meter, Scope
 
 __all__ = [
     "FLOAT_BYTES",
@@ -29,18 +30,21 @@ __all__ = [
     "Charge",
     "Directives",
     "Facts",
+    "Fallback",
     "Fresh",
     "Item",
     "ItemKey",
     "Job",
     "Json",
     "Limits",
+    "Meter",
     "Modality",
     "Part",
     "Plan",
     "Remaining",
     "Reply",
     "Saving",
+    "Scope",
     "Shape",
     "Stage",
     "Unit",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from gateway.vocabulary.limits import Limits, Meter
 
 
 class Stage(StrEnum):
@@ -33,17 +35,12 @@ class CacheScope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """A tier's limits a minute (`None` = unlimited)."""
-
-    requests: int | None
-    tokens: int | None
-    concurrency: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the tenant behind a key, never the key itself."""
+    """Who asks: the tenant behind a key, never the key itself.
+
+    `meters` are what every call of this caller counts in; `by_endpoint` and `by_model` what calls of that endpoint or
+    model count in, too.
+    """
 
     tenant: str
     org: str
@@ -51,6 +48,9 @@ class Caller:
     key_id: str
     limits: Limits
     cache_scope: CacheScope = CacheScope.ORG
+    meters: tuple[Meter, ...] = ()
+    by_endpoint: Mapping[str, Meter] = field(default_factory=dict)
+    by_model: Mapping[str, Meter] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

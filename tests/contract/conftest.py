@@ -35,10 +35,13 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
         fake, answers = FakeQuota(clock.milliseconds, LEASE_SECONDS), FakeAnswers(observer)
         claims = FakeClaims(answers, clock.monotonic)
 
-        async def forget() -> None:
+        async def end_claims() -> None:
             claims.held.clear()
 
-        yield World(fake, fake, answers, claims, FakeVotes(observer), forget, clock, observer, exact=True)
+        async def forget() -> None:
+            fake.forget()
+
+        yield World(fake, answers, claims, FakeVotes(observer), end_claims, forget, clock, observer)
         return
     client = connect(request.getfixturevalue(f"{request.param}_url"), 5.0)
     await client.flushall()
@@ -49,16 +52,18 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
         async for name in client.scan_iter(match=b"gw:f:*"):
             await client.delete(name)
 
+    async def forget_all() -> None:
+        await client.flushall()
+
     yield World(
         RedisQuota(line, KEYS, LEASE_SECONDS, clock.milliseconds),
-        RedisQuota(Line(client, tasks, 5.0), KEYS, LEASE_SECONDS, clock.milliseconds),
         RedisAnswers(line, KEYS, 60, clock, observer),
         RedisClaims(line, KEYS, 10),
         RedisVotes(line, KEYS, 60, observer),
         expire,
+        forget_all,
         clock,
         observer,
-        exact=False,
     )
     await tasks.drain(5.0)
     await client.aclose()

@@ -15,6 +15,7 @@ from fakes.quota import FakeQuota
 from fakes.trace import FakeTrace
 from fakes.votes import FakeVotes
 
+from gateway.admit.leases import Leases
 from gateway.admit.reservation import Admission
 from gateway.authenticate import digest
 from gateway.config.compile import compile_snapshot
@@ -29,7 +30,7 @@ from gateway.vocabulary import Call, Directives, Facts, Reply
 
 if TYPE_CHECKING:
     from gateway.config.snapshot import Snapshot
-    from gateway.ports import Observer
+    from gateway.ports import Amounts, Observer
 
 SECRET = b"0123456789abcdef" * 2
 SEARCH_KEY = "jina_" + "a" * 60
@@ -70,9 +71,10 @@ class Gateway:
         self.votes, self.trace = FakeVotes(observer), FakeTrace()
         self.upstream = Upstream()
         self.tasks = TaskGroup()
+        self.leases = Leases(self.quota, self.clock, self.tasks, observer)
         self.pipeline = Pipeline(
             snapshot=snapshot_of(self.config),
-            admission=Admission(self.quota, self.clock, self.tasks, observer),
+            admission=Admission(self.leases, self.quota, observer),
             planner=Planner(self.answers, self.votes, self.trace, self.clock),
             in_flight=InFlight(self.claims, self.clock, self.tasks, 10.0),
             dispatcher=Dispatcher(self.upstream, self.clock, observer),
@@ -96,6 +98,12 @@ class Gateway:
             facts,
         )
         return reply, facts
+
+    def used(self, tenant: str) -> Amounts:
+        """What is used of a tenant's limits, as its worker knows."""
+        callers = self.pipeline.snapshot.directory.values()
+        meter = next(caller.meters[0] for caller in callers if caller.tenant == tenant)
+        return self.leases.of(meter).used
 
     def call(self, body: bytes, key: str | None, client: str, directives: Directives) -> Call:
         async def read() -> bytes:

@@ -16,6 +16,8 @@ class FakeObserver:
     stages: list[Stage] = field(default_factory=list)
     upstream_calls: list[tuple[str, str, str, int]] = field(default_factory=list)
     store_failures: list[str] = field(default_factory=list)
+    shadows: list[str] = field(default_factory=list)
+    decisions: list[str] = field(default_factory=list)
 
     def request(self, facts: Facts, seconds: float, error: GatewayError | None) -> None:
         assert seconds >= 0
@@ -28,6 +30,12 @@ class FakeObserver:
     def upstream_call(self, backend: str, endpoint: str, outcome: str, seconds: float, tokens: int) -> None:
         assert seconds >= 0
         self.upstream_calls.append((backend, endpoint, outcome, tokens))
+
+    def shadowed(self, scope: str) -> None:
+        self.shadows.append(scope)
+
+    def degraded(self, decision: str) -> None:
+        self.decisions.append(decision)
 
     def store_failure(self, role: str) -> None:
         self.store_failures.append(role)

@@ -1,4 +1,4 @@
-"""C: an admission over a quota store whose calls can be held up, before or after they take effect."""
+"""C: an admission over a quota store whose calls can be held up or fail, and one request that uses all of it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from fakes.clock import FakeClock
 from fakes.observer import FakeObserver
 from fakes.quota import FakeQuota
 
+from gateway.admit.leases import Leases
 from gateway.admit.reservation import Admission
 from gateway.errors import StoreError
 from gateway.tasks import TaskGroup
-from gateway.vocabulary import Caller, Charge, Facts, Limits
+from gateway.vocabulary import Charge, Facts, Limits, Meter, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LIMITS = Limits(requests=10, tokens=100, concurrency=2)
+METER = Meter("t", Scope.TENANT, LIMITS)
 
 
 class ParkingQuota:
     """Like the real store, a call goes on when whoever waits for it is cancelled.
 
-    `hold_at` names a point, `door before` or `settle after`; who gets there sets `reached` and waits for `release`.
-    `failures` makes that many next calls of a name fail.
+    `hold_at` names a point, `exchange before` or `exchange after`; who gets there sets `reached` and waits for
+    `release`. `failures` makes that many next calls of a name fail, `lost` that many take effect without a reply.
     """
 
     def __init__(self, inner: FakeQuota, tasks: TaskGroup) -> None:
@@ -37,18 +39,18 @@ class ParkingQuota:
         self.reached = asyncio.Event()
         self.release = asyncio.Event()
         self.failures: dict[str, int] = {}
-        self.renewed: list[str] = []
+        self.lost = 0
         self._tasks = tasks
 
-    async def admit(self, admission: ports.Admission) -> ports.Verdict:
-        return await self._call(admission.step, self.inner.admit(admission))
+    async def exchange(self, statement: ports.Statement, run: str = "") -> ports.Grant:
+        grant = await self._call("exchange", self.inner.exchange(statement, run))
+        if self.lost:
+            self.lost -= 1
+            raise StoreError("no reply")
+        return grant
 
-    async def settle(self, subject: str, lease: str, requests: int, tokens: int) -> ports.Usage:
-        return await self._call("settle", self.inner.settle(subject, lease, requests, tokens))
-
-    async def renew(self, subject: str, leases: Sequence[str]) -> None:
-        self.renewed.extend(leases)
-        await self._call("renew", self.inner.renew(subject, leases))
+    async def register(self, worker: str, seconds: float) -> ports.Census:
+        return await self._call("register", self.inner.register(worker, seconds))
 
     async def hit(self, counter: str, limit: int) -> float | None:
         return await self._call("hit", self.inner.hit(counter, limit))
@@ -61,6 +63,8 @@ class ParkingQuota:
             self.failures[name] -= 1
             work.close()
             raise StoreError(name)
+        if self.inner.down:
+            return await work
         task = self._tasks.spawn(self._run(name, work), name)
         await asyncio.wait({task})
         result: T = task.result()
@@ -78,21 +82,34 @@ class ParkingQuota:
             await self.release.wait()
 
 
+class Worker:
+    """One worker's admission over a store that several share."""
+
+    def __init__(self, store: ports.QuotaStore, clock: FakeClock, tasks: TaskGroup, observer: FakeObserver) -> None:
+        self.leases = Leases(store, clock, tasks, observer)
+        self.admission = Admission(self.leases, store, observer)
+
+
 class Gatehouse:
     """Everything an admission needs, and one request that uses all of it."""
 
-    def __init__(self, limits: Limits = LIMITS) -> None:
+    def __init__(self, *meters: Meter) -> None:
         self.clock = FakeClock()
         self.tasks = TaskGroup()
         self.observer = FakeObserver()
         self.quota = FakeQuota(self.clock.milliseconds)
         self.store = ParkingQuota(self.quota, self.tasks)
-        self.admission = Admission(self.store, self.clock, self.tasks, self.observer)
-        self.caller = Caller("t", "o", "free", "k", limits)
+        self.meters: Sequence[Meter] = meters or (METER,)
+        worker = self.worker()
+        self.leases, self.admission = worker.leases, worker.admission
         self.facts = Facts("embeddings", "r")
 
+    def worker(self) -> Worker:
+        """Another worker on the same store."""
+        return Worker(self.store, self.clock, self.tasks, self.observer)
+
     async def request(self, tokens: int = 50, used: int = 30) -> None:
-        async with self.admission.reserve(self.caller, self.facts) as reservation:
+        async with self.admission.reserve(self.meters, self.facts) as reservation:
             await reservation.cover(tokens)
             await self.store.pause("body")
             reservation.record(Charge(reported=used, upstream=used), used)

@@ -1,152 +1,235 @@
-"""P: a quota store (ports.QuotaStore) as an exact log of events on a virtual clock."""
+"""P: a quota store (ports.QuotaStore) in Python on a virtual clock: the same buckets, without a server."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from gateway.errors import StoreError
-from gateway.ports import Usage, Verdict
+from gateway.ports import Amounts, Census, Grant, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from gateway.ports import Admission
+    from gateway.ports import Statement
+    from gateway.vocabulary import Meter
 
-WINDOW_MS = 60_000
+COUNTED = 61
+QUIET = 1.5
+RECENT = 1.0
+ORDER = ((0, "requests"), (2, "concurrency"), (1, "tokens"))
 
 
 @dataclass
-class Event:
-    at: int
-    lease: str
-    amount: int
+class Holder:
+    number: int = 0
+    held: list[int] = field(default_factory=lambda: [0, 0, 0])
+    idle: list[int] = field(default_factory=lambda: [0, 0, 0])
+    until: float = 0.0
+    at: float = 0.0
+    reply: Grant | None = None
+    charged: int | None = None
 
 
 @dataclass
 class Subject:
-    requests: list[Event] = field(default_factory=list)
-    tokens: list[Event] = field(default_factory=list)
-    leases: dict[str, int] = field(default_factory=dict)
-    steps: dict[str, dict[str, Verdict]] = field(default_factory=dict)
-    settled: set[str] = field(default_factory=set)
+    spent: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+    holders: dict[str, Holder] = field(default_factory=dict)
+    gone: dict[str, Holder] = field(default_factory=dict)
+    ages: bool = True
+    quiet: float = 0.0
+    called: float = -RECENT
+
+    def ring(self, bucket: int, *, ages: bool) -> list[int]:
+        counted = [entry for at, entry in self.spent.items() if not ages or bucket - COUNTED < at <= bucket]
+        return [sum(entry[0] for entry in counted), sum(entry[1] for entry in counted), 0]
+
+    def held(self) -> list[int]:
+        return [sum(holder.held[at] for holder in self.holders.values()) for at in range(3)]
+
+    def idle(self) -> list[int]:
+        return [sum(holder.idle[at] for holder in self.holders.values()) for at in range(3)]
 
 
 class FakeQuota:
-    """`down` makes every call fail; `settlements` lists what was settled: lease, requests, tokens."""
+    """`down` makes every call fail; `run` is the server's run id, `calls_back` the subjects named to other workers."""
 
     def __init__(self, clock_ms: Callable[[], int], lease_seconds: float = 15.0) -> None:
         self.down = False
-        self.settlements: list[tuple[str, int, int]] = []
+        self.run = "1"
+        self.statements: list[Statement] = []
+        self.calls_back: list[str] = []
         self._clock_ms = clock_ms
-        self._lease_ms = round(lease_seconds * 1_000)
+        self._lease = lease_seconds
         self._subjects: dict[str, Subject] = defaultdict(Subject)
-        self._hits: dict[str, list[Event]] = defaultdict(list)
+        self._workers: dict[str, float] = {}
+        self._hits: dict[str, list[int]] = defaultdict(list)
 
-    async def admit(self, admission: Admission) -> Verdict:
-        now, subject = self._now(), self._subjects[admission.subject]
-        if not (admission.requests or admission.tokens or admission.slot):
-            return Verdict(self._usage(subject, now))
-        steps = subject.steps.get(admission.lease, {})
-        if admission.step in steps:
-            return steps[admission.step]
-        refused = self._refusal(subject, admission, now)
-        if refused is not None:
-            return refused
-        if admission.requests:
-            subject.requests.append(Event(now, admission.lease, admission.requests))
-        if admission.tokens:
-            subject.tokens.append(Event(now, admission.lease, admission.tokens))
-        if admission.slot:
-            subject.leases[admission.lease] = now + self._lease_ms
-        verdict = Verdict(self._usage(subject, now))
-        subject.steps.setdefault(admission.lease, {})[admission.step] = verdict
-        return verdict
+    def forget(self) -> None:
+        """The server starts again, empty."""
+        self._subjects.clear()
+        self._workers.clear()
+        self.run += "1"
 
-    async def settle(self, subject: str, lease: str, requests: int, tokens: int) -> Usage:
-        now, state = self._now(), self._subjects[subject]
-        self.settlements.append((lease, requests, tokens))
-        state.leases.pop(lease, None)
-        if lease not in state.settled:
-            state.settled.add(lease)
-            state.steps.pop(lease, None)
-            _correct(state.requests, lease, requests, now)
-            _correct(state.tokens, lease, tokens, now)
-        return self._usage(state, now)
+    def usage(self, subject: str) -> Amounts:
+        """Spent in the window or held and in use, as the store knows."""
+        state, now = self._subjects[subject], self._clock_ms() / 1_000
+        self._expire(state, now, int(now))
+        ring, held, idle = state.ring(int(now), ages=state.ages), state.held(), state.idle()
+        return Amounts(*(ring[at] + held[at] - idle[at] for at in range(3)))
 
-    async def renew(self, subject: str, leases: Sequence[str]) -> None:
-        now, state = self._now(), self._subjects[subject]
-        for lease in leases:
-            if state.leases.get(lease, 0) > now:
-                state.leases[lease] = now + self._lease_ms
+    def held(self, subject: str) -> Amounts:
+        """Held by all workers, in use or not."""
+        self.usage(subject)
+        return Amounts(*self._subjects[subject].held())
+
+    async def exchange(self, statement: Statement, run: str = "") -> Grant:
+        now = self._now()
+        self.statements.append(statement)
+        known_subject = statement.meter.subject in self._subjects
+        state = self._subjects[statement.meter.subject]
+        state.ages = statement.meter.ages
+        bucket = int(now) if state.ages else 0
+        self._expire(state, now, bucket)
+        holder = state.holders.get(statement.holder)
+        if holder is not None and holder.number == statement.number and holder.reply is not None:
+            return holder.reply
+        if holder is None:
+            holder = self._revived(state, statement.holder)
+        if holder is None and not known_subject and run and run != self.run:
+            state.quiet = now + QUIET
+        if holder is None and statement.number > 1 and statement.restored is None:
+            state.quiet = now + QUIET
+            return Grant(Outcome.LOST, Amounts(), Amounts(), None, 0.0, called_back=False, now=now)
+        if holder is None:
+            holder = state.holders[statement.holder] = Holder(held=list(statement.restored or Amounts()))
+        for second, requests, tokens in statement.spent:
+            at = min(second, bucket) if statement.meter.ages else 0
+            state.spent[at][0] += requests
+            state.spent[at][1] += tokens
+        for at in range(3):
+            holder.held[at] -= min(statement.released[at], holder.held[at])
+        holder.idle = list(statement.idle)
+        reply = self._granted(state, holder, statement, now, bucket)
+        holder.number, holder.at, holder.until, holder.reply = statement.number, now, now + self._lease, reply
+        if statement.leaves:
+            del state.holders[statement.holder]
+        return reply
+
+    async def register(self, worker: str, seconds: float) -> Census:
+        now = self._now()
+        self._workers[worker] = now + seconds
+        return Census(len(self._workers), sorted(self._workers).index(worker), self.run)
 
     async def hit(self, counter: str, limit: int) -> float | None:
-        now, log = self._now(), self._hits[counter]
-        if _used(log, now) < limit:
-            log.append(Event(now, counter, 1))
+        now = int(self._now())
+        log = self._hits[counter]
+        counted = sorted(at for at in log if at > now - COUNTED)
+        if len(counted) < limit:
+            log.append(now)
             return None
-        return _wait(log, 1, limit, now)
+        return float(counted[len(counted) - limit] + COUNTED) - self._now() if limit else 60.0
 
     async def ping(self) -> None:
         self._now()
 
-    def usage(self, subject: str) -> Usage:
-        """What a test may look at without asking."""
-        return self._usage(self._subjects[subject], self._clock_ms())
-
-    def _now(self) -> int:
+    def _now(self) -> float:
         if self.down:
             raise StoreError("down")
-        return self._clock_ms()
+        return self._clock_ms() / 1_000
 
-    def _refusal(self, subject: Subject, admission: Admission, now: int) -> Verdict | None:
-        usage, limits = self._usage(subject, now), admission.limits
-        if admission.lease in subject.settled:
-            return Verdict(usage, "settled")
-        if admission.requests and limits.requests is not None and usage.requests + admission.requests > limits.requests:
-            return Verdict(usage, "requests", _wait(subject.requests, admission.requests, limits.requests, now))
-        if admission.slot and limits.concurrency is not None and usage.slots >= limits.concurrency:
-            return Verdict(usage, "concurrency", 1.0)
-        if admission.tokens and limits.tokens is not None and usage.tokens + admission.tokens > limits.tokens:
-            return Verdict(usage, "tokens", _wait(subject.tokens, admission.tokens, limits.tokens, now))
-        return None
+    def _expire(self, state: Subject, now: float, bucket: int) -> None:
+        for name, holder in list(state.holders.items()):
+            if holder.until <= now:
+                del state.holders[name]
+                state.gone[name] = replace(holder, charged=bucket)
+                state.spent[bucket][0] += holder.held[0]
+                state.spent[bucket][1] += holder.held[1]
 
-    def _usage(self, subject: Subject, now: int) -> Usage:
-        slots = sum(expiry > now for expiry in subject.leases.values())
-        return Usage(_used(subject.requests, now), _used(subject.tokens, now), slots)
+    @staticmethod
+    def _revived(state: Subject, name: str) -> Holder | None:
+        holder = state.gone.pop(name, None)
+        if holder is not None and holder.charged is not None:
+            for at in range(2):
+                entry = state.spent[holder.charged]
+                entry[at] -= min(entry[at], holder.held[at])
+            state.holders[name] = holder
+        return holder
+
+    def _granted(self, state: Subject, holder: Holder, statement: Statement, now: float, bucket: int) -> Grant:
+        meter = statement.meter
+        limits = (meter.limits.requests, meter.limits.tokens, meter.limits.concurrency)
+        ring = state.ring(bucket, ages=meter.ages)
+        granted, short_of, wait, outcome = [0, 0, 0], None, 0.0, Outcome.TOLD
+        if any(statement.needed) and state.quiet > now and statement.restored is None:
+            return self._reply(state, ring, granted, Outcome.WAIT, None, state.quiet - now, now)
+        for at, name in ORDER:
+            limit, needed, idle = limits[at], statement.needed[at], holder.idle[at]
+            if limit is None:
+                continue
+            free = limit - ring[at] - state.held()[at]
+            grant = max(0, min(needed, free))
+            if needed and grant < statement.least[at]:
+                grant = 0
+                if short_of is None:
+                    short_of = name
+                    outcome, wait = self._refusal(state, statement, ring, at, limit, now)
+            elif now - state.called >= RECENT:
+                spare = (free - grant) // (2 * statement.holders) - idle
+                grant += max(0, min(statement.wanted[at] - grant, spare))
+            granted[at] = grant
+            holder.held[at] += grant
+            holder.idle[at] += max(0, grant - needed)
+        return self._reply(state, ring, granted, outcome, short_of, wait, now, ages=meter.ages)
+
+    def _refusal(  # noqa: PLR0913, PLR0917 - what a refusal depends on
+        self, state: Subject, statement: Statement, ring: list[int], at: int, limit: int, now: float
+    ) -> tuple[Outcome, float]:
+        least = statement.least[at]
+        if ring[at] + least > limit:
+            return Outcome.TOLD, _wait(state, statement.meter, at, least, limit, now)
+        if now - state.called >= RECENT:
+            state.called = now
+            self.calls_back.append(statement.meter.subject)
+        silent = any(
+            name != statement.holder
+            and (other.at < state.called or (other.at == state.called and any(other.idle)))
+            and any(other.held)
+            for name, other in state.holders.items()
+        )
+        return Outcome.WAIT if silent else Outcome.TOLD, 1.0
+
+    @staticmethod
+    def _reply(  # noqa: PLR0913, PLR0917 - one value each of the answer
+        state: Subject,
+        ring: list[int],
+        granted: list[int],
+        outcome: Outcome,
+        short_of: str | None,
+        wait: float,
+        now: float,
+        *,
+        ages: bool = True,
+    ) -> Grant:
+        held, idle = state.held(), state.idle()
+        used = Amounts(*(ring[at] + held[at] - idle[at] for at in range(3)))
+        recent = now - state.called < RECENT
+        known = wait if ages or short_of == "concurrency" else None
+        return Grant(outcome, Amounts(*granted), used, short_of, known, called_back=recent, now=now)
 
 
-def _counts(event: Event, now: int) -> bool:
-    return event.at > now - WINDOW_MS
-
-
-def _used(log: list[Event], now: int) -> int:
-    return sum(event.amount for event in log if _counts(event, now))
-
-
-def _wait(log: list[Event], amount: int, limit: int, now: int) -> float:
-    if amount > limit:
-        return WINDOW_MS / 1_000
-    excess = _used(log, now) + amount - limit
-    for event in log:
-        if _counts(event, now):
-            excess -= event.amount
+def _wait(  # noqa: PLR0913, PLR0917 - what a wait depends on
+    state: Subject, meter: Meter, at: int, least: int, limit: int, now: float
+) -> float:
+    if at == 2:
+        return 1.0
+    if least > limit or not meter.ages:
+        return 60.0
+    excess = state.ring(int(now), ages=True)[at] + least - limit
+    for second in sorted(state.spent):
+        if int(now) - COUNTED < second <= int(now):
+            excess -= state.spent[second][at]
             if excess <= 0:
-                return (event.at + WINDOW_MS - now) / 1_000
+                return second + COUNTED - now
     raise AssertionError("nothing to wait for")
-
-
-def _correct(log: list[Event], lease: str, used: int, now: int) -> None:
-    own = [event for event in log if event.lease == lease]
-    more = used - sum(event.amount for event in own)
-    if more > 0:
-        if own and _counts(own[-1], now):
-            own[-1].amount += more
-        else:
-            log.append(Event(now, lease, more))
-        return
-    for event in reversed(own):
-        back = min(event.amount, -more)
-        more += back
-        event.amount -= back

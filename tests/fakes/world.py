@@ -16,20 +16,19 @@ if TYPE_CHECKING:
 
 @dataclass
 class World:
-    """`second` is another instance on the same state, as another gateway would have it.
+    """`forget` empties the store, as a restart without its data does.
 
     `end_claims` makes every claim run out, as if its owner had died.
     """
 
     quota: QuotaStore
-    second: QuotaStore
     answers: AnswerStore
     claims: Claims
     votes: Votes
     end_claims: Callable[[], Awaitable[None]]
+    forget: Callable[[], Awaitable[None]]
     clock: FakeClock
     observer: FakeObserver
-    exact: bool
 
     def advance(self, seconds: float) -> None:
         self.clock.now += seconds

@@ -96,8 +96,9 @@ async def test_two_gateways_share_one_limit_and_one_cache(two: tuple[Gateway, Ga
     for turn in range(4):
         answer = await two[turn % 2].embed("shared by gateways", FEW, MODEL)
         assert answer.cached == ((1, 0) if turn else (0, 1))
-        left.append(answer.headers["X-RateLimit-Remaining-Requests"])
-    assert left == ["3", "2", "1", "0"]
+        left.append(int(answer.headers["X-RateLimit-Remaining-Requests"]))
+    # What the other one just used may be a fifth of a second away.
+    assert all(truth <= said <= truth + 1 for truth, said in zip((3, 2, 1, 0), left, strict=True))
     for gateway in two:
         assert (await gateway.embed("x", FEW, MODEL)).failure == (429, "RATE_REQUEST_LIMIT_EXCEEDED")
     assert len(upstream.calls) == 1

@@ -15,10 +15,20 @@ class Keys:
 
     prefix: str
 
-    def quota(self, subject: str) -> tuple[str, str, str, str, str]:
-        """Leases, records, record times, requests ring, tokens ring: in the order in which scripts take them."""
+    def quota(self, subject: str) -> tuple[str, str, str, str]:
+        """Requests ring, tokens ring, holds, when holders run out: in the order in which scripts take them."""
         tag = f"{self.prefix}:{{{subject}}}"
-        return (f"{tag}:leases", f"{tag}:records", f"{tag}:times", f"{tag}:requests", f"{tag}:tokens")
+        return (f"{tag}:requests", f"{tag}:tokens", f"{tag}:holds", f"{tag}:expiries")
+
+    @property
+    def workers(self) -> str:
+        """All workers, by when they were last heard of."""
+        return f"{self.prefix}:workers"
+
+    @property
+    def calls_back(self) -> str:
+        """The channel on which subjects are named whose idle amounts are wanted."""
+        return f"{self.prefix}:calls-back"
 
     def hits(self, counter: str) -> str:
         """The window of one counter of failures."""

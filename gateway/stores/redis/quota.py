@@ -1,32 +1,34 @@
-"""E: windows and leases in Redis (ports.QuotaStore): one script a question."""
+"""E: windows and what workers hold of them in Redis (ports.QuotaStore): one script a statement."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from gateway.ports import Usage, Verdict
+from gateway.ports import Amounts, Census, Grant, Outcome
 from gateway.stores.redis.scripts import Script
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from gateway.ports import Admission
+    from gateway.ports import Statement
     from gateway.stores.redis.client import Line
     from gateway.stores.redis.keys import Keys
 
-REFUSALS: Final = (None, "requests", "concurrency", "tokens", "settled")
-"""By the number in admit.lua's reply; `settled` is a late question of a lease that has ended."""
+OUTCOMES: Final = (Outcome.TOLD, Outcome.LOST, Outcome.WAIT)
+SHORT_OF: Final = (None, "requests", "concurrency", "tokens")
+"""By the numbers in exchange.lua's reply."""
 
-TOMBSTONE_MS = 120_000
-RENEWED_AT_ONCE = 256
+EXPIRE_MS = 130_000
+"""Meters that expire are forgotten two windows after their last use."""
+
 MS = 1_000
 
 
 class RedisQuota:
     """The quota store. Gateways that share a Redis and a prefix share limits.
 
-    Time is the server's, so that gateways need no common clock; `clock_ms` replaces it in tests only. An admitted step
-    of a running lease replays its reply; a refusal has written nothing, so asking again asks anew.
+    Time is the server's, so that gateways need no common clock; `clock_ms` replaces it in tests only. What a holder
+    holds counts as used until `lease_seconds` after its last statement, and for a window more.
     """
 
     def __init__(self, line: Line, keys: Keys, lease_seconds: float, clock_ms: Callable[[], int] | None = None) -> None:
@@ -34,41 +36,54 @@ class RedisQuota:
         self._keys = keys
         self._lease_ms = int(lease_seconds * MS)
         self._clock_ms = clock_ms
-        self._admit = Script("ring", "ledger", "admit")
-        self._settle = Script("ring", "ledger", "settle")
-        self._renew = Script("ring", "ledger", "renew")
+        self._exchange = Script("ring", "holds", "exchange")
+        self._register = Script("ring", "register")
         self._hit = Script("ring", "hit")
 
-    async def admit(self, admission: Admission) -> Verdict:
-        """Take what is asked if every limit allows it, else take nothing. Raises StoreError."""
-        limits = admission.limits
+    async def exchange(self, statement: Statement, run: str = "") -> Grant:
+        """As QuotaStore.exchange. Raises StoreError."""
+        meter, held = statement.meter, statement.restored or Amounts()
+        limits = meter.limits
         arguments = (
             self._now(),
-            admission.lease,
-            admission.step,
-            admission.requests,
-            admission.tokens,
-            int(admission.slot),
-            _limit(limits.requests),
-            _limit(limits.tokens),
-            _limit(limits.concurrency),
+            statement.holder,
+            statement.number,
+            int(meter.ages),
             self._lease_ms,
+            self._keys.calls_back,
+            meter.subject,
+            run,
+            statement.holders,
+            EXPIRE_MS if meter.expires else 0,
+            int(statement.leaves),
+            *(-1 if limit is None else limit for limit in (limits.requests, limits.tokens, limits.concurrency)),
+            *statement.released,
+            *statement.idle,
+            *statement.least,
+            *statement.needed,
+            *statement.wanted,
+            int(statement.restored is not None),
+            *held,
+            *(value for spend in statement.spent for value in spend),
         )
-        reply = await self._admit.run(self._line, self._keys.quota(admission.subject), arguments)
-        refusal, wait_ms, requests, tokens, slots = reply
-        return Verdict(Usage(requests, tokens, slots), REFUSALS[refusal], wait_ms / MS)
+        reply = await self._exchange.run(self._line, self._keys.quota(meter.subject), arguments)
+        outcome, requests, tokens, slots, *used, short_of, wait_ms, called_back, now_ms = reply
+        return Grant(
+            OUTCOMES[outcome],
+            Amounts(requests, tokens, slots),
+            Amounts(*used),
+            SHORT_OF[short_of],
+            None if wait_ms < 0 else wait_ms / MS,
+            bool(called_back),
+            now_ms / MS,
+        )
 
-    async def settle(self, subject: str, lease: str, requests: int, tokens: int) -> Usage:
-        """End a lease and correct its reservations to what was used; once. Raises StoreError."""
-        arguments = (self._now(), lease, requests, tokens, TOMBSTONE_MS)
-        return Usage(*await self._settle.run(self._line, self._keys.quota(subject), arguments))
-
-    async def renew(self, subject: str, leases: Sequence[str]) -> None:
-        """Keep the slots that these leases still hold. Raises StoreError."""
-        keys = self._keys.quota(subject)
-        for start in range(0, len(leases), RENEWED_AT_ONCE):
-            arguments = (self._now(), self._lease_ms, *leases[start : start + RENEWED_AT_ONCE])
-            await self._renew.run(self._line, keys, arguments)
+    async def register(self, worker: str, seconds: float) -> Census:
+        """As QuotaStore.register. Raises StoreError."""
+        arguments = (self._now(), worker, int(seconds * MS))
+        workers, rank = await self._register.run(self._line, (self._keys.workers,), arguments)
+        server = await self._line.ask("INFO", "server")
+        return Census(workers, rank, str(server.get("run_id", "")))
 
     async def hit(self, counter: str, limit: int) -> float | None:
         """Count an event of `counter`; the seconds to wait when `limit` happened already. Raises StoreError."""
@@ -81,7 +96,3 @@ class RedisQuota:
 
     def _now(self) -> int | str:
         return "" if self._clock_ms is None else self._clock_ms()
-
-
-def _limit(value: int | None) -> int:
-    return -1 if value is None else value

@@ -11,10 +11,11 @@ from gateway.catalogue.model import Family
 from gateway.catalogue.registry import CATALOGUE, LOCAL_MODEL
 from gateway.config.compile import compile_snapshot, wants_embedded_model, with_defaults
 from gateway.config.defaults import merged_tiers
+from gateway.config.metering import limits_of
 from gateway.config.parse import parse
 from gateway.config.problem import ConfigError
 from gateway.config.schema import Config, Tenant
-from gateway.vocabulary import CacheScope, Caller, Limits, Shape
+from gateway.vocabulary import CacheScope, Caller, Limits, Meter, Scope, Shape
 
 if TYPE_CHECKING:
     from gateway.config.snapshot import Snapshot
@@ -42,7 +43,7 @@ def compiled(text: str) -> Snapshot:
     ],
 )
 def test_tiers_merge_by_name_over_the_shipped_ones(tiers: str, name: str, limits: Limits) -> None:
-    assert merged_tiers(parse(f"tiers: {tiers}", "f", {}))[name] == limits
+    assert limits_of(merged_tiers(parse(f"tiers: {tiers}", "f", {}))[name]) == limits
 
 
 def test_a_key_leads_to_its_tenant() -> None:
@@ -62,8 +63,10 @@ def test_issued_keys_belong_to_their_tenant_and_a_written_key_wins() -> None:
     config = parse("tiers: {tier2: {rpm: 7}}\ntenants: {a: {org: o, keys: [written-key]}}", "f", {})
     issued = {b"1": ("dev", "id1"), b"2": ("a", "id2"), digest("written-key", SECRET): ("dev", "id3")}
     directory = compile_snapshot(config, secret=SECRET, digest=digest, issued=issued).directory
-    assert directory[b"1"] == Caller("dev", "default", "tier2", "id1", Limits(7, 100_000_000, 500))
-    assert directory[b"2"] == Caller("a", "o", "free", "id2", Limits(500, 1_000_000, 5))
+    dev, own = Limits(7, 100_000_000, 500), Limits(500, 1_000_000, 5)
+    meters = {name: (Meter(f"t:{name}", Scope.TENANT, limits),) for name, limits in (("dev", dev), ("a", own))}
+    assert directory[b"1"] == Caller("dev", "default", "tier2", "id1", dev, meters=meters["dev"])
+    assert directory[b"2"] == Caller("a", "o", "free", "id2", own, meters=meters["a"])
     assert directory[digest("written-key", SECRET)].tenant == "a"
     assert len(directory) == 3
 

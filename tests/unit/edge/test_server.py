@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -136,7 +137,7 @@ async def test_retry_after_is_on_a_429(served: Any, client: aiohttp.ClientSessio
         async with client.post(served.url + "/v1/embeddings", data=BODY, headers=KEY | JSON) as response:
             content = await response.json()
     assert (response.status, content["code"]) == (429, "RATE_REQUEST_LIMIT_EXCEEDED")
-    assert response.headers["Retry-After"] == "60"
+    assert response.headers["Retry-After"] == "61"
     assert response.headers["X-RateLimit-Remaining-Requests"] == "0"
     assert content["detail"] == "Request rate limit exceeded: 10/10 requests per minute"
 
@@ -234,3 +235,12 @@ class TestLenient:
             assert response.status == 200
             assert "user" in response.headers["X-Gateway-Warning"]
         assert "user" not in served.gateway.upstream.calls[0]
+
+
+async def test_ready_says_degraded_where_the_store_is_not_required(served: Any, client: aiohttp.ClientSession) -> None:
+    snapshot = served.gateway.pipeline.snapshot
+    server = snapshot.config.server.model_copy(update={"ready_requires_store": False})
+    served.gateway.pipeline.snapshot = replace(snapshot, config=snapshot.config.model_copy(update={"server": server}))
+    served.gateway.quota.down = True
+    async with client.get(served.url + "/ready") as response:
+        assert (response.status, (await response.json())["status"]) == (200, "degraded")

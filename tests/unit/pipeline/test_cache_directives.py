@@ -61,7 +61,7 @@ async def test_only_if_cached_answers_what_is_stored_and_names_what_is_not() -> 
     with pytest.raises(GatewayError, match="and 10 more"):
         await ask(gateway, *many, directives=Directives(only_if_cached=True))
     assert asked(gateway) == [["a"]]
-    assert gateway.quota.usage("search").tokens == 1
+    assert gateway.used("search").tokens == 1
 
 
 async def test_a_salt_is_a_cache_of_its_own() -> None:

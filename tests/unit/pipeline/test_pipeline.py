@@ -11,7 +11,7 @@ from fakes.jina_upstream import Fault
 
 from gateway.config.schema import Backend, Cache, LimitSettings
 from gateway.errors import Code, GatewayError
-from gateway.ports import Usage
+from gateway.ports import Amounts
 from gateway.vocabulary import CacheScope, Remaining
 
 V3 = "jina-embeddings-v3"
@@ -91,14 +91,14 @@ async def test_settled_tokens_are_what_the_upstream_counted_and_hits_cost_none()
     gateway = Gateway()
     await embedded(gateway, "one two three")
     await embedded(gateway, "one two three")
-    assert gateway.quota.usage("search") == Usage(requests=2, tokens=3, slots=0)
+    assert gateway.used("search") == Amounts(requests=2, tokens=3, slots=0)
 
 
 async def test_cached_tokens_count_where_the_config_says_so() -> None:
     gateway = Gateway(configured(limits=LimitSettings(count_cached_tokens=True)))
     await embedded(gateway, "one two three")
     await embedded(gateway, "one two three", "one two three")
-    assert gateway.quota.usage("search").tokens == 9
+    assert gateway.used("search").tokens == 9
 
 
 async def test_a_failed_request_costs_no_tokens_and_frees_its_slot() -> None:
@@ -106,7 +106,7 @@ async def test_a_failed_request_costs_no_tokens_and_frees_its_slot() -> None:
     gateway.upstream.faults.append(Fault(status=401))
     error = await refused(gateway, embed("a"))
     assert error.code is Code.SERVICE_UNAVAILABLE
-    assert gateway.quota.usage("search") == Usage(requests=1, tokens=0, slots=0)
+    assert gateway.used("search") == Amounts(requests=1, tokens=0, slots=0)
 
 
 async def test_what_is_stored_is_served_when_the_tokens_are_used_up() -> None:
@@ -118,7 +118,7 @@ async def test_what_is_stored_is_served_when_the_tokens_are_used_up() -> None:
     assert error.code is Code.RATE_TOKEN_LIMIT_EXCEEDED
     assert "691/1,000" in error.message
     assert (await embedded(gateway, "a"))["data"]
-    assert gateway.quota.usage("search").requests == 4
+    assert gateway.used("search").requests == 4
 
 
 async def test_requests_are_refused_with_current_and_limit_and_when_to_come_back() -> None:
@@ -128,8 +128,8 @@ async def test_requests_are_refused_with_current_and_limit_and_when_to_come_back
     error = await refused(gateway, embed("a"))
     assert error.code is Code.RATE_REQUEST_LIMIT_EXCEEDED
     assert error.message.endswith("10/10 requests per minute")
-    assert error.retry_after == pytest.approx(60.0)
-    await gateway.clock.advance(60)
+    assert error.retry_after == pytest.approx(61.0)
+    await gateway.clock.advance(61)
     assert (await embedded(gateway, "a"))["data"]
 
 
@@ -154,7 +154,7 @@ async def test_a_cancelled_request_settles_to_nothing_and_frees_its_slot() -> No
     with pytest.raises(asyncio.CancelledError):
         await running
     await gateway.tasks.drain(1)
-    assert gateway.quota.usage("search") == Usage(requests=1, tokens=0, slots=0)
+    assert gateway.used("search") == Amounts(requests=1, tokens=0, slots=0)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ async def test_a_refusal_before_admission_still_tells_what_is_left() -> None:
     with pytest.raises(GatewayError) as raised:
         await facts_of
     assert raised.value.code is Code.INPUT_MODEL_NOT_FOUND
-    assert gateway.quota.usage("search").requests == 0
+    assert gateway.used("search").requests == 0
 
 
 async def test_remaining_is_what_is_left_after_settlement() -> None:
@@ -194,7 +194,8 @@ async def test_a_store_that_is_down_is_a_503_and_a_cache_that_is_down_is_nothing
     assert (await embedded(gateway, "a"))["data"]
     assert len(gateway.upstream.calls) == 2
     gateway.quota.down = True
-    assert (await refused(gateway, embed("a"))).code is Code.SERVICE_UNAVAILABLE
+    assert (await refused(gateway, embed("a"), OTHER_KEY)).code is Code.SERVICE_UNAVAILABLE
+    assert (await embedded(gateway, "a"))["data"], "what this worker holds of the limit is still there"
 
 
 async def test_a_long_list_is_split_and_put_together_in_order() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from gateway.config.defaults import merged_tiers
+from gateway.config.metering import limits_of
 from gateway.config.parse import override, parse
 from gateway.launch import Launch
 from gateway.vocabulary import Limits
@@ -34,7 +35,7 @@ def test_it_survives_the_pipe() -> None:
 
 def test_what_was_written_stays_told_from_what_is_default() -> None:
     config = Launch.from_json(launch().to_json()).config
-    assert merged_tiers(config)["tier1"] == Limits(None, 10_000_000, 50)
+    assert limits_of(merged_tiers(config)["tier1"]) == Limits(None, 10_000_000, 50)
     assert config.tiers["own"].model_fields_set == {"tpm"}
     assert (config.server.port, config.server.workers, config.server.drain_timeout) == (0, 3, 2.5)
 

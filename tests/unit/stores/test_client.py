@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,13 +9,14 @@ from fakes.clock import FakeClock
 from fakes.observer import FakeObserver
 
 from gateway.errors import StoreError
-from gateway.ports import Admission, Usage
+from gateway.ports import Amounts, Spend, Statement
 from gateway.stores.redis.cache import CHUNK, RedisAnswers
+from gateway.stores.redis.calls_back import hear
 from gateway.stores.redis.client import Line, connect
 from gateway.stores.redis.keys import Keys
 from gateway.stores.redis.quota import RedisQuota
 from gateway.tasks import TaskGroup
-from gateway.vocabulary import Answer, ItemKey, Limits, Shape
+from gateway.vocabulary import Answer, ItemKey, Limits, Meter, Scope, Shape
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,8 +24,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 KEYS = Keys("gw")
-LIMITS = Limits(10, 10, 10)
-DOOR = Admission("t", "a", "door", LIMITS, requests=1, slot=True)
+METER = Meter("t", Scope.TENANT, Limits(10, 10, 10))
 
 
 @pytest.fixture
@@ -50,78 +51,99 @@ async def test_a_cancelled_command_leaves_no_reply_for_the_next_one(line: Line, 
     assert await line.client.client_id() == connection
 
 
-async def test_a_cancelled_admission_still_happens_and_settles(line: Line) -> None:
+def needs(number: int, tokens: int = 1, released: int = 0, holder: str = "a") -> Statement:
+    amounts = Amounts(0, tokens, 0)
+    return Statement(METER, holder, number, Amounts(0, released, 0), least=amounts, needed=amounts, wanted=amounts)
+
+
+async def test_a_cancelled_statement_still_arrives_and_may_be_said_again(line: Line) -> None:
     quota = RedisQuota(line, KEYS, 15)
     await quota.ping()
-    asking = asyncio.ensure_future(quota.admit(DOOR))
+    asking = asyncio.ensure_future(quota.exchange(needs(1)))
     for _ in range(3):
         await asyncio.sleep(0)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
-    assert await quota.settle("t", "a", 0, 0) == Usage(0, 0, 0)
+    assert (await quota.exchange(needs(1))).used == Amounts(0, 1, 0)
 
 
 async def test_scripts_are_loaded_again_after_the_server_forgot_them(line: Line) -> None:
     quota = RedisQuota(line, KEYS, 15)
-    assert (await quota.admit(DOOR)).usage == Usage(1, 0, 1)
+    assert (await quota.exchange(needs(1))).used == Amounts(0, 1, 0)
     await line.client.script_flush()
-    assert await quota.settle("t", "a", 1, 3) == Usage(1, 3, 0)
+    assert (await quota.exchange(needs(2, 2, released=1))).used == Amounts(0, 2, 0)
 
 
 async def test_the_servers_own_clock_is_used(line: Line) -> None:
     quota = RedisQuota(line, KEYS, 15)
-    await quota.admit(DOOR)
+    grant = await quota.exchange(needs(1))
     seconds = (await line.client.time())[0]
     assert isinstance(seconds, int)
-    score = await line.client.zscore(KEYS.quota("t")[0], "a")
-    assert isinstance(score, float)
-    assert score / 1_000 == pytest.approx(seconds + 15, abs=2)
+    assert grant.now == pytest.approx(seconds, abs=2)
 
 
-async def test_quota_keys_never_expire_and_counters_of_addresses_do(line: Line) -> None:
+async def test_quota_keys_never_expire_and_those_of_addresses_do(line: Line) -> None:
     quota = RedisQuota(line, KEYS, 15)
-    await quota.admit(Admission("t", "a", "door", LIMITS, 1, 1, slot=True))
-    names = KEYS.quota("t")
-    assert [await line.client.ttl(name) for name in names] == [-1] * 5
+    address = replace(METER, subject="ip:192.0.2.1", expires=True)
+    for meter in (METER, address):
+        await quota.exchange(replace(needs(1), meter=meter))
+        await quota.exchange(Statement(meter, "a", 2, spent=(Spend(2**40, 1, 1),)))
+    names, expiring = KEYS.quota(METER.subject), KEYS.quota(address.subject)
+    assert [await line.client.ttl(name) for name in names] == [-1] * 4
+    assert all([60 < await line.client.ttl(name) <= 130 for name in expiring])
     await quota.hit("192.0.2.1", 5)
     assert 60 < await line.client.ttl(KEYS.hits("192.0.2.1")) <= 62
 
 
-async def test_what_leases_leave_behind_is_pruned(line: Line) -> None:
+async def test_what_holders_leave_behind_is_pruned(line: Line) -> None:
     clock = FakeClock()
     quota = RedisQuota(line, KEYS, 15, clock.milliseconds)
     for number in range(100):
-        lease = f"l{number}"
-        await quota.admit(Admission("t", lease, "door", Limits(None, None, None), 1, 1, slot=True))
-        if number % 2:
-            await quota.settle("t", lease, 1, 1)
-    clock.now += 1_000
-    for _ in range(4):
-        await quota.admit(Admission("t", "", "peek", LIMITS))
-    assert await line.client.exists(*KEYS.quota("t")) == 0
+        await quota.exchange(replace(needs(1), holder=f"h{number}"))
+    for _ in range(8):
+        clock.now += 700
+        await quota.exchange(Statement(METER, "last", 1))
+        await quota.exchange(Statement(METER, "last", 2, leaves=True))
+    assert await line.client.exists(*KEYS.quota(METER.subject)) == 0
 
 
 async def test_a_clock_that_was_far_ahead_does_not_block_for_hours(line: Line) -> None:
     clock = FakeClock(start=100_000)
     quota = RedisQuota(line, KEYS, 15, clock.milliseconds)
-    await quota.admit(Admission("t", "a", "cover", LIMITS, tokens=10))
+    await quota.exchange(Statement(METER, "a", 1, spent=(Spend(100_000, 0, 10),)))
     clock.now = 1_000
-    assert (await quota.admit(Admission("t", "b", "cover", LIMITS, tokens=1))).refused_by == "tokens"
+    assert (await quota.exchange(needs(1, holder="b"))).short_of == "tokens"
     clock.now += 61
-    assert (await quota.admit(Admission("t", "b", "cover", LIMITS, tokens=1))).refused_by is None
+    assert (await quota.exchange(needs(2, holder="b"))).short_of is None
 
 
 async def test_a_clock_set_back_a_little_forgets_nothing(line: Line) -> None:
     clock = FakeClock()
     quota = RedisQuota(line, KEYS, 15, clock.milliseconds)
-    await quota.admit(Admission("t", "a", "cover", LIMITS, tokens=6))
+    await quota.exchange(Statement(METER, "a", 1, spent=(Spend(1_000, 0, 6),)))
     clock.now -= 30
-    await quota.admit(Admission("t", "b", "cover", LIMITS, tokens=4))
-    assert (await quota.admit(Admission("t", "", "peek", LIMITS))).usage.tokens == 10
-    assert (await quota.settle("t", "a", 0, 1)).tokens == 5
+    assert (await quota.exchange(Statement(METER, "a", 2, spent=(Spend(970, 0, 4),)))).used.tokens == 10
     clock.now += 62 + 30
-    assert (await quota.admit(Admission("t", "", "peek", LIMITS))).usage.tokens == 0
+    assert (await quota.exchange(Statement(METER, "a", 3))).used.tokens == 0
+
+
+async def test_subjects_that_are_called_back_are_heard_and_a_lost_connection_is_made_again(
+    line: Line, store_url: str
+) -> None:
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    client = connect(store_url, 0.2)
+    listening = asyncio.ensure_future(hear(client, KEYS, heard.put))
+    try:
+        for subject in ("t:search", "t:shop"):
+            while heard.empty() or heard.get_nowait() != subject:
+                await line.ask("PUBLISH", KEYS.calls_back, subject)
+                await asyncio.sleep(0.01)
+            await line.ask("CLIENT", "KILL", "TYPE", "pubsub")
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        await client.aclose()
 
 
 @pytest.fixture
@@ -149,7 +171,7 @@ async def test_a_server_that_does_not_answer_is_a_store_error(silent: Redis) -> 
     with pytest.raises(StoreError):
         await quota.ping()
     with pytest.raises(StoreError):
-        await quota.admit(DOOR)
+        await quota.exchange(needs(1))
     await tasks.drain(5.0)
 
 
@@ -158,7 +180,7 @@ async def test_a_store_that_is_not_there(url: str) -> None:
     client, tasks, observer = connect(url, 0.5), TaskGroup(), FakeObserver()
     line = Line(client, tasks, 0.5)
     quota, answers = RedisQuota(line, KEYS, 15), RedisAnswers(line, KEYS, 60, FakeClock(), observer)
-    for question in (quota.ping(), quota.admit(DOOR), quota.settle("t", "a", 1, 1), quota.renew("t", ["a"])):
+    for question in (quota.ping(), quota.exchange(needs(1)), quota.register("w", 15.0)):
         with pytest.raises(StoreError):
             await question
     key = ItemKey(bytes(16), bytes(16))

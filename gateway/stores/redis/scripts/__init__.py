@@ -1,4 +1,4 @@
-"""E: the Lua scripts, one a file; `ring.lua` and `ledger.lua` are put in front of those that use them."""
+"""E: the Lua scripts, one a file; `ring.lua` and `holds.lua` are put in front of those that use them."""
 
 from __future__ import annotations
 

@@ -1,0 +1,248 @@
+"""P: one worker's part of a meter: what it may spend without asking, what it has spent, what it must tell the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.ports import Amounts, Spend, Statement
+
+if TYPE_CHECKING:
+    from gateway.ports import Grant
+    from gateway.vocabulary import Meter
+
+WINDOW_SECONDS = 61
+"""A window of 60 s in buckets of one second, the partial oldest one counted whole."""
+
+
+@dataclass(slots=True)
+class Taken:
+    """What one request took of a lease. `leased` says that the store counts it as held; else it is of a local share."""
+
+    lease: Lease
+    second: int
+    requests: int
+    tokens: int
+    slots: int
+    leased: bool = True
+
+
+class Lease:
+    """Held of a meter: idle amounts, which the next request may take without a round trip, and amounts in use.
+
+    What is spent is charged in the second in which it was taken, by the store's clock or a little later, so that no
+    true window ever holds more than the limit. Limits that do not exist are not counted.
+    """
+
+    __slots__ = (
+        "_base",
+        "_believed",
+        "_number",
+        "_released",
+        "_since",
+        "_unsaid",
+        "busy",
+        "called_back",
+        "checked",
+        "history",
+        "holder",
+        "idle",
+        "lost",
+        "meter",
+        "offset",
+        "said",
+        "told",
+        "unleased",
+        "used_at",
+    )
+
+    def __init__(self, meter: Meter, holder: str, now: float) -> None:
+        self.meter = meter
+        self.holder = holder
+        self.idle = [0, 0, 0]
+        self.busy = [0, 0, 0]
+        self.unleased = [0, 0, 0]
+        self.history: dict[int, list[int]] = {}
+        self.said: Statement | None = None
+        self.lost = False
+        self.called_back = False
+        self.told = False
+        self.offset = 0.0
+        self.used_at = self.checked = now
+        self._number = 0
+        self._released = [0, 0, 0]
+        self._unsaid: dict[int, list[int]] = {}
+        self._base = [0, 0, 0]
+        self._believed = [0, 0, 0]
+        self._since = [0, 0, 0]
+
+    @property
+    def limits(self) -> tuple[int | None, int | None, int | None]:
+        """In the order in which amounts are."""
+        limits = self.meter.limits
+        return limits.requests, limits.tokens, limits.concurrency
+
+    @property
+    def used(self) -> Amounts:
+        """Spent in the window or in use, by all workers, as far as this one knows."""
+        return Amounts(*(max(0, base + since) for base, since in zip(self._base, self._since, strict=True)))
+
+    @property
+    def owes(self) -> bool:
+        """Whether there is something to tell the store."""
+        return bool(self._unsaid or any(self._released) or self.said or self.lost or self.idle != self._believed)
+
+    @property
+    def holds(self) -> bool:
+        """Whether something idle could be given back."""
+        return any(self.idle)
+
+    @property
+    def forgettable(self) -> bool:
+        """Whether nothing would be lost with this object."""
+        return not (any(self.idle) or any(self.busy) or any(self.unleased) or self.owes)
+
+    def surplus(self, holders: int) -> bool:
+        """Whether more is idle than may be kept."""
+        return any(idle > self._kept(limit, holders) for idle, limit in zip(self.idle, self.limits, strict=True))
+
+    def lacks(self, requests: int, tokens: int, slots: int) -> bool:
+        """Whether less than that is idle."""
+        limits, idle = self.meter.limits, self.idle
+        return (
+            (requests > idle[0] and limits.requests is not None)
+            or (tokens > idle[1] and limits.tokens is not None)
+            or (slots > idle[2] and limits.concurrency is not None)
+        )
+
+    def take(self, requests: int, tokens: int, slots: int, now: float, *, leased: bool = True) -> Taken:
+        """Put amounts to use: out of what is idle, or (not `leased`) beside it."""
+        limits = self.meter.limits
+        amounts = (
+            requests if limits.requests is not None else 0,
+            tokens if limits.tokens is not None else 0,
+            slots if limits.concurrency is not None else 0,
+        )
+        since, busy, idle = self._since, self.busy if leased else self.unleased, self.idle
+        for position, amount in enumerate(amounts):
+            if amount:
+                busy[position] += amount
+                since[position] += amount
+                if leased:
+                    idle[position] -= amount
+        self.used_at = now
+        return Taken(self, int(now + self.offset), *amounts, leased)
+
+    def settle(self, taken: Taken, requests: int, tokens: int) -> None:
+        """End what was taken: `requests` and `tokens` of it were spent, or more; the rest is idle again."""
+        limits = self.meter.limits
+        spent = (
+            requests if limits.requests is not None else 0,
+            tokens if limits.tokens is not None else 0,
+            0,
+        )
+        busy = self.busy if taken.leased else self.unleased
+        for position, amount in enumerate((taken.requests, taken.tokens, taken.slots)):
+            used = spent[position]
+            if not amount and not used:
+                continue
+            busy[position] -= amount
+            self._since[position] += used - amount
+            if taken.leased:
+                covered = min(used, amount)
+                self._released[position] += covered
+                self.idle[position] += amount - covered
+            excess = min(used - amount, self.idle[position])
+            if excess > 0:  # what was not reserved is paid first out of what is idle here
+                self.idle[position] -= excess
+                self._released[position] += excess
+        if spent[0] or spent[1]:
+            second = taken.second if self.meter.ages else 0
+            for log in (self._unsaid, self.history):
+                entry = log.setdefault(second, [0, 0])
+                entry[0] += spent[0]
+                entry[1] += spent[1]
+
+    def window(self, now: float) -> tuple[int, int]:
+        """Requests and tokens that this worker alone has spent in the last window or has in use."""
+        oldest = int(now + self.offset) - WINDOW_SECONDS
+        if self.meter.ages:
+            for second in [second for second in self.history if second < oldest]:
+                del self.history[second]
+        busy, unleased = self.busy, self.unleased
+        return (
+            sum(entry[0] for entry in self.history.values()) + busy[0] + unleased[0],
+            sum(entry[1] for entry in self.history.values()) + busy[1] + unleased[1],
+        )
+
+    def state(
+        self, now: float, holders: int, wants: tuple[tuple[int, int, int], ...] = (), *, leaves: bool = False
+    ) -> Statement:
+        """The next statement; one that was not answered is said again as it was.
+
+        `wants` are the amounts that requests wait for. `leaves` gives everything back; nothing may be in use then.
+        """
+        if self.said is not None and not self.lost:
+            return self.said
+        self.checked = now
+        self._trim(holders, everything=leaves or self.called_back)
+        least, needed, wanted = self._needs(wants, holders)
+        self._number += 1
+        restored = None
+        spent, released = self._unsaid, self._released
+        if self.lost:
+            self.window(now)
+            restored = Amounts(*(idle + busy for idle, busy in zip(self.idle, self.busy, strict=True)))
+            spent, released = self.history, [0, 0, 0]
+        self.said = Statement(
+            self.meter,
+            self.holder,
+            self._number,
+            Amounts(*released),
+            tuple(Spend(second, *entry) for second, entry in spent.items()),
+            Amounts(*self.idle),
+            least,
+            needed,
+            wanted,
+            restored,
+            holders,
+            leaves,
+        )
+        self._unsaid, self._released, self._since, self.lost = {}, [0, 0, 0], [0, 0, 0], False
+        return self.said
+
+    def hear(self, grant: Grant, said: Statement, sent: float) -> None:
+        """Take in the answer to what was `said`; `sent` is when it went out."""
+        self.said, self.told = None, True
+        self.called_back = grant.called_back
+        self.offset = grant.now - sent
+        for position, amount in enumerate(grant.granted):
+            self.idle[position] += amount
+            self._base[position] = grant.used[position] - min(amount, said.needed[position])
+            self._believed[position] = said.idle[position] + max(0, amount - said.needed[position])
+
+    def _trim(self, holders: int, *, everything: bool) -> None:
+        """Release idle amounts beyond what may be kept, so that a worker's part stays below its share."""
+        for position, limit in enumerate(self.limits):
+            kept = 0 if everything else self._kept(limit, holders)
+            surplus = self.idle[position] - kept
+            if surplus > 0:
+                self.idle[position] = kept
+                self._released[position] += surplus
+
+    @staticmethod
+    def _kept(limit: int | None, holders: int) -> int:
+        """Half of this worker's share: what all hold idle together then never hides more than half of a limit."""
+        return 0 if limit is None else limit // (2 * holders)
+
+    def _needs(self, wants: tuple[tuple[int, int, int], ...], holders: int) -> tuple[Amounts, Amounts, Amounts]:
+        """The least that helps anybody, what all need together, and what would be taken at most."""
+        least, needed, wanted = [0, 0, 0], [0, 0, 0], [0, 0, 0]
+        for position, limit in enumerate(self.limits):
+            asked = [want[position] for want in wants if want[position]]
+            if limit is None or not asked:
+                continue
+            needed[position] = max(0, sum(asked) - self.idle[position])
+            least[position] = max(1, min(asked) - self.idle[position]) if needed[position] else 0
+            wanted[position] = needed[position] + (self._kept(limit, holders) if needed[position] else 0)
+        return Amounts(*least), Amounts(*needed), Amounts(*wanted)

@@ -1,0 +1,125 @@
+"""C: exchanges with the store, one at a time for each meter, shared by all requests that wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from gateway.errors import StoreError
+from gateway.ports import Census, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.admit.lease import Lease
+    from gateway.ports import Clock, Grant, QuotaStore
+    from gateway.tasks import TaskGroup
+
+QUIET_SECONDS = 2.0
+"""Longer than a store that forgot everything waits to be told again (QUIET_MS in holds.lua)."""
+
+
+class Rounds:
+    """One for a worker. What requests want of a meter while an exchange runs is asked together in the next one."""
+
+    def __init__(
+        self, store: QuotaStore, clock: Clock, tasks: TaskGroup, failed: Callable[[], None], workers: int
+    ) -> None:
+        self.census = Census(workers, 0, "")
+        self.heard = clock.monotonic()
+        self._store = store
+        self._clock = clock
+        self._tasks = tasks
+        self._failed = failed
+        self._wants: dict[str, list[tuple[int, int, int]]] = {}
+        self._running: dict[str, asyncio.Future[Grant]] = {}
+        self._run_changed = -QUIET_SECONDS
+
+    @property
+    def holders(self) -> int:
+        """Workers among which a limit is divided."""
+        return max(1, self.census.workers)
+
+    def counted(self, census: Census) -> bool:
+        """Take in a census; whether the store is another one than before, and knows nothing."""
+        self.heard = self._clock.monotonic()
+        changed = bool(self.census.run) and census.run != self.census.run
+        if changed:
+            self._run_changed = self.heard
+        self.census = census
+        return changed
+
+    def idle(self, lease: Lease) -> bool:
+        """Whether nobody waits for anything of a meter."""
+        return lease.meter.subject not in self._running and lease.meter.subject not in self._wants
+
+    async def refill(self, lease: Lease, amounts: tuple[int, int, int]) -> Grant | None:
+        """Ask for as much as is wanted by now; None when an exchange that ran already brought enough.
+
+        Raises:
+            StoreError: the store did not answer.
+        """
+        wants = self._wants.setdefault(lease.meter.subject, [])
+        wants.append(amounts)
+        try:
+            if lease.meter.subject in self._running:  # it was said without us
+                await asyncio.wait({self._running[lease.meter.subject]})
+                if not lease.lacks(*amounts):
+                    return None
+            return await self.tell(lease)
+        finally:
+            wants.remove(amounts)
+            if not wants:
+                self._wants.pop(lease.meter.subject, None)
+
+    async def tell(self, lease: Lease) -> Grant:
+        """One exchange; cancelling who waits for it does not stop it. Raises StoreError."""
+        running = self.begin(lease)
+        await asyncio.wait({running})
+        return running.result()
+
+    def begin(self, lease: Lease) -> asyncio.Future[Grant]:
+        """The exchange that runs for a meter, or a new one."""
+        subject = lease.meter.subject
+        running = self._running.get(subject)
+        if running is None:
+            running = self._running[subject] = asyncio.get_running_loop().create_future()
+            self._tasks.spawn(self._exchange(lease, running), "exchange")
+        return running
+
+    async def leave(self, lease: Lease) -> None:
+        """Tell everything, then give everything back. Raises StoreError."""
+        await self.tell(lease)
+        await self._store.exchange(lease.state(self._clock.monotonic(), self.holders, leaves=True))
+
+    async def _exchange(self, lease: Lease, answer: asyncio.Future[Grant]) -> None:
+        subject = lease.meter.subject
+        failure: BaseException = StoreError("stopped")
+        try:
+            grant = await self._told(lease)
+            self._running.pop(subject)
+            answer.set_result(grant)
+        except StoreError as error:
+            failure = error
+            self._failed()
+        finally:
+            if not answer.done():
+                self._running.pop(subject, None)
+                answer.set_exception(failure)
+                answer.exception()  # nobody may be waiting
+
+    async def _told(self, lease: Lease) -> Grant:
+        while True:
+            wants = tuple(self._wants.get(lease.meter.subject, ()))
+            sent = self._clock.monotonic()
+            statement = lease.state(sent, self.holders, wants)
+            grant = await self._store.exchange(statement, self._known_run(sent))
+            self.heard = self._clock.monotonic()
+            lease.hear(grant, statement, sent)
+            if grant.outcome is not Outcome.LOST:
+                return grant
+            lease.lost = True
+
+    def _known_run(self, now: float) -> str:
+        """The run id to be compared with the server's; for a while after a restart one that equals none."""
+        return "0" if now - self._run_changed < QUIET_SECONDS else self.census.run

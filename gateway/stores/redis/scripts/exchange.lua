@@ -1,0 +1,126 @@
+-- A holder's statement, answered with a grant. After ring.lua and holds.lua. Nothing is granted beyond a limit: what
+-- was spent in the window, what all holders hold and what is granted now never add up to more.
+-- ARGV: 1 now or '', 2 holder, 3 number of the statement, 4 whether amounts age (1 or 0), 5 lease ms, 6 channel for calls
+-- back, 7 subject, 8 run id of the server as the worker knows it or '', 9 holders to expect, 10 ms the keys live or 0,
+-- 11 whether the holder leaves, 12-14 limits (-1 = none), 15-17 released, 18-20 idle, 21-23 least needed,
+-- 24-26 needed by all who wait, 27-29 wanted at most, 30 whether what was known is told again, 31-33 held then,
+-- from 34 on: bucket, requests, tokens of each second in which something was spent
+-- Reply: outcome (0 told, 1 lost, 2 wait), granted r, t, c, used r, t, c, short of (0 none, 1 requests, 2 concurrency,
+-- 3 tokens), wait ms (-1: it never ages), whether idle amounts are called back, now in ms
+local arg = {}
+for position = 1, #ARGV do arg[position] = tonumber(ARGV[position]) end
+local now = clock(ARGV[1])
+local holder, number, ages = ARGV[2], arg[3], arg[4] == 1
+local bucket = ages and math.floor(now / 1000) or 0
+
+local heads = {}
+heads.r, heads.ring_r = ring_turn(REQUESTS, bucket)
+heads.t, heads.ring_t = ring_turn(TOKENS, bucket)
+local sum = sums()
+expire(sum, heads, now)
+
+local held = record_of(holder)
+if held and held.n == number then return held.reply end
+local known = held or revive(holder, sum, heads)
+if not known and redis.call('EXISTS', HOLDS) == 0 and ARGV[8] ~= '' then
+  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  if run ~= ARGV[8] then redis.call('HSET', HOLDS, 'q', now + QUIET_MS) end
+end
+if not known and number > 1 and arg[30] == 0 then
+  redis.call('HSET', HOLDS, 'q', now + QUIET_MS)
+  return { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, now }
+end
+if not known then
+  known = { r = arg[31], t = arg[32], c = arg[33], i = { 0, 0, 0 } }
+  sum.r, sum.t, sum.c = sum.r + known.r, sum.t + known.t, sum.c + known.c
+end
+
+for position = 34, #ARGV, 3 do
+  local spent_r, spent_t = arg[position + 1], arg[position + 2]
+  local at = ages and math.min(arg[position], bucket) or 0
+  if ring_counts(heads.r, at) then
+    ring_add(REQUESTS, heads.r, at, spent_r)
+    heads.ring_r = heads.ring_r + spent_r
+  end
+  if ring_counts(heads.t, at) then
+    ring_add(TOKENS, heads.t, at, spent_t)
+    heads.ring_t = heads.ring_t + spent_t
+  end
+end
+
+local names = { 'r', 't', 'c' }
+local idle = {}
+for position, name in ipairs(names) do
+  local released = math.min(arg[14 + position], known[name])
+  known[name], sum[name] = known[name] - released, sum[name] - released
+  idle[position] = arg[17 + position]
+  sum.i[position] = sum.i[position] - known.i[position] + idle[position]
+end
+
+local ring = { heads.ring_r, heads.ring_t, 0 }
+local called = tonumber(redis.call('HGET', HOLDS, 'w')) or 0
+local quiet = tonumber(redis.call('HGET', HOLDS, 'q')) or 0
+local waiting = arg[24] + arg[25] + arg[26] > 0
+local granted, short, wait, outcome = { 0, 0, 0 }, 0, 0, 0
+local recent = now - called < 1000
+
+local function refuse(position)
+  short = position == 1 and 1 or position == 3 and 2 or 3
+  local least, limit = arg[20 + position], arg[11 + position]
+  if ring[position] + least > limit then
+    local key, head = position == 1 and REQUESTS or TOKENS, position == 1 and heads.r or heads.t
+    wait = 1000
+    if position < 3 then
+      wait = not ages and -1 or least > limit and WINDOW_MS or ring_wait(key, head, ring[position] + least - limit, now)
+    end
+    return
+  end
+  wait = 1000
+  if not recent then
+    called, recent = now, true
+    redis.call('HSET', HOLDS, 'w', now)
+    redis.call('PUBLISH', ARGV[6], ARGV[7])
+  end
+  if silent_holders(holder, called) then outcome = 2 end
+end
+
+if waiting and quiet > now and arg[30] == 0 then
+  outcome, wait = 2, quiet - now
+else
+  local order = { 1, 3, 2 }
+  for _, position in ipairs(order) do
+    local name, limit = names[position], arg[11 + position]
+    local needed, wanted = arg[23 + position], arg[26 + position]
+    local free = limit < 0 and wanted or limit - ring[position] - sum[name]
+    local grant = math.max(0, math.min(needed, free))
+    if needed > 0 and grant < arg[20 + position] then
+      grant = 0
+      if short == 0 then refuse(position) end
+    elseif not recent and limit >= 0 then
+      local spare = math.floor((free - grant) / (2 * arg[9])) - idle[position]
+      grant = grant + math.max(0, math.min(wanted - grant, spare))
+    end
+    granted[position] = grant
+    known[name], sum[name] = known[name] + grant, sum[name] + grant
+    local kept = math.max(0, grant - needed)
+    idle[position], sum.i[position] = idle[position] + kept, sum.i[position] + kept
+  end
+end
+
+local used = {}
+for position, name in ipairs(names) do used[position] = ring[position] + sum[name] - sum.i[position] end
+local reply = { outcome, granted[1], granted[2], granted[3], used[1], used[2], used[3], short, wait, recent and 1 or 0, now }
+redis.call('HSET', HOLDS, '=r', sum.r, '=t', sum.t, '=c', sum.c, '=ir', sum.i[1], '=it', sum.i[2], '=ic', sum.i[3])
+if arg[11] == 1 then
+  redis.call('HDEL', HOLDS, holder)
+  redis.call('ZREM', EXPIRIES, holder)
+  if redis.call('ZCARD', EXPIRIES) == 0 then redis.call('DEL', HOLDS) end
+else
+  known.n, known.i, known.at, known.reply = number, idle, now, reply
+  redis.call('HSET', HOLDS, holder, cmsgpack.pack(known))
+  redis.call('ZADD', EXPIRIES, now + arg[5], holder)
+end
+if arg[10] > 0 then
+  for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, arg[10]) end
+end
+return reply

@@ -1,0 +1,52 @@
+"""P: what may be used, and what it is counted in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may be used a minute, and at once (`None` = unlimited); tokens are nano-dollars for a budget of money."""
+
+    requests: int | None
+    tokens: int | None
+    concurrency: int | None
+
+
+class Scope(StrEnum):
+    """What a meter counts: a tenant's calls, one key's, those of one client address, or everybody's."""
+
+    TENANT = "tenant"
+    KEY = "key"
+    ENDPOINT = "endpoint"
+    MODEL = "model"
+    ADDRESS = "address"
+    TOTAL = "total"
+    BUDGET = "budget"
+
+
+class Fallback(StrEnum):
+    """What holds while the store does not answer: each worker's share of a limit, everything, or nothing."""
+
+    LOCAL_SHARE = "local-share"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """Limits that are counted together under one name in the store.
+
+    `shadow` meters are counted and never refuse. `ages` is false for budgets: what was spent in their period stays
+    spent. `expires` lets the store forget a meter that nobody uses (client addresses are without number).
+    """
+
+    subject: str
+    scope: Scope
+    limits: Limits
+    shadow: bool = False
+    fallback: Fallback = Fallback.LOCAL_SHARE
+    ages: bool = True
+    expires: bool = False
