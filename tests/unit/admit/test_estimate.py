@@ -170,6 +170,17 @@ async def test_a_ratio_says_nothing_about_another_kind(other: Job, model: Model)
     assert await reserved(estimator, other, model) == before
 
 
+async def test_what_long_lists_cost_to_rerank_says_nothing_about_short_ones() -> None:
+    """A bi-encoder reads the query once a call, a cross-encoder once a document."""
+    estimator = Estimator({YARDSTICK: WORDS})
+    one = texts("word " * 20, endpoint="rerank", query="word " * 40)
+    before = await reserved(estimator, one)
+    many = texts(*["word " * 20] * 30, endpoint="rerank", query="word " * 40)
+    await learnt(estimator, many, *[22] * 30, times=ENOUGH)
+    assert (await reserved(estimator, many))[0] == 28
+    assert await reserved(estimator, one) == before
+
+
 @pytest.mark.parametrize(
     ("asked", "tokens"),
     [(texts("a " * 4_999), 5_001), (texts("a " * 6_000), 8_192), (job([(IMAGE,)]), 9_999), (job([(GROUP,)]), 9_999)],
