@@ -10,8 +10,10 @@ from fakes.gateway import Gateway, configured
 from fakes.jina_upstream import Fault
 
 from gateway.admit.estimate import ENOUGH, YARDSTICK, Estimator
-from gateway.config.schema import LimitSettings, Tier
+from gateway.config.schema import Cache, LimitSettings, Tenant, Tier
+from gateway.errors import Code, GatewayError
 from gateway.tokens.counter import Counter
+from gateway.vocabulary import CacheScope
 
 if TYPE_CHECKING:
     from gateway.vocabulary import Facts
@@ -69,3 +71,23 @@ async def test_copies_and_stored_answers_are_reserved_where_they_count(*, counte
     assert gateway.quota.usage("search").tokens - before == reserved
     gate.set()
     await running
+
+
+@pytest.mark.parametrize("counted", [False, True])
+async def test_what_other_orgs_paid_for_is_reserved_like_what_is_missing(*, counted: bool) -> None:
+    orgs = {f"org{number}": "small" for number in range(3)} | {"poor": "poor"}
+    gateway = Gateway(
+        configured(
+            tiers={"small": Tier(tpm=1_000), "poor": Tier(tpm=13)},
+            tenants={org: Tenant(tier=tier, org=org, keys=(f"key-of-{org}",)) for org, tier in orgs.items()},
+            cache=Cache(scope=CacheScope.SHARED),
+            limits=LimitSettings(count_cached_tokens=counted),
+        )
+    )
+    body = orjson.dumps({"model": "jina-embeddings-v3", "input": "a common one"})
+    for org in list(orgs)[:3]:
+        await gateway.ask("embeddings", body, f"key-of-{org}")
+    with pytest.raises(GatewayError) as refused:
+        await gateway.ask("embeddings", body, "key-of-poor")
+    assert refused.value.code is Code.RATE_TOKEN_LIMIT_EXCEEDED
+    assert len(gateway.upstream.calls) == 3

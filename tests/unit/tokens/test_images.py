@@ -67,7 +67,7 @@ def test_a_photographs_size_stands_behind_its_thumbnail_and_profile() -> None:
         "",
         "data:image/png;base64,",
         "not base64 at all!",
-        coded(gif(500, 500))[:8] + "-_" + coded(gif(500, 500))[8:],
+        coded(gif(500, 500))[:8] + "-_-_" + coded(gif(500, 500))[8:],
         coded(b"%PDF-1.7"),
         coded(b"<svg width='9' height='9'>"),
         coded(b"\xff\xd8\xff"),
