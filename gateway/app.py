@@ -6,6 +6,7 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING
 
+from gateway.admit.estimate import YARDSTICK, Estimator
 from gateway.admit.leases import Leases
 from gateway.admit.reservation import Admission
 from gateway.clock import SystemClock
@@ -28,6 +29,7 @@ from gateway.stores.redis.quota import RedisQuota
 from gateway.stores.redis.sketch import Sketch
 from gateway.stores.redis.votes import RedisVotes
 from gateway.tasks import TaskGroup
+from gateway.tokens.counter import load
 from gateway.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -69,6 +71,7 @@ class App:
         pipeline = Pipeline(
             snapshot=snapshot,
             admission=Admission(self._leases, quota, observer),
+            estimator=Estimator(load({served.model.tokenizer or YARDSTICK for served in snapshot.served.values()})),
             planner=Planner(answers, votes, Sketch(cache_line, keys), clock),
             in_flight=InFlight(claims, clock, self._tasks, config.cache.claim_seconds),
             dispatcher=Dispatcher(self._upstream, clock, observer),

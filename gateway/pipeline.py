@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.admit.estimate import estimate
 from gateway.admit.meters import meters_of
 from gateway.authenticate import authenticate
 from gateway.dispatch.dispatcher import Order
@@ -20,6 +19,7 @@ from gateway.vocabulary import Fresh, Reply, Stage
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
+    from gateway.admit.estimate import Estimate, Estimator
     from gateway.admit.reservation import Admission, Reservation
     from gateway.config.snapshot import Served, Snapshot
     from gateway.dispatch.dispatcher import Dispatcher
@@ -38,6 +38,7 @@ class Pipeline:
         *,
         snapshot: Snapshot,
         admission: Admission,
+        estimator: Estimator,
         planner: Planner,
         in_flight: InFlight,
         dispatcher: Dispatcher,
@@ -46,6 +47,7 @@ class Pipeline:
     ) -> None:
         self.snapshot = snapshot
         self._admission = admission
+        self._estimator = estimator
         self._planner = planner
         self._in_flight = in_flight
         self._dispatcher = dispatcher
@@ -70,9 +72,12 @@ class Pipeline:
                 with self._stage(facts, Stage.PLAN):
                     plan = await self._plan(work)
                 with self._stage(facts, Stage.ADMIT):
-                    await quota.cover(_to_reserve(work, plan))
+                    unknown = (*plan.missing, *plan.foreign)
+                    estimate = await self._estimator.estimate(job, work.served.model, unknown)
+                    await quota.cover(_to_reserve(work, plan, estimate))
                 with self._stage(facts, Stage.DISPATCH):
                     fresh = await self._dispatch(work, plan)
+                facts.estimated_tokens = self._estimator.learn(estimate, fresh)
                 _record(work, quota, plan, fresh, facts)
             with self._stage(facts, Stage.ASSEMBLE):
                 return _reply(endpoint, job, plan, fresh, facts)
@@ -160,15 +165,12 @@ def _work(snapshot: Snapshot, caller: Caller, job: Job, call: Call) -> _Work:
     return _Work(snapshot, served, caller, job, call, inquiry)
 
 
-def _to_reserve(work: _Work, plan: Plan) -> int:
-    """Tokens to reserve: a safe bound for what must be asked, and what is stored where the config counts it."""
-    job, context = work.job, work.served.model.context_length
-    unknown = (*plan.missing, *plan.foreign)
-    asked = sum(estimate(job.units[at], job.query, context, job.endpoint) for at in unknown)
+def _to_reserve(work: _Work, plan: Plan, estimate: Estimate) -> int:
+    """Tokens to reserve: for what must be asked or seems so, and for copies and what is stored where they count."""
     if not work.snapshot.config.limits.count_cached_tokens:
-        return asked
-    copies = sum(estimate(job.units[at], job.query, context, job.endpoint) for at in plan.twins)
-    return asked + copies + sum(plan.stored[at].tokens for at in plan.stored if at not in plan.foreign)
+        return sum(estimate.tokens.values())
+    known = {**{at: answer.tokens for at, answer in plan.stored.items()}, **estimate.tokens}
+    return sum(known.values()) + sum(known[original] for original in plan.twins.values())
 
 
 def _record(work: _Work, quota: Reservation, plan: Plan, fresh: Fresh, facts: Facts) -> None:

@@ -1,50 +1,147 @@
-"""P: how many tokens to reserve for a unit before anybody has counted them."""
+"""C: how many tokens to reserve before anybody has counted them, and what is learnt once a backend has."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from math import ceil
 from typing import TYPE_CHECKING
 
-from gateway.tokens.bound import text_bound, utf8_length
-from gateway.vocabulary import Modality
+from gateway.admit.need import Need, Ruler
+from gateway.catalogue.model import Tokenizer
+from gateway.tokens.peaks import Peaks
 
 if TYPE_CHECKING:
-    from gateway.vocabulary import Item, Part, Unit
+    from collections.abc import Hashable, Mapping, Sequence
+
+    from gateway.catalogue.model import Model
+    from gateway.tokens.counter import Counter
+    from gateway.vocabulary import Fresh, Item, Job
 
 RERANK = "rerank"
+YARDSTICK = Tokenizer.CL100K
+"""Counts the texts of models whose own tokenizer cannot be had."""
 
-PAIR_TOKENS = 4
-"""Special tokens around a query and a document that are read together."""
+ENOUGH = 50
+"""Calls of a kind before their ratio is believed."""
 
-MEDIA_TOKENS = 8_192
-"""Reserved for an image, PDF, video or audio: what the smallest multimodal context holds, so that one picture does
-not use up a free minute on a model with a long context. Settlement charges what is more."""
+MARGIN = 1.25
+"""What is reserved above the largest ratio seen."""
+
+MOST = 16.0
+"""A backend that counts more than a bound is believed up to so many times; what it says above that is a defect."""
 
 
-def estimate(unit: Unit, query: str | None, context_length: int, endpoint: str) -> int:
-    """Tokens to reserve for one unit.
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Tokens to reserve for units, by position, and how they came about."""
 
-    For texts a safe upper bound: bytes + 2, at most `context_length`, a text; for `rerank` the query's bytes + the
-    document's bytes + 4 a pair, not cut at the context, since rerankers read long documents in overlapping pieces.
-    Anything else counts MEDIA_TOKENS, at most `context_length`.
+    tokens: Mapping[int, int]
+    needs: Mapping[int, Need] = field(default_factory=dict)
+    text_kind: Hashable = None
+    bound_kind: Hashable = None
+
+
+NOTHING = Estimate({})
+
+
+class Estimator:
+    """One for a worker.
+
+    A unit gets the exact count where the model's own tokenizer is at hand. Otherwise it gets a bound that no tokenizer
+    exceeds (its bytes), until the backend has counted ENOUGH calls of the same kind (model, endpoint, size and density
+    of the text): from then on, where that is less, the yardstick's count times the largest ratio lately times MARGIN.
+    A backend that counts more than the bound raises the next reservations of that kind at once.
     """
-    if endpoint == RERANK:
-        asked = utf8_length(query or "")
-        return sum(asked + PAIR_TOKENS + _document(item, context_length) for item in unit)
-    return sum(_item(item, context_length) for item in unit)
+
+    def __init__(self, counters: Mapping[Tokenizer, Counter] | None = None) -> None:
+        self._counters = counters or {}
+        self._ratios = Peaks(ENOUGH)
+        self._beyond = Peaks(1)
+
+    async def estimate(self, job: Job, model: Model, positions: Sequence[int]) -> Estimate:
+        """For the units of a job at `positions`. Long lists are counted in slices, between which others run."""
+        if not positions:
+            return NOTHING
+        items = [item for at in positions for item in job.units[at]]
+        query = (job.query or "") if job.endpoint == RERANK else None
+        left = iter(await self._ruler(model).measure(items, query))
+        needs = {at: _sum([next(left) for _ in job.units[at]]) for at in positions}
+        text_kind, bound_kind = _kinds(job.endpoint, model, list(needs.values()), len(items))
+        factor = min(max(self._beyond.of(bound_kind) or 1.0, 1.0), MOST)
+        ratio = self._ratios.of(text_kind)
+        return Estimate(_reserved(needs, factor, ratio), needs, text_kind, bound_kind)
+
+    def learn(self, estimate: Estimate, fresh: Fresh) -> int:
+        """What had been reserved for the units that were paid for, now that `fresh` tells what the backend counted.
+
+        A call's usage is known as a whole only, so ratios are those of calls.
+        """
+        paid = [at for at in estimate.tokens if at in fresh.answers and at not in fresh.shared]
+        needs = [estimate.needs[at] for at in paid]
+        actual = sum(fresh.answers[at].tokens for at in paid)
+        bound = sum(need.bound for need in needs)
+        if actual and bound and not any(need.media for need in needs):
+            self._beyond.observe(estimate.bound_kind, actual / bound)
+            counts = [need.counted for need in needs if need.counted is not None]
+            if len(counts) == len(needs):
+                self._ratios.observe(estimate.text_kind, actual / sum(counts))
+        return sum(estimate.tokens[at] for at in paid)
+
+    async def classify(self, items: Sequence[Item], labels: Sequence[Item], model: Model) -> int:
+        """Zero-shot classification costs the inputs and the labels; few-shot has no labels to pay for."""
+        needs = await self._ruler(model).measure([*items, *labels])
+        return sum(need.bound for need in needs)
+
+    async def train(self, items: Sequence[Item], num_iters: int, model: Model) -> int:
+        """Training costs the inputs once an iteration."""
+        return num_iters * sum(need.bound for need in await self._ruler(model).measure(items))
+
+    def _ruler(self, model: Model) -> Ruler:
+        own = self._counters.get(model.tokenizer) if model.tokenizer else None
+        return Ruler(model, own or self._counters.get(YARDSTICK), exact=own is not None)
 
 
-def _item(item: Item, context_length: int) -> int:
-    return min(sum(_part(part, context_length) for part in item.parts), context_length)
-
-
-def _document(item: Item, context_length: int) -> int:
-    return sum(
-        utf8_length(part.value) if part.modality is Modality.TEXT else min(MEDIA_TOKENS, context_length)
-        for part in item.parts
+def _sum(needs: Sequence[Need]) -> Need:
+    if len(needs) == 1:
+        return needs[0]
+    counts = [need.counted for need in needs if need.counted is not None]
+    return Need(
+        bound=sum(need.bound for need in needs),
+        counted=sum(counts) if len(counts) == len(needs) else None,
+        length=sum(need.length for need in needs),
+        media=any(need.media for need in needs),
     )
 
 
-def _part(part: Part, context_length: int) -> int:
-    if part.modality is Modality.TEXT:
-        return text_bound(part.value, context_length)
-    return min(MEDIA_TOKENS, context_length)
+def _kinds(endpoint: str, model: Model, needs: Sequence[Need], items: int) -> tuple[Hashable, Hashable]:
+    """What a ratio is learnt for; sizes in powers of two, densities (bytes a token) in powers of its root.
+
+    Marks and prompts weigh more in a short text; prose, Chinese, digits and base64 differ in bytes a token. In a rerank
+    call a query may be counted once or once a document, so the length of its list matters.
+    """
+    several = items.bit_length() if endpoint == RERANK else 0
+    bound_kind = (model.name, endpoint, several, (sum(need.bound for need in needs) // items).bit_length())
+    counted = [(need.counted, need.length) for need in needs if need.counted]
+    if not counted:
+        return None, bound_kind
+    count, length = (sum(column) for column in zip(*counted, strict=True))
+    size, density = (count // items).bit_length(), (length * length // (count * count)).bit_length()
+    return (model.name, endpoint, several, size, density), bound_kind
+
+
+def _reserved(needs: Mapping[int, Need], factor: float, ratio: float | None) -> dict[int, int]:
+    """Tokens by position: the bounds, or by the ratio, whichever is less for the list: ratios are those of lists."""
+    bounds = {at: need.bound for at, need in needs.items()}
+    if factor > 1:
+        bounds = {at: _whole(bound * factor) for at, bound in bounds.items()}
+    if ratio is None:
+        return bounds
+    scaled = {
+        at: bounds[at] if need.counted is None else _whole(need.counted * ratio * MARGIN) for at, need in needs.items()
+    }
+    return min(bounds, scaled, key=lambda tokens: sum(tokens.values()))
+
+
+def _whole(tokens: float) -> int:
+    """Rounded up, but not for the last digits of a division that came back."""
+    return ceil(round(tokens, 6))

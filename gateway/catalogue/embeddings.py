@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict, Unpack
 
-from gateway.catalogue.model import Family, Model
+from gateway.catalogue.model import Family, Model, Tiles
 from gateway.vocabulary import Modality, Shape
 
 OWNER = "jina-ai"
@@ -32,6 +32,7 @@ class _Traits(TypedDict, total=False):
     max_dimensions: int
     matryoshka: bool
     modalities: frozenset[Modality]
+    tiles: Tiles
 
 
 def _model(name: str, family: Family, description: str, **traits: Unpack[_Traits]) -> Model:
@@ -136,6 +137,7 @@ MODELS: tuple[Model, ...] = (
         "Text and images in one vector space.",
         dimensions=768,
         modalities=PAGES,
+        tiles=Tiles(side=224, tokens=1_000),
     ),
     _model(
         "jina-clip-v2",

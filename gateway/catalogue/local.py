@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.catalogue.model import Family, Model
+from gateway.catalogue.model import Family, Model, Tokenizer
 
 LOCAL_MODEL = Model(
     name="all-MiniLM-L6-v2",
@@ -17,4 +17,5 @@ LOCAL_MODEL = Model(
     rerank=Family.OWN_RERANKER,
     dimensions=384,
     max_dimensions=384,
+    tokenizer=Tokenizer.MINILM,
 )

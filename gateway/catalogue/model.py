@@ -29,6 +29,23 @@ class Family(StrEnum):
     OWN_RERANKER = "OwnRerankerRequest"
 
 
+class Tokenizer(StrEnum):
+    """Vocabularies that can be had offline; the values of the public ones are their usual names."""
+
+    CL100K = "cl100k_base"
+    O200K = "o200k_base"
+    QWEN35 = "qwen3.5"
+    MINILM = "all-MiniLM-L6-v2"
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """How a model's images are billed: `tokens` for each square of `side` pixels, squares in part counting whole."""
+
+    side: int
+    tokens: int
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """One entry of the catalogue.
@@ -38,6 +55,7 @@ class Model:
     `matryoshka`: a shorter prefix of a vector, renormalised, is what the model itself answers for fewer dimensions.
     `listwise`: a document's score depends on the other documents.
     `revision` names the vector space: answers of two backends may be mixed only when it is equal.
+    `tokenizer`: the model's own vocabulary, where it can be had offline; `tiles`: its rule for images, where published.
     Prices are US dollars a token, as decimal strings; "0" where none is published.
     """
 
@@ -57,6 +75,8 @@ class Model:
     listwise: bool = False
     modalities: frozenset[Modality] = field(default_factory=lambda: frozenset({Modality.TEXT}))
     price: str = "0"
+    tokenizer: Tokenizer | None = None
+    tiles: Tiles | None = None
 
     @property
     def qualified_name(self) -> str:

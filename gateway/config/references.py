@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _STORE_SCHEMES = ("redis", "rediss", "unix")
 _KEEPING = ("cache_scope", "ask_in_full")
-_CATALOGUE_FACTS = ("dimensions", "context_length", "embeddings", "rerank", "matryoshka")
+_CATALOGUE_FACTS = ("dimensions", "context_length", "embeddings", "rerank", "matryoshka", "tokenizer")
 
 
 def check_references(config: Config, origin: Origin) -> list[Problem]:

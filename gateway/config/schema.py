@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, StringConstraints
 
+from gateway.catalogue.model import Tokenizer  # noqa: TC001 - pydantic reads it when the class is made
 from gateway.vocabulary import CacheScope, Fallback
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
@@ -130,6 +131,10 @@ class ModelEntry(Section):
     embeddings: bool | None = Field(None, description="whether it answers /v1/embeddings")
     rerank: bool | None = Field(None, description="whether it answers /v1/rerank")
     matryoshka: bool | None = Field(None, description="whether a shorter prefix of its vectors is meaningful")
+    tokenizer: Tokenizer | None = Field(
+        None,
+        description="its vocabulary, if it is cl100k_base, o200k_base, qwen3.5 or all-MiniLM-L6-v2",
+    )
     price: Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?$")] | None = Field(
         None, description="US dollars a token, for accounting"
     )

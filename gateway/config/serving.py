@@ -116,4 +116,5 @@ def _own_model(name: str, entry: ModelEntry, backend: str) -> Model | None:
         max_dimensions=dimensions or None,
         matryoshka=bool(entry.matryoshka),
         price=entry.price or "0",
+        tokenizer=entry.tokenizer,
     )

@@ -19,6 +19,9 @@ _SAVED = "not spent at a backend, by cause: stored, pair, duplicate, in_flight."
 _FAST = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0, 30.0)
 _WHOLE = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 
+_RATIOS = (0.5, 0.8, 0.9, 0.99, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 16.0)
+"""What lies above 0.99 and up to 1.0 was exact; what lies below was too little."""
+
 
 class Metrics:
     """One for a process. `bind` methods answer a child that is kept, so that the hot path looks nothing up."""
@@ -40,24 +43,7 @@ class Metrics:
             ("endpoint", "outcome"),
             registry=registry,
         )
-        self._tokens = Counter(
-            "gateway_tokens",
-            "Tokens: reported to clients, and counted by backends (upstream).",
-            ("model", "kind"),
-            registry=registry,
-        )
-        self._tenant_tokens = Counter(
-            "gateway_tenant_tokens", "The same tokens by tenant of the config.", ("tenant", "kind"), registry=registry
-        )
-        self._saved = {
-            unit: Counter(
-                f"gateway_saved_{unit}", f"{unit.capitalize()} {_SAVED}", ("model", "cause"), registry=registry
-            )
-            for unit in ("tokens", "dollars", "seconds")
-        }
-        self._tenant_saved = Counter(
-            "gateway_tenant_saved_tokens", f"Tokens {_SAVED}", ("tenant", "cause"), registry=registry
-        )
+        self._count_tokens(registry)
         self._rejections = Counter(
             "gateway_rejections", "Requests refused by a limit or for want of a key.", ("code",), registry=registry
         )
@@ -74,15 +60,51 @@ class Metrics:
         self.latency = cache(self._latency.labels)
         self.stage = {stage: self._stages.labels(stage.value) for stage in Stage}
         self.units = cache(self._units.labels)
-        self.tokens = cache(self._tokens.labels)
-        self.tenant_tokens = cache(self._tenant_tokens.labels)
-        self.saved = cache(lambda unit, model, cause: self._saved[unit].labels(model, cause))
-        self.tenant_saved = cache(self._tenant_saved.labels)
         self.rejection = cache(self._rejections.labels)
         self.upstream = cache(self._upstream.labels)
         self.upstream_latency = cache(self._upstream_latency.labels)
         self.store_failure = cache(self._store_failures.labels)
         self.limits = LimitMetrics(registry)
+
+    def _count_tokens(self, registry: CollectorRegistry) -> None:
+        """What was reserved, counted, reported and saved."""
+        tokens = Counter(
+            "gateway_tokens",
+            "Tokens: reported to clients, and counted by backends (upstream).",
+            ("model", "kind"),
+            registry=registry,
+        )
+        tenant_tokens = Counter(
+            "gateway_tenant_tokens", "The same tokens by tenant of the config.", ("tenant", "kind"), registry=registry
+        )
+        estimate = Histogram(
+            "gateway_token_estimate_ratio",
+            "Tokens reserved for what a backend was asked, over the tokens that it counted.",
+            ("model",),
+            buckets=_RATIOS,
+            registry=registry,
+        )
+        excess = Counter(
+            "gateway_token_excess",
+            "Tokens that a backend counted above the reservation; they are charged all the same.",
+            ("model",),
+            registry=registry,
+        )
+        saved = {
+            unit: Counter(
+                f"gateway_saved_{unit}", f"{unit.capitalize()} {_SAVED}", ("model", "cause"), registry=registry
+            )
+            for unit in ("tokens", "dollars", "seconds")
+        }
+        tenant_saved = Counter(
+            "gateway_tenant_saved_tokens", f"Tokens {_SAVED}", ("tenant", "cause"), registry=registry
+        )
+        self.tokens = cache(tokens.labels)
+        self.tenant_tokens = cache(tenant_tokens.labels)
+        self.estimate = cache(estimate.labels)
+        self.excess = cache(excess.labels)
+        self.saved = cache(lambda unit, model, cause: saved[unit].labels(model, cause))
+        self.tenant_saved = cache(tenant_saved.labels)
 
     def render(self) -> tuple[bytes, str]:
         """All values in Prometheus' text format, and its content type; of all workers where they share a folder."""

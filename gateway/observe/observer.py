@@ -38,6 +38,7 @@ class RequestObserver:
         if error is not None and error.code in _REJECTIONS:
             metrics.rejection(error.code.value).inc()
         self._count_units(facts)
+        self._count_estimate(facts)
         self._count_savings(facts)
         if status >= _SERVER_ERROR or (self._sample and self._clock.random() < self._sample):
             self._line(facts, seconds, error, status)
@@ -51,6 +52,12 @@ class RequestObserver:
             if tokens:
                 metrics.tokens(facts.model, kind).inc(tokens)
                 metrics.tenant_tokens(facts.tenant, kind).inc(tokens)
+
+    def _count_estimate(self, facts: Facts) -> None:
+        if facts.estimated_tokens and facts.upstream_tokens:
+            self._metrics.estimate(facts.model).observe(facts.estimated_tokens / facts.upstream_tokens)
+            if facts.upstream_tokens > facts.estimated_tokens:
+                self._metrics.excess(facts.model).inc(facts.upstream_tokens - facts.estimated_tokens)
 
     def _count_savings(self, facts: Facts) -> None:
         metrics = self._metrics

@@ -1,1 +1,1 @@
-"""P: counting and bounding the tokens of a text."""
+"""P: counting, bounding and learning the tokens of texts and images."""

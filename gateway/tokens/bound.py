@@ -5,15 +5,14 @@ from __future__ import annotations
 SPECIAL_TOKENS = 2
 """What a model adds around one text (a start and an end mark)."""
 
+PAIR_TOKENS = 4
+"""What a reranker adds around a query and a document that are read together."""
+
 
 def utf8_length(text: str) -> int:
-    """Bytes of `text` in UTF-8; a lone surrogate (possible in JSON) counts as three."""
-    return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
+    """Bytes of `text` in UTF-8; a lone surrogate (possible in JSON) counts as three.
 
-
-def text_bound(text: str, context_length: int) -> int:
-    """Most tokens that a model reading at most `context_length` tokens can count for `text`.
-
-    Byte-level, SentencePiece and WordPiece vocabularies spend at least one byte on every token.
+    Byte-level, SentencePiece and WordPiece vocabularies spend at least one byte on every token, so this bounds the
+    tokens of a text, special ones left out.
     """
-    return min(utf8_length(text) + SPECIAL_TOKENS, context_length)
+    return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))

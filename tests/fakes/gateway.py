@@ -15,6 +15,7 @@ from fakes.quota import FakeQuota
 from fakes.trace import FakeTrace
 from fakes.votes import FakeVotes
 
+from gateway.admit.estimate import Estimator
 from gateway.admit.leases import Leases
 from gateway.admit.reservation import Admission
 from gateway.authenticate import digest
@@ -60,6 +61,7 @@ class Gateway:
 
     config: Config = field(default_factory=configured)
     observer: Observer | None = None
+    estimator: Estimator = field(default_factory=Estimator)
 
     def __post_init__(self) -> None:
         self.clock = FakeClock()
@@ -75,6 +77,7 @@ class Gateway:
         self.pipeline = Pipeline(
             snapshot=snapshot_of(self.config),
             admission=Admission(self.leases, self.quota, observer),
+            estimator=self.estimator,
             planner=Planner(self.answers, self.votes, self.trace, self.clock),
             in_flight=InFlight(self.claims, self.clock, self.tasks, 10.0),
             dispatcher=Dispatcher(self.upstream, self.clock, observer),

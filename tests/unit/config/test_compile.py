@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gateway.authenticate import digest
-from gateway.catalogue.model import Family
+from gateway.catalogue.model import Family, Tokenizer
 from gateway.catalogue.registry import CATALOGUE, LOCAL_MODEL
 from gateway.config.compile import compile_snapshot, wants_embedded_model, with_defaults
 from gateway.config.defaults import merged_tiers
@@ -107,7 +107,8 @@ def test_an_entry_moves_a_catalogue_model() -> None:
 def test_models_of_ones_own() -> None:
     served = compiled(
         f"{JINA}{TEI}models:\n"
-        "  BAAI/bge-m3: {backend: own, backend_model: m3, dimensions: 1024, context_length: 99, matryoshka: true}\n"
+        "  BAAI/bge-m3: {backend: own, backend_model: m3, dimensions: 1024, context_length: 99, matryoshka: true,\n"
+        "    tokenizer: o200k_base}\n"
         "  both: {backend: own, dimensions: 8, rerank: true, revision: r1}\n"
         "  ranker: {backend: own, rerank: true}\n"
     ).served
@@ -115,6 +116,7 @@ def test_models_of_ones_own() -> None:
     assert served["own/BAAI/bge-m3"].backend_model == "m3"
     assert (model.embeddings, model.rerank, model.dimensions) == (Family.OWN_EMBEDDINGS, None, 1024)
     assert (model.revision, model.context_length, model.matryoshka) == ("BAAI/bge-m3@m3", 99, True)
+    assert model.tokenizer is Tokenizer.O200K
     both, ranker = served["both"].model, served["ranker"].model
     assert (both.embeddings, both.rerank, both.revision) == (Family.OWN_EMBEDDINGS, Family.OWN_RERANKER, "r1")
     assert (ranker.embeddings, ranker.rerank, ranker.dimensions) == (None, Family.OWN_RERANKER, 0)
