@@ -14,7 +14,7 @@ from gateway.plan.cache_key import narrower
 from gateway.plan.planner import Inquiry, complete, only_if_cached_error
 from gateway.settle.savings import savings
 from gateway.settle.usage import charge, counted
-from gateway.vocabulary import Fresh, Reply, Stage
+from gateway.vocabulary import Fresh, Reply, Stage, nanos
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -174,7 +174,10 @@ def _record(work: _Work, quota: Reservation, plan: Plan, fresh: Fresh, facts: Fa
     facts.reported_tokens, facts.upstream_tokens = charged.reported, charged.upstream
     facts.misses, facts.duplicates = len(plan.missing) + len(plan.foreign), len(plan.twins)
     facts.hits = len(plan.keys) - facts.misses - facts.duplicates
-    facts.savings = savings(plan, fresh, work.job, work.served.model.price)
+    price = work.snapshot.price(work.caller.tenant, work.served.model)
+    facts.savings = savings(plan, fresh, work.job, price)
+    facts.nanos = nanos(price, charged.upstream)
+    facts.saved_nanos = nanos(price, sum(saving.tokens for saving in facts.savings))
     quota.record(charged, counted(charged, count_cached=work.snapshot.config.limits.count_cached_tokens))
 
 

@@ -45,7 +45,7 @@ def default(field: FieldInfo) -> str:
     """A setting's default as it would be written in YAML, or `required` or `none`."""
     if field.is_required():
         return "required"
-    value = field.default
+    value = field.get_default(call_default_factory=True)
     if value is None:
         return "none"
     if isinstance(value, bool):

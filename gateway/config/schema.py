@@ -10,6 +10,7 @@ from gateway.vocabulary import CacheScope
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
 Positive = Annotated[int, Field(ge=1)]
+Price = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?$", max_length=40)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
@@ -78,6 +79,9 @@ class Tenant(Section):
         (), repr=False, description="bearer tokens of this tenant, best as ${ENV}; only keyed digests stay in memory"
     )
     cache_scope: CacheScope | None = Field(None, description="off, tenant, org or shared; by default cache.scope")
+    prices: dict[Name, Price] = Field(
+        default_factory=dict, description="US dollars a token by model, where this tenant pays another price"
+    )
 
 
 class Backend(Section):
@@ -113,9 +117,7 @@ class ModelEntry(Section):
     embeddings: bool | None = Field(None, description="whether it answers /v1/embeddings")
     rerank: bool | None = Field(None, description="whether it answers /v1/rerank")
     matryoshka: bool | None = Field(None, description="whether a shorter prefix of its vectors is meaningful")
-    price: Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?$")] | None = Field(
-        None, description="US dollars a token, for accounting"
-    )
+    price: Price | None = Field(None, description="US dollars a token, for accounting")
     cache_scope: CacheScope | None = Field(
         None, description="off, tenant, org or shared; the narrower of this and the tenant's holds"
     )

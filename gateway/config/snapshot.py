@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gateway.vocabulary import CacheScope
@@ -33,10 +33,16 @@ class Snapshot:
     """One configuration in force. A request takes it once and sees nothing else.
 
     `served` is keyed by every name that clients may use (bare, `owner/name`, aliases); `directory` by the keyed
-    digest of an API key (see authenticate.digest).
+    digest of an API key (see authenticate.digest). `prices` are US dollars a token by tenant and model, where a tenant
+    has its own.
     """
 
     config: Config
     served: Mapping[str, Served]
     directory: Mapping[bytes, Caller]
     secret: bytes
+    prices: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def price(self, tenant: str, model: Model) -> str:
+        """What a tenant pays for a token of a model, in US dollars."""
+        return self.prices.get((tenant, model.name), model.price)

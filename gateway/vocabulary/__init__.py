@@ -17,6 +17,7 @@ from gateway.vocabulary.content import (
 )
 from gateway.vocabulary.course import Cause, Charge, Facts, Fresh, Plan, Saving
 from gateway.vocabulary.exchange import CacheScope, Call, Caller, Directives, Limits, Remaining, Reply, Stage
+from gateway.vocabulary.money import dollars, nanos
 
 __all__ = [
     "FLOAT_BYTES",
@@ -44,4 +45,6 @@ __all__ = [
     "Shape",
     "Stage",
     "Unit",
+    "dollars",
+    "nanos",
 ]

@@ -83,7 +83,10 @@ class Saving:
 
 @dataclass(slots=True)
 class Facts:
-    """What happened to one request, filled in stage by stage; the Observer alone turns it into telemetry."""
+    """What happened to one request, filled in stage by stage; the Observer alone turns it into telemetry.
+
+    `nanos` is what it costs its tenant and `saved_nanos` what it would have cost more, in nano-dollars.
+    """
 
     endpoint: str
     request_id: str
@@ -97,6 +100,8 @@ class Facts:
     duplicates: int = 0
     reported_tokens: int = 0
     upstream_tokens: int = 0
+    nanos: int = 0
+    saved_nanos: int = 0
     savings: tuple[Saving, ...] = ()
     remaining: Remaining | None = None
     stages: list[tuple[Stage, float]] = field(default_factory=list)
