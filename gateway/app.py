@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.admit.reservation import Admission
@@ -18,6 +19,8 @@ from gateway.observe.metrics import Metrics
 from gateway.observe.observer import RequestObserver
 from gateway.pipeline import Pipeline
 from gateway.plan.planner import Planner
+from gateway.settle.ledger import Books
+from gateway.stores.journal import FileJournal
 from gateway.stores.layered import LayeredAnswers
 from gateway.stores.redis.cache import RedisAnswers
 from gateway.stores.redis.claims import RedisClaims
@@ -25,6 +28,7 @@ from gateway.stores.redis.client import Line, connect
 from gateway.stores.redis.keys import Keys
 from gateway.stores.redis.quota import RedisQuota
 from gateway.stores.redis.sketch import Sketch
+from gateway.stores.redis.usage import RedisLedger
 from gateway.stores.redis.votes import RedisVotes
 from gateway.tasks import TaskGroup
 from gateway.upstream import Upstream
@@ -66,6 +70,11 @@ class App:
         claims = RedisClaims(cache_line, keys, config.cache.claim_seconds)
         self._upstream = Upstream(config.backends)
         self._admission = Admission(quota, clock, self._tasks, observer)
+        ledger = RedisLedger(
+            Line(self._clients[0], self._tasks, config.store.timeout), keys, config.ledger.retain_days, clock
+        )
+        journal = FileJournal(Path(config.server.data_dir) / "ledger", clock.identifier())
+        self._books = Books(journal, ledger, clock, observer)
         pipeline = Pipeline(
             snapshot=snapshot,
             admission=self._admission,
@@ -74,17 +83,21 @@ class App:
             dispatcher=Dispatcher(self._upstream, clock, observer),
             clock=clock,
             observer=observer,
+            count=self._books.add,
         )
         self.edge = Edge(pipeline, Operations(pipeline, quota, metrics), clock, observer)
         self._http = HttpServer(self.edge, config.server.errors, clock)
         self._server: asyncio.Server | None = None
-        self._heartbeat: asyncio.Task[None] | None = None
+        self._loops: list[asyncio.Task[None]] = []
 
     async def start(self, listener: socket.socket) -> None:
         """Accept connections on a bound socket, which other workers may share."""
         loop = asyncio.get_running_loop()
         every = self._lease_seconds / _HEARTBEATS_PER_LEASE
-        self._heartbeat = self._tasks.spawn(self._admission.heartbeat(every), "heartbeat")
+        self._loops = [
+            self._tasks.spawn(self._admission.heartbeat(every), "heartbeat"),
+            self._tasks.spawn(self._books.run(), "ledger"),
+        ]
         self._server = await loop.create_server(self._http, sock=listener, backlog=_BACKLOG)
 
     async def stop(self) -> None:
@@ -97,10 +110,11 @@ class App:
             self._server.close()
         self._http.pre_shutdown()
         await self._http.shutdown(self._settings.drain_timeout)
-        if self._heartbeat is not None:
-            self._heartbeat.cancel()
+        for task in self._loops:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await self._heartbeat
+                await task
+        await self._books.close()
         await self._tasks.drain(_SETTLE_SECONDS)
         await self._upstream.close()
         for client in self._clients:

@@ -17,7 +17,7 @@ from gateway.settle.usage import charge, counted
 from gateway.vocabulary import Fresh, Reply, Stage, nanos
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from gateway.admit.reservation import Admission, Reservation
     from gateway.config.snapshot import Served, Snapshot
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 
 class Pipeline:
-    """The stages in their order. One for a worker; a request takes `snapshot` once and sees nothing else."""
+    """The stages in their order. One for a worker; a request takes `snapshot` once and sees nothing else.
+
+    `count` gets the facts of every answered request, for the ledger.
+    """
 
     def __init__(  # noqa: PLR0913 - the composition root hands over every stage by name, once
         self,
@@ -42,6 +45,7 @@ class Pipeline:
         dispatcher: Dispatcher,
         clock: Clock,
         observer: Observer,
+        count: Callable[[Facts], None],
     ) -> None:
         self.snapshot = snapshot
         self._admission = admission
@@ -50,6 +54,7 @@ class Pipeline:
         self._dispatcher = dispatcher
         self._clock = clock
         self._observer = observer
+        self._count = count
 
     async def serve(self, endpoint: Endpoint, call: Call, facts: Facts) -> Reply:
         """Answer one call.
@@ -74,7 +79,9 @@ class Pipeline:
                     fresh = await self._dispatch(work, plan)
                 _record(work, quota, plan, fresh, facts)
             with self._stage(facts, Stage.ASSEMBLE):
-                return _reply(endpoint, job, plan, fresh, facts)
+                reply = _reply(endpoint, job, plan, fresh, facts)
+            self._count(facts)
+            return reply  # noqa: TRY300 - what fails here costs nothing
         except GatewayError:
             if facts.remaining is None:
                 facts.remaining = await self._admission.remaining(caller)

@@ -161,6 +161,14 @@ class LimitSettings(Section):
     )
 
 
+class LedgerSettings(Section):
+    """What was used and what it cost, by the hour."""
+
+    retain_days: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        400, description="days that usage by hour, tenant, key and model is kept"
+    )
+
+
 class Observe(Section):
     """What is shown."""
 
@@ -183,4 +191,5 @@ class Config(Section):
     models: dict[Name, ModelEntry] = Field(default_factory=dict)
     cache: Cache = Cache()
     limits: LimitSettings = LimitSettings()
+    ledger: LedgerSettings = LedgerSettings()
     observe: Observe = Observe()

@@ -107,6 +107,10 @@ class RequestObserver:
                 milliseconds=round(seconds * 1000, 3),
             )
 
+    def unjournaled(self) -> None:
+        """The ledger's journal takes no more."""
+        self._metrics.unjournaled.inc()
+
     def store_failure(self, role: str) -> None:
         """The store failed in that role."""
         self._metrics.store_failure(role).inc()

@@ -17,12 +17,16 @@ from gateway.vocabulary.content import (
 )
 from gateway.vocabulary.course import Cause, Charge, Facts, Fresh, Plan, Saving
 from gateway.vocabulary.exchange import CacheScope, Call, Caller, Directives, Limits, Remaining, Reply, Stage
+from gateway.vocabulary.ledger import SECONDS_PER_HOUR, Account, Batch, Tally
 from gateway.vocabulary.money import dollars, nanos
 
 __all__ = [
     "FLOAT_BYTES",
     "SCORE_BYTES",
+    "SECONDS_PER_HOUR",
+    "Account",
     "Answer",
+    "Batch",
     "CacheScope",
     "Call",
     "Caller",
@@ -44,6 +48,7 @@ __all__ = [
     "Saving",
     "Shape",
     "Stage",
+    "Tally",
     "Unit",
     "dollars",
     "nanos",

@@ -70,6 +70,7 @@ class Gateway:
         self.votes, self.trace = FakeVotes(observer), FakeTrace()
         self.upstream = Upstream()
         self.tasks = TaskGroup()
+        self.counted: list[Facts] = []
         self.pipeline = Pipeline(
             snapshot=snapshot_of(self.config),
             admission=Admission(self.quota, self.clock, self.tasks, observer),
@@ -78,6 +79,7 @@ class Gateway:
             dispatcher=Dispatcher(self.upstream, self.clock, observer),
             clock=self.clock,
             observer=observer,
+            count=self.counted.append,
         )
 
     async def ask(

@@ -16,6 +16,7 @@ class FakeObserver:
     stages: list[Stage] = field(default_factory=list)
     upstream_calls: list[tuple[str, str, str, int]] = field(default_factory=list)
     store_failures: list[str] = field(default_factory=list)
+    unjournaled_rows: int = 0
 
     def request(self, facts: Facts, seconds: float, error: GatewayError | None) -> None:
         assert seconds >= 0
@@ -31,3 +32,6 @@ class FakeObserver:
 
     def store_failure(self, role: str) -> None:
         self.store_failures.append(role)
+
+    def unjournaled(self) -> None:
+        self.unjournaled_rows += 1

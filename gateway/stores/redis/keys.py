@@ -41,6 +41,20 @@ class Keys:
         """A sampled trace of what the cache was asked."""
         return f"{self.prefix}:w"
 
+    def usage(self, tenant: str) -> tuple[str, str]:
+        """Who added which batches to a tenant's ledger, and the hours it has; beside the hours themselves."""
+        tag = f"{self.prefix}:{{{tenant}}}"
+        return (f"{tag}:usage-writers", f"{tag}:usage-hours")
+
+    def usage_hour(self, tenant: str, hour: int) -> str:
+        """One hour of a tenant's ledger."""
+        return f"{self.prefix}:{{{tenant}}}:usage:{hour}"
+
+    @property
+    def usage_tenants(self) -> str:
+        """Every tenant that has a ledger."""
+        return f"{self.prefix}:usage-tenants"
+
     @property
     def secret(self) -> str:
         """The secret that all gateways on this store share."""

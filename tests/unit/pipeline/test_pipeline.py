@@ -69,6 +69,16 @@ async def test_what_was_asked_costs_and_what_was_stored_saves_at_the_tenants_pri
     assert (other.nanos, other.saved_nanos) == (50, 100)  # the catalogue's price
 
 
+async def test_what_is_answered_is_counted_and_what_fails_is_not() -> None:
+    gateway = Gateway()
+    _, facts = await gateway.ask("embeddings", embed("a"))
+    assert gateway.counted == [facts]
+    gateway.upstream.faults.append(Fault(status=400))
+    for body, key in ((embed("b"), SEARCH_KEY), (b"{}", SEARCH_KEY), (embed("a"), "nobody's")):
+        await refused(gateway, body, key)
+    assert gateway.counted == [facts]
+
+
 async def test_the_stages_run_in_their_order() -> None:
     gateway = Gateway()
     _, facts = await gateway.ask("embeddings", embed("a"))
