@@ -14,6 +14,7 @@ from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.in_flight import InFlight
 from gateway.edge.operations import Operations
 from gateway.edge.server import Edge, HttpServer
+from gateway.edge.usage import UsageReport
 from gateway.observe.logs import configure
 from gateway.observe.metrics import Metrics
 from gateway.observe.observer import RequestObserver
@@ -85,7 +86,8 @@ class App:
             observer=observer,
             count=self._books.add,
         )
-        self.edge = Edge(pipeline, Operations(pipeline, quota, metrics), clock, observer)
+        usage = UsageReport(pipeline, self._books, clock)
+        self.edge = Edge(pipeline, Operations(pipeline, quota, metrics), usage, clock, observer)
         self._http = HttpServer(self.edge, config.server.errors, clock)
         self._server: asyncio.Server | None = None
         self._loops: list[asyncio.Task[None]] = []

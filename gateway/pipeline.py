@@ -63,7 +63,7 @@ class Pipeline:
             GatewayError: what the client is to be told instead.
         """
         snapshot = self.snapshot
-        caller = await self._authenticate(snapshot, call, facts)
+        caller = await self.authenticate(snapshot, call, facts)
         try:
             body = await call.read()
             with self._stage(facts, Stage.VALIDATE):
@@ -87,7 +87,8 @@ class Pipeline:
                 facts.remaining = await self._admission.remaining(caller)
             raise
 
-    async def _authenticate(self, snapshot: Snapshot, call: Call, facts: Facts) -> Caller:
+    async def authenticate(self, snapshot: Snapshot, call: Call, facts: Facts) -> Caller:
+        """Who asks; failures are counted by address. Raises GatewayError."""
         try:
             with self._stage(facts, Stage.AUTHENTICATE):
                 caller = authenticate(call.credentials, snapshot.directory, snapshot.secret)

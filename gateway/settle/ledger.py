@@ -102,6 +102,11 @@ class Books:
             self._cut()
             await self._send()
 
+    async def rows(self, tenant: str, since: int, until: int) -> list[tuple[Account, Tally]]:
+        """As ports.Ledger, with everything that this process has counted. Raises StoreError."""
+        await self.flush()
+        return await self._ledger.rows(tenant, since, until)
+
     async def _send(self) -> None:
         while self._waiting:
             batch = self._waiting[0]

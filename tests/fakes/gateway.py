@@ -10,6 +10,8 @@ from fakes.claims import FakeClaims
 from fakes.clock import FakeClock
 from fakes.jina_upstream import KEY as UPSTREAM_KEY
 from fakes.jina_upstream import Upstream
+from fakes.journal import FakeJournal
+from fakes.ledger import FakeLedger
 from fakes.observer import FakeObserver
 from fakes.quota import FakeQuota
 from fakes.trace import FakeTrace
@@ -24,6 +26,7 @@ from gateway.dispatch.in_flight import InFlight
 from gateway.endpoints import ENDPOINTS
 from gateway.pipeline import Pipeline
 from gateway.plan.planner import Planner
+from gateway.settle.ledger import Books
 from gateway.tasks import TaskGroup
 from gateway.vocabulary import Call, Directives, Facts, Reply
 
@@ -71,6 +74,8 @@ class Gateway:
         self.upstream = Upstream()
         self.tasks = TaskGroup()
         self.counted: list[Facts] = []
+        self.ledger = FakeLedger(self.clock.epoch)
+        self.books = Books(FakeJournal(room=10**9), self.ledger, self.clock, observer)
         self.pipeline = Pipeline(
             snapshot=snapshot_of(self.config),
             admission=Admission(self.quota, self.clock, self.tasks, observer),
@@ -79,8 +84,12 @@ class Gateway:
             dispatcher=Dispatcher(self.upstream, self.clock, observer),
             clock=self.clock,
             observer=observer,
-            count=self.counted.append,
+            count=self._answered,
         )
+
+    def _answered(self, facts: Facts) -> None:
+        self.counted.append(facts)
+        self.books.add(facts)
 
     async def ask(
         self,

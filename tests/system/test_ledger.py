@@ -16,7 +16,7 @@ from gateway.stores.redis.client import Line, connect
 from gateway.stores.redis.keys import Keys
 from gateway.stores.redis.usage import RedisLedger
 from gateway.tasks import TaskGroup
-from gateway.vocabulary import Tally
+from gateway.vocabulary import Tally, dollars
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -72,6 +72,13 @@ async def ledger(gateway: Gateway) -> Tally:
     return total
 
 
+async def reported(gateway: Gateway) -> dict[str, Any]:
+    """What `GET /v1/usage` says."""
+    answer = await gateway.get("/v1/usage?since=1h", Authorization="Bearer key-of-paying")
+    content: dict[str, Any] = answer.json
+    return content
+
+
 async def agrees(gateway: Gateway, client: Client, upstream: Upstream) -> bool:
     try:
         total = await ledger(gateway)
@@ -94,6 +101,9 @@ async def settled(gateway: Gateway, client: Client, upstream: Upstream) -> None:
     await until(lambda: agrees(gateway, client, upstream))
     await asyncio.sleep(1.5)  # a flush later nothing has been added
     assert await agrees(gateway, client, upstream)
+    totals = (await reported(gateway))["totals"]
+    assert totals["requests"] == client.told["requests"]
+    assert totals["cost_usd"] == dollars(3 * totals["upstream_tokens"])
 
 
 async def test_what_killed_workers_had_counted_is_in_the_ledger(pair: Gateway, upstream: Upstream) -> None:
