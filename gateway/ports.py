@@ -172,6 +172,10 @@ class Ledger(Protocol):
         """A tenant's rows of the hours from `since` up to, not including, `until`; in no order."""
         ...
 
+    async def lifetime(self, tenant: str) -> Tally:
+        """Everything that a tenant was ever counted, in hours that are gone, too."""
+        ...
+
     async def tenants(self) -> list[str]:
         """Every tenant that was ever counted, sorted."""
         ...

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.settle.statement import FIELDS, By, figures, grouped, hours, moment_of, total
+from gateway.settle.statement import FIELDS, By, figures, grouped, hours, moment_of
+from gateway.vocabulary import total
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

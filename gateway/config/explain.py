@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING, get_args, get_origin
 
 from gateway.config.problem import suggestion
-from gateway.config.schema import Config, Section
+from gateway.config.schema import Config
+from gateway.config.section import Section
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
     from gateway.config.problem import Origin, Path, Problem
 
 _PRICE = "write a plain decimal number such as 0.00000002"
+_DOLLARS = "write a plain decimal number of US dollars such as 5.00"
 _FORMS = {
     "price": _PRICE,
     "prices": _PRICE,
-    "usd": "write a plain decimal number of US dollars such as 5.00",
+    "starting_usd": _DOLLARS,
+    "usd": _DOLLARS,
     "memory_limit": "write a whole number and kb, mb or gb, such as 512mb",
     "prefix": "use letters, digits and . _ -, 32 characters at most",
     "url": "write http://host:port, https://host, unix:/path/to.sock, or embedded for the bundled model",
@@ -152,6 +155,9 @@ _WORDS: Mapping[str, Callable[[Path, Mapping[str, object]], tuple[str, str]]] = 
     "int_parsing": _number("a whole number"),
     "int_type": _number("a whole number"),
     "int_parsing_size": _number("a whole number"),
+    "decimal_parsing": _number("a number"),
+    "decimal_type": _number("a number"),
+    "finite_number": _number("a number"),
     "float_parsing": _number("a number"),
     "float_type": _number("a number"),
     "bool_parsing": _fixed("neither true nor false", "write true or false"),

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
+from gateway.config.section import Name, Positive, Price, Seconds, Section
+from gateway.config.spending import Balance, Budget  # noqa: TC001 - pydantic evaluates annotations
 from gateway.vocabulary import CacheScope
-
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
-Positive = Annotated[int, Field(ge=1)]
-Price = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?$", max_length=40)]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-
-
-class Section(BaseModel):
-    """What all sections share."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Server(Section):
@@ -81,6 +72,13 @@ class Tenant(Section):
     cache_scope: CacheScope | None = Field(None, description="off, tenant, org or shared; by default cache.scope")
     prices: dict[Name, Price] = Field(
         default_factory=dict, description="US dollars a token by model, where this tenant pays another price"
+    )
+    budgets: tuple[Budget, ...] = Field(
+        (), description='what it may spend: `[{usd: "50", per: month, soft: [0.8], hard: true}]`, see docs/money.md'
+    )
+    balance: Balance | None = Field(
+        None,
+        description='`{starting_tokens: 10000000}` or `{starting_usd: "5"}`: used up, topped up',
     )
 
 

@@ -11,7 +11,8 @@ import orjson
 from gateway.edge.call import call_of
 from gateway.edge.operations import json_response
 from gateway.errors import FieldError, StoreError, invalid_request, service_unavailable
-from gateway.settle.statement import By, figures, grouped, hours, moment_of, total
+from gateway.settle.statement import By, figures, grouped, hours, moment_of
+from gateway.vocabulary import total
 from gateway.vocabulary.when import moment
 
 if TYPE_CHECKING:

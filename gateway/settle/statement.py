@@ -46,14 +46,6 @@ def grouped(rows: Iterable[tuple[Account, Tally]], by: By) -> dict[str, Tally]:
     return dict(sorted(sums.items()))
 
 
-def total(tallies: Iterable[Tally]) -> Tally:
-    """All together."""
-    whole = Tally()
-    for tally in tallies:
-        whole = whole.plus(tally)
-    return whole
-
-
 def figures(tally: Tally) -> dict[str, int | str]:
     """A tally with names; dollars as exact decimal text, like prices."""
     return {

@@ -17,7 +17,7 @@ from gateway.vocabulary.content import (
 )
 from gateway.vocabulary.course import Cause, Charge, Facts, Fresh, Plan, Saving
 from gateway.vocabulary.exchange import CacheScope, Call, Caller, Directives, Limits, Remaining, Reply, Stage
-from gateway.vocabulary.ledger import SECONDS_PER_HOUR, Account, Batch, Tally
+from gateway.vocabulary.ledger import SECONDS_PER_HOUR, Account, Batch, Tally, total
 from gateway.vocabulary.money import dollars, nanos
 
 __all__ = [
@@ -52,4 +52,5 @@ __all__ = [
     "Unit",
     "dollars",
     "nanos",
+    "total",
 ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 SECONDS_PER_HOUR = 3_600
 
@@ -44,6 +44,11 @@ class Tally(NamedTuple):
             self.saved_tokens + other.saved_tokens,
             self.saved_nanos + other.saved_nanos,
         )
+
+
+def total(tallies: Iterable[Tally]) -> Tally:
+    """All together."""
+    return Tally(*(sum(amounts) for amounts in zip(Tally(), *tallies, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,3 +112,5 @@ async def test_old_hours_go_when_something_is_added(world: World) -> None:
     world.advance(86_400)
     await world.ledger.add(batch(3, {account(): ONE}), 2)
     assert min(key.hour for key in await rows(world)) == NOW - 9 * DAY
+    assert await world.ledger.lifetime("a") == Tally(14, 140, 70, 700, 70, 700)
+    assert await world.ledger.lifetime("nobody") == Tally()

@@ -19,6 +19,7 @@ class FakeLedger:
     epoch: Callable[[], int] = lambda: 0
     retain_days: int = 400
     sums: dict[Account, Tally] = field(default_factory=dict)
+    ever: dict[str, Tally] = field(default_factory=dict)
     taken: dict[tuple[str, str], tuple[int, set[int]]] = field(default_factory=dict)
     calls: list[tuple[Batch, int]] = field(default_factory=list)
     away: bool = False
@@ -42,12 +43,18 @@ class FakeLedger:
         for account, tally in batch.tallies.items():
             if account.tenant == tenant:
                 self.sums[account] = self.sums.get(account, Tally()).plus(tally)
+                self.ever[tenant] = self.ever.get(tenant, Tally()).plus(tally)
         return True
 
     async def rows(self, tenant: str, since: int, until: int) -> list[tuple[Account, Tally]]:
         if self.away:
             raise StoreError("away")
         return [row for row in self.sums.items() if row[0].tenant == tenant and since <= row[0].hour < until]
+
+    async def lifetime(self, tenant: str) -> Tally:
+        if self.away:
+            raise StoreError("away")
+        return self.ever.get(tenant, Tally())
 
     async def tenants(self) -> list[str]:
         if self.away:
@@ -57,4 +64,5 @@ class FakeLedger:
     def forget(self) -> None:
         """As a store that was emptied."""
         self.sums.clear()
+        self.ever.clear()
         self.taken.clear()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gateway.errors import StoreError
 from gateway.stores.redis.scripts import Script
-from gateway.vocabulary import SECONDS_PER_HOUR, Account, Tally
+from gateway.vocabulary import SECONDS_PER_HOUR, Account, Tally, total
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,7 +63,9 @@ class RedisLedger:
             hours[account.hour] += _fields(account, tally)
         keys = [*self._keys.usage(tenant), *(self._keys.usage_hour(tenant, hour) for hour in hours)]
         arguments: list[str | int] = [now, batch.writer, batch.sequence, settled, WRITER_SECONDS, oldest]
-        for hour, fields in hours.items():
+        sums = _amounts(total(tallies.values()))
+        groups: list[tuple[str | int, list[str | int]]] = [("", sums), *hours.items()]
+        for hour, fields in groups:
             arguments += [hour, len(fields) // 2, *fields]
         added, *old = await self._add.run(self._line, keys, arguments)
         if old:
@@ -88,6 +90,12 @@ class RedisLedger:
                 rows += _rows(tenant, hour, fields)
         return rows
 
+    async def lifetime(self, tenant: str) -> Tally:
+        """Everything that a tenant was ever counted. Raises StoreError."""
+        found = await self._line.ask("HGETALL", self._keys.usage(tenant)[2])
+        amounts = {int(position): int(amount) for position, amount in found.items()}
+        return Tally(*(amounts.get(position, 0) for position in range(len(Tally()))))
+
     async def tenants(self) -> list[str]:
         """Every tenant that was ever counted. Raises StoreError."""
         return sorted(name.decode() for name in await self._line.ask("SMEMBERS", self._keys.usage_tenants))
@@ -95,11 +103,14 @@ class RedisLedger:
 
 def _fields(account: Account, tally: Tally) -> list[str | int]:
     """Field and amount of everything that is not zero; no part of an account has a space in it."""
-    about = f"{account.key_id} {account.model} {account.endpoint}"
+    return _amounts(tally, f" {account.key_id} {account.model} {account.endpoint}")
+
+
+def _amounts(tally: Tally, about: str = "") -> list[str | int]:
     flat: list[str | int] = []
     for position, amount in enumerate(tally):
         if amount:
-            flat += [f"{position} {about}", amount]
+            flat += [f"{position}{about}", amount]
     return flat
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.settle.statement import FIELDS, By, figures, grouped, hours, moment_of, total
-from gateway.vocabulary import Account, Tally
+from gateway.settle.statement import FIELDS, By, figures, grouped, hours, moment_of
+from gateway.vocabulary import Account, Tally, total
 
 HOUR = 490_919  # 2026-01-01T23:00Z
 A = Account(HOUR, "shop", "k1", "m1", "embeddings")

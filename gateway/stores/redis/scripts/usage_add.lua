@@ -1,8 +1,8 @@
 -- Adds a batch to a tenant's ledger, once. Amounts go to HINCRBY as they came: Lua's numbers would lose large ones.
 -- None of these keys expires: a store under memory pressure evicts keys with an expiry only.
--- KEYS: writers, hours, one hash for each hour of the batch
+-- KEYS: writers, hours, sums of all time, one hash for each hour of the batch
 -- ARGV: now (s), writer, sequence, settled, seconds a silent writer is remembered, oldest hour to keep,
---       then for each hour: hour, number of fields, field, amount, field, amount …
+--       then for the sums (their hour is '') and for each hour: hour, number of fields, field, amount, field, amount …
 -- Reply: 1 = added (0 = was added before), then some hours older than the oldest to keep
 local WRITERS, HOURS = KEYS[1], KEYS[2]
 local now, writer, sequence, settled = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -32,7 +32,7 @@ if not again and sequence > settled then
   reply[1] = 1
   local at = 7
   for position = 3, #KEYS do
-    redis.call('ZADD', HOURS, ARGV[at], ARGV[at])
+    if ARGV[at] ~= '' then redis.call('ZADD', HOURS, ARGV[at], ARGV[at]) end
     local fields = tonumber(ARGV[at + 1])
     for field = at + 2, at + 2 * fields, 2 do
       redis.call('HINCRBY', KEYS[position], ARGV[field], ARGV[field + 1])
