@@ -40,7 +40,7 @@ def top_up(
     config: ConfigFile = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Add to a tenant's balance, in the unit that it was begun in. If it fails, look with `show` before trying again."""
+    """Add to a tenant's balance, in its own unit. If it fails, look with `show` before trying again."""
     from gateway.stores.redis.balances import top_up as add  # noqa: PLC0415 - `gateway --help` needs none of this
 
     chosen = settings(config, data_dir)
