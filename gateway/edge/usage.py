@@ -46,7 +46,7 @@ class Question:
 
 
 class UsageReport:
-    """Reads the ledger after this worker's own books were brought to it; other workers' are a second behind."""
+    """Reads the ledger and what this worker has not sent there; what others have not is missing for a second."""
 
     def __init__(self, pipeline: Pipeline, books: Books, clock: Clock) -> None:
         self._pipeline = pipeline

@@ -103,9 +103,12 @@ class Books:
             await self._send()
 
     async def rows(self, tenant: str, since: int, until: int) -> list[tuple[Account, Tally]]:
-        """As ports.Ledger, with everything that this process has counted. Raises StoreError."""
-        await self.flush()
-        return await self._ledger.rows(tenant, since, until)
+        """As ports.Ledger, with what this process has not sent yet; an account may come twice. Raises StoreError."""
+        async with self._flushing:  # what is being sent would be seen in both places
+            rows = await self._ledger.rows(tenant, since, until)
+            here = [*(batch.tallies for batch in self._waiting), self._open]
+            rows += [row for tallies in here for row in tallies.items() if row[0].tenant == tenant]
+        return [row for row in rows if since <= row[0].hour < until]
 
     async def _send(self) -> None:
         while self._waiting:

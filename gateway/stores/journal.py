@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import logging
 import os
 from collections import deque
 from contextlib import suppress
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gateway.vocabulary import Account, Batch, Tally
+
+_log = logging.getLogger("gateway.journal")
 
 MOST_SEGMENTS = 64
 """64 MiB: half a million requests or more while the store is away."""
@@ -51,6 +54,7 @@ class FileJournal:
         self._bytes = segment_bytes
         self._most = most
         self._next = 1
+        self._unread: set[str] = set()
         self._kept: deque[_Kept] = deque()
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = root / f"{_NEW}{writer}"
@@ -94,7 +98,7 @@ class FileJournal:
 
     async def orphans(self) -> list[OrphanedJournal]:
         """Journals of processes that ended; a live one is locked."""
-        return await asyncio.to_thread(_adopt, self._root)
+        return await asyncio.to_thread(_adopt, self._root, self._unread)
 
     async def close(self) -> None:
         """Leave it to whoever comes next; that one drops it when everything is in the ledger."""
@@ -155,7 +159,7 @@ def _lock(folder: Path) -> int | None:
     return descriptor
 
 
-def _adopt(root: Path) -> list[OrphanedJournal]:
+def _adopt(root: Path, unread: set[str]) -> list[OrphanedJournal]:
     found = []
     for folder in sorted(root.iterdir()):
         if folder.name.startswith(_NEW) or not folder.is_dir():
@@ -164,7 +168,15 @@ def _adopt(root: Path) -> list[OrphanedJournal]:
             lock = _lock(folder)
         except OSError:  # another process has just dropped it, or it is not ours to read
             continue
-        if lock is not None:
+        if lock is None:
+            continue
+        try:
             batches = [batch for path in _segments(folder) for batch in batches_of(path, folder.name)]
-            found.append(OrphanedJournal(folder, lock, batches))
+        except (OSError, ValueError) as error:
+            os.close(lock)
+            if folder.name not in unread:
+                unread.add(folder.name)
+                _log.warning("the journal %s stays where it is: %s", folder, type(error).__name__)
+            continue
+        found.append(OrphanedJournal(folder, lock, batches))
     return found

@@ -85,13 +85,18 @@ class Segment:
 
 
 def batches_of(path: Path, writer: str) -> list[Batch]:
-    """The batches in a file, the one without a cut at the end included; what was not written whole is left out."""
+    """The batches in a file, the one without a cut at the end included; what was not written whole is left out.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is not of this version.
+    """
     content = path.read_bytes()
-    if len(content) < _START.size:
+    if not any(content[: _START.size]):  # its process died before it wrote anything
         return []
-    magic, sequence = _START.unpack_from(content)
-    if magic != _MAGIC:
-        return []
+    if not content.startswith(_MAGIC) or len(content) < _START.size:
+        raise ValueError(f"{path} is not a journal of this version")
+    _, sequence = _START.unpack_from(content)
     batches: list[Batch] = []
     tallies: dict[Account, Tally] = {}
     for kind, body in _records(content):

@@ -58,6 +58,27 @@ async def test_what_was_answered_is_in_the_ledger_a_second_later() -> None:
     assert desk.ledger.sums == {Account(HOUR, "a", "k", "m", "embeddings"): Tally(2, 20, 8, 160, 12, 240)}
 
 
+async def test_a_report_has_what_is_not_told_yet_and_once() -> None:
+    desk = Desk()
+    for _ in range(3):
+        desk.answered(2)
+        assert await asked(desk) == desk.counted() + 2
+        await desk.books.flush()
+        assert await asked(desk) == desk.counted()
+    desk.ledger.away = True
+    desk.answered(1)
+    with pytest.raises(StoreError):
+        await desk.books.flush()
+    desk.answered(1)
+    desk.ledger.away = False
+    assert await asked(desk) == 8
+    assert await desk.books.rows("another", 0, HOUR + 1) == await desk.books.rows("a", 0, HOUR) == []
+
+
+async def asked(desk: Desk) -> int:
+    return sum(tally.requests for _, tally in await desk.books.rows("a", 0, HOUR + 1))
+
+
 async def test_nothing_to_tell_is_not_told() -> None:
     desk = Desk()
     async with desk.running():

@@ -101,11 +101,21 @@ def test_an_entry_that_was_not_written_whole_is_left_out(tmp_path: Path, damage:
     assert (batch.sequence, batch.tallies[A].requests) == (5, 2)
 
 
-@pytest.mark.parametrize("content", [b"", b"short", b"NOTUSAGE" + bytes(100)])
-def test_what_is_no_segment_has_no_batches(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize("content", [b"", bytes(16), bytes(4_096)])
+def test_what_was_never_written_has_no_batches(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.journal"
     path.write_bytes(content)
     assert batches_of(path, "w") == []
+
+
+@pytest.mark.parametrize("content", [b"GWUSAGE2" + bytes(100), b"GWUSAGE1"])
+def test_a_journal_of_another_version_is_left_alone(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "dead").mkdir()
+    path = tmp_path / "dead" / "1.journal"
+    path.write_bytes(content)
+    heir = FileJournal(tmp_path, "heir")
+    assert found(heir) == found(heir) == []
+    assert path.read_bytes() == content
 
 
 def test_a_full_disk_is_said_before_anything_is_written_to_a_hole(
