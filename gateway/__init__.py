@@ -9,7 +9,7 @@
 | plan         | gateway.plan              | stored, copies in the list, missing                                 |
 | dispatch     | gateway.dispatch          | pieces, retries and order of what is asked                          |
 | (backends)   | gateway.backends          | wire formats, bytes in and bytes out                                |
-| settle       | gateway.settle            | who pays for what                                                   |
+| settle       | gateway.settle            | who pays for what; the ledger                                       |
 | assemble     | gateway.endpoints         | answers → the reply's bytes                                         |
 | observe      | gateway.observe           | facts → metrics and logs                                            |
 

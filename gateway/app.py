@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.admit.estimate import YARDSTICK, Estimator
@@ -14,11 +15,14 @@ from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.in_flight import InFlight
 from gateway.edge.operations import Operations
 from gateway.edge.server import Edge, HttpServer
+from gateway.edge.usage import UsageReport
 from gateway.observe.logs import configure
 from gateway.observe.metrics import Metrics
 from gateway.observe.observer import RequestObserver
 from gateway.pipeline import Pipeline
 from gateway.plan.planner import Planner
+from gateway.settle.ledger import Books
+from gateway.stores.journal import FileJournal
 from gateway.stores.layered import LayeredAnswers
 from gateway.stores.redis.cache import RedisAnswers
 from gateway.stores.redis.calls_back import hear
@@ -27,6 +31,7 @@ from gateway.stores.redis.client import Line, connect
 from gateway.stores.redis.keys import Keys
 from gateway.stores.redis.quota import RedisQuota
 from gateway.stores.redis.sketch import Sketch
+from gateway.stores.redis.usage import RedisLedger
 from gateway.stores.redis.votes import RedisVotes
 from gateway.tasks import TaskGroup
 from gateway.tokens.counter import load
@@ -68,6 +73,10 @@ class App:
         claims = RedisClaims(cache_line, keys, config.cache.claim_seconds)
         self._upstream = Upstream(config.backends)
         self._leases = Leases(quota, clock, self._tasks, observer, lease_seconds=self._lease_seconds)
+        ledger_line = Line(self._clients[0], self._tasks, config.store.timeout)
+        ledger = RedisLedger(ledger_line, keys, config.ledger.retain_days, clock)
+        journal = FileJournal(Path(config.server.data_dir) / "ledger", clock.identifier())
+        self._books = Books(journal, ledger, clock, observer)
         pipeline = Pipeline(
             snapshot=snapshot,
             admission=Admission(self._leases, quota, observer),
@@ -77,8 +86,10 @@ class App:
             dispatcher=Dispatcher(self._upstream, clock, observer),
             clock=clock,
             observer=observer,
+            count=self._books.add,
         )
-        self.edge = Edge(pipeline, Operations(pipeline, quota, metrics), clock, observer)
+        usage = UsageReport(pipeline, self._books, clock)
+        self.edge = Edge(pipeline, Operations(pipeline, quota, metrics), usage, clock, observer)
         self._http = HttpServer(self.edge, config.server.errors, clock)
         self._server: asyncio.Server | None = None
         self._background: list[asyncio.Task[None]] = []
@@ -90,6 +101,7 @@ class App:
         self._background = [
             self._tasks.spawn(self._leases.keep(), "keep leases"),
             self._tasks.spawn(hear(self._clients[0], self._keys, self._leases.called_back), "hear calls back"),
+            self._tasks.spawn(self._books.run(), "ledger"),
         ]
         self._server = await loop.create_server(self._http, sock=listener, backlog=_BACKLOG)
 
@@ -107,6 +119,7 @@ class App:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         await self._leases.close()
+        await self._books.close()
         await self._tasks.drain(_SETTLE_SECONDS)
         await self._upstream.close()
         for client in self._clients:

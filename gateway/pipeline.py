@@ -14,10 +14,10 @@ from gateway.plan.cache_key import narrower
 from gateway.plan.planner import Inquiry, complete, only_if_cached_error
 from gateway.settle.savings import savings
 from gateway.settle.usage import charge, counted
-from gateway.vocabulary import Fresh, Reply, Stage
+from gateway.vocabulary import Fresh, Reply, Stage, nanos
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from gateway.admit.estimate import Estimate, Estimator
     from gateway.admit.reservation import Admission, Reservation
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 
 class Pipeline:
-    """The stages in their order. One for a worker; a request takes `snapshot` once and sees nothing else."""
+    """The stages in their order. One for a worker; a request takes `snapshot` once and sees nothing else.
+
+    `count` gets the facts of every answered request, for the ledger.
+    """
 
     def __init__(  # noqa: PLR0913 - the composition root hands over every stage by name, once
         self,
@@ -44,6 +47,7 @@ class Pipeline:
         dispatcher: Dispatcher,
         clock: Clock,
         observer: Observer,
+        count: Callable[[Facts], None],
     ) -> None:
         self.snapshot = snapshot
         self._admission = admission
@@ -53,6 +57,7 @@ class Pipeline:
         self._dispatcher = dispatcher
         self._clock = clock
         self._observer = observer
+        self._count = count
 
     async def serve(self, endpoint: Endpoint, call: Call, facts: Facts) -> Reply:
         """Answer one call.
@@ -61,7 +66,7 @@ class Pipeline:
             GatewayError: what the client is to be told instead.
         """
         snapshot = self.snapshot
-        caller = await self._authenticate(snapshot, call, facts)
+        caller = await self.authenticate(snapshot, call, facts)
         try:
             body = await call.read()
             with self._stage(facts, Stage.VALIDATE):
@@ -80,13 +85,16 @@ class Pipeline:
                 facts.estimated_tokens = self._estimator.learn(estimate, fresh)
                 _record(work, quota, plan, fresh, facts)
             with self._stage(facts, Stage.ASSEMBLE):
-                return _reply(endpoint, job, plan, fresh, facts)
+                reply = _reply(endpoint, job, plan, fresh, facts)
+            self._count(facts)
+            return reply  # noqa: TRY300 - what fails here costs nothing
         except GatewayError:
             if facts.remaining is None:
                 facts.remaining = await self._admission.remaining(caller.meters)
             raise
 
-    async def _authenticate(self, snapshot: Snapshot, call: Call, facts: Facts) -> Caller:
+    async def authenticate(self, snapshot: Snapshot, call: Call, facts: Facts) -> Caller:
+        """Who asks; failures are counted by address. Raises GatewayError."""
         try:
             with self._stage(facts, Stage.AUTHENTICATE):
                 caller = authenticate(call.credentials, snapshot.directory, snapshot.secret)
@@ -178,7 +186,10 @@ def _record(work: _Work, quota: Reservation, plan: Plan, fresh: Fresh, facts: Fa
     facts.reported_tokens, facts.upstream_tokens = charged.reported, charged.upstream
     facts.misses, facts.duplicates = len(plan.missing) + len(plan.foreign), len(plan.twins)
     facts.hits = len(plan.keys) - facts.misses - facts.duplicates
-    facts.savings = savings(plan, fresh, work.job, work.served.model.price)
+    price = work.snapshot.price(work.caller.tenant, work.served.model)
+    facts.savings = savings(plan, fresh, work.job, price)
+    facts.nanos = nanos(price, charged.upstream)
+    facts.saved_nanos = nanos(price, sum(saving.tokens for saving in facts.savings))
     quota.record(charged, counted(charged, count_cached=work.snapshot.config.limits.count_cached_tokens))
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-COMMANDS = ("gateway.cli.serve", "gateway.cli.check", "gateway.cli.cache")
+COMMANDS = ("gateway.cli.serve", "gateway.cli.check", "gateway.cli.cache", "gateway.cli.usage", "gateway.cli.balance")
 """One module a command; it exports a function of its own name, or a group of commands."""
 
 

@@ -27,8 +27,8 @@ TTLS = {"1 h": 3_600, "1 d": 86_400, "7 d": 604_800, "30 d": 2_592_000}
 @cache.command()
 def stats(config: ConfigFile = None, data_dir: DataDir = None) -> None:
     """How much is stored, of which models, since when."""
-    from gateway.cli.when import shown  # noqa: PLC0415 - `gateway --help` needs none of this
     from gateway.stores.redis.inventory import Inventory  # noqa: PLC0415 - as above
+    from gateway.vocabulary.when import shown  # noqa: PLC0415 - `gateway --help` needs none of this
 
     chosen = settings(config, data_dir)
     with progress("entries") as moved:
@@ -61,9 +61,9 @@ def purge(  # noqa: PLR0913 - each is an option
     data_dir: DataDir = None,
 ) -> None:
     """Remove answers that fit all conditions given. Workers may answer from their own memory for 60 s more."""
-    from gateway.cli.when import moment  # noqa: PLC0415 - as above
     from gateway.plan.origin import tag  # noqa: PLC0415 - as above
     from gateway.stores.redis.inventory import Choice, Inventory  # noqa: PLC0415 - as above
+    from gateway.vocabulary.when import moment  # noqa: PLC0415 - as above
 
     if everything == bool(model or tenant or before):
         raise typer.BadParameter("give --model, --tenant or --before (all given must fit), or else --all")

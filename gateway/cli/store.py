@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from gateway.config.schema import Config
     from gateway.stores.redis.keys import Keys
+    from gateway.stores.redis.usage import RedisLedger
 
 Result = TypeVar("Result")
 
@@ -50,6 +51,16 @@ def on_store(config: Config, work: Callable[[Redis, Keys], Awaitable[Result]]) -
         remedy = "check store.url" if config.store.url else "start the gateway, or name its --data-dir"
         typer.echo(f"gateway: the store at {_shown(config)} failed ({error}); {remedy}", err=True)
         raise typer.Exit(FAILED) from None
+
+
+def ledger_on(client: Redis, keys: Keys, retain_days: int) -> RedisLedger:
+    """The ledger in a store, for commands."""
+    from gateway.clock import SystemClock  # noqa: PLC0415 - as above
+    from gateway.stores.redis.client import Line  # noqa: PLC0415 - as above
+    from gateway.stores.redis.usage import RedisLedger  # noqa: PLC0415 - as above
+    from gateway.tasks import TaskGroup  # noqa: PLC0415 - as above
+
+    return RedisLedger(Line(client, TaskGroup(), PATIENCE), keys, retain_days, SystemClock())
 
 
 async def _run(url: str, prefix: str, work: Callable[[Redis, Keys], Awaitable[Result]]) -> Result:

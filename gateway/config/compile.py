@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gateway.config.schema import Config
+    from gateway.config.snapshot import Served
 
 __all__ = ["ISSUED_TIER", "compile_snapshot", "wants_embedded_model", "with_defaults"]
 
@@ -55,14 +56,25 @@ def compile_snapshot(
     if problems:
         raise ConfigError(problems)
     directory = {**_issued_callers(complete, issued or {}), **_configured_callers(complete, secret, digest)}
+    served = served_models(complete)
     return Snapshot(
         _placed(complete, embedded_url),
-        served_models(complete),
+        served,
         directory,
         secret,
         total_meters(complete),
         total_model_meters(complete),
+        _prices(complete, served),
     )
+
+
+def _prices(config: Config, served: Mapping[str, Served]) -> dict[tuple[str, str], str]:
+    """Tenants' own prices; a model may be written by any of its names."""
+    return {
+        (name, served[model].model.name): price
+        for name, tenant in config.tenants.items()
+        for model, price in tenant.prices.items()
+    }
 
 
 def _configured_callers(config: Config, secret: bytes, digest: Callable[[str, bytes], bytes]) -> dict[bytes, Caller]:

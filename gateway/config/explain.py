@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING, get_args, get_origin
 
 from gateway.config.problem import suggestion
-from gateway.config.schema import Config, Section
+from gateway.config.schema import Config
+from gateway.config.section import Section
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,8 +17,13 @@ if TYPE_CHECKING:
 
     from gateway.config.problem import Origin, Path, Problem
 
+_PRICE = "write a plain decimal number such as 0.00000002"
+_DOLLARS = "write a plain decimal number of US dollars such as 5.00"
 _FORMS = {
-    "price": "write a plain decimal number such as 0.00000002",
+    "price": _PRICE,
+    "prices": _PRICE,
+    "starting_usd": _DOLLARS,
+    "usd": _DOLLARS,
     "memory_limit": "write a whole number and kb, mb or gb, such as 512mb",
     "prefix": "use letters, digits and . _ -, 32 characters at most",
     "url": "write http://host:port, https://host, unix:/path/to.sock, or embedded for the bundled model",
@@ -60,11 +66,26 @@ def explain(error: ErrorDetails, origin: Origin) -> Problem:
 
 def field_of(path: Path) -> FieldInfo | None:
     """The schema of the setting at a path (or of the list that it is in)."""
+    return _walk(path)[1]
+
+
+def _walk(path: Path) -> tuple[type[Section] | None, FieldInfo | None, str]:
+    """The innermost section that a path leads into, the last setting on it, and that setting's name."""
     section, named = SECTIONS.get(str(path[0]), (None, False))
-    depth = 2 if named else 1
-    if section is None or len(path) <= depth:
-        return None
-    return section.model_fields.get(str(path[depth]))
+    field, name = None, ""
+    for part in path[2 if named else 1 :]:
+        if section is not None and part in section.model_fields:
+            name = str(part)
+            field = section.model_fields[name]
+            section = _nested(field.annotation) or section
+    return section, field, name
+
+
+def _nested(annotation: object) -> type[Section] | None:
+    """The section in an annotation such as `tuple[Section, ...]`."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _nested(part))), None)
 
 
 def _describe(path: Path) -> str:
@@ -83,7 +104,7 @@ def _unknown_setting(path: Path, origin: Origin) -> Problem:
         )
         what = "unknown section"
     else:
-        section = SECTIONS[str(path[0])][0]
+        section = _walk(path[:-1])[0] or SECTIONS[str(path[0])][0]
         known, homes = set(section.model_fields), []
         what = "unknown setting"
     remedy = f"`{name}` belongs under `{homes[0]}`" if homes else suggestion(name, known)
@@ -93,8 +114,7 @@ def _unknown_setting(path: Path, origin: Origin) -> Problem:
 
 
 def _form(path: Path, _context: Mapping[str, object]) -> tuple[str, str]:
-    name = next((str(part) for part in reversed(path) if isinstance(part, str)), "")
-    return "not of the right form", _FORMS.get(name, _NAME_FORM)
+    return "not of the right form", _FORMS.get(_walk(path)[2], _NAME_FORM)
 
 
 def _number(noun: str) -> Callable[[Path, Mapping[str, object]], tuple[str, str]]:
@@ -135,6 +155,9 @@ _WORDS: Mapping[str, Callable[[Path, Mapping[str, object]], tuple[str, str]]] = 
     "int_parsing": _number("a whole number"),
     "int_type": _number("a whole number"),
     "int_parsing_size": _number("a whole number"),
+    "decimal_parsing": _number("a number"),
+    "decimal_type": _number("a number"),
+    "finite_number": _number("a number"),
     "float_parsing": _number("a number"),
     "float_type": _number("a number"),
     "bool_parsing": _fixed("neither true nor false", "write true or false"),

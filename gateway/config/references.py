@@ -10,9 +10,9 @@ from gateway.config.problem import Origin, Path, Problem, suggestion
 from gateway.config.serving import catalogue_model, directly_served, embeds, served_models
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from gateway.config.schema import Config, ModelEntry
+    from gateway.config.schema import Config, ModelEntry, Tenant
     from gateway.config.snapshot import Served
 
 _STORE_SCHEMES = ("redis", "rediss", "unix")
@@ -38,17 +38,43 @@ def _store(config: Config, origin: Origin) -> Iterator[Problem]:
 
 
 def _tenants(config: Config, origin: Origin) -> Iterator[Problem]:
-    tiers = merged_tiers(config)
+    tiers, served = merged_tiers(config), served_models(with_defaults(config))
     owners: dict[str, tuple[str, Path]] = {}
     for name, tenant in config.tenants.items():
         if tenant.tier not in tiers:
             yield origin.problem(("tenants", name, "tier"), "no tier of that name", suggestion(tenant.tier, tiers))
+        yield from _prices(tenant, served, origin, ("tenants", name, "prices"))
+        yield from _spending(tenant, origin, ("tenants", name))
         for position, key in enumerate(tenant.keys):
             path: Path = ("tenants", name, "keys", position)
             owner, first = owners.setdefault(key, (name, path))
             if owner != name:
                 what = f"the same key as {'.'.join(map(str, first))}"
                 yield origin.problem(path, what, "a key belongs to one tenant, so give each its own")
+
+
+def _spending(tenant: Tenant, origin: Origin, path: Path) -> Iterator[Problem]:
+    periods: list[str] = []
+    for position, budget in enumerate(tenant.budgets):
+        if budget.per in periods:
+            remedy = "keep the smaller one; its `soft` shares can be several"
+            yield origin.problem((*path, "budgets", position), f"a second budget per {budget.per}", remedy)
+        periods.append(budget.per)
+    balance = tenant.balance
+    if balance is not None and (balance.starting_tokens is None) == (balance.starting_usd is None):
+        remedy = "write `starting_tokens` or `starting_usd`: one balance has one unit"
+        yield origin.problem((*path, "balance"), "needs one of two units", remedy)
+
+
+def _prices(tenant: Tenant, served: Mapping[str, Served], origin: Origin, path: Path) -> Iterator[Problem]:
+    written: dict[str, str] = {}
+    for name in tenant.prices:
+        if name not in served:
+            yield origin.problem((*path, name), "no model of that name is served", suggestion(name, served))
+            continue
+        first = written.setdefault(served[name].model.name, name)
+        if first != name:
+            yield origin.problem((*path, name), f"the same model as `{first}`", "keep one of the two")
 
 
 def _backends(config: Config, origin: Origin) -> Iterator[Problem]:

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, StringConstraints
+from pydantic import Field, IPvAnyNetwork, StringConstraints
 
 from gateway.catalogue.model import Tokenizer  # noqa: TC001 - pydantic reads it when the class is made
+from gateway.config.section import Name, Positive, Price, Seconds, Section
+from gateway.config.spending import Balance, Budget  # noqa: TC001 - pydantic evaluates annotations
 from gateway.vocabulary import CacheScope, Fallback
-
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
-Positive = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-
-
-class Section(BaseModel):
-    """What all sections share."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Server(Section):
@@ -96,6 +88,16 @@ class Tenant(Section):
         (), repr=False, description="bearer tokens of this tenant, best as ${ENV}; only keyed digests stay in memory"
     )
     cache_scope: CacheScope | None = Field(None, description="off, tenant, org or shared; by default cache.scope")
+    prices: dict[Name, Price] = Field(
+        default_factory=dict, description="US dollars a token by model, where this tenant pays another price"
+    )
+    budgets: tuple[Budget, ...] = Field(
+        (), description='what it may spend: `[{usd: "50", per: month, soft: [0.8], hard: true}]`, see docs/money.md'
+    )
+    balance: Balance | None = Field(
+        None,
+        description='`{starting_tokens: 10000000}` or `{starting_usd: "5"}`: used up, topped up',
+    )
 
 
 class Backend(Section):
@@ -135,9 +137,7 @@ class ModelEntry(Section):
         None,
         description="its vocabulary, if it is cl100k_base, o200k_base, qwen3.5 or all-MiniLM-L6-v2",
     )
-    price: Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?$")] | None = Field(
-        None, description="US dollars a token, for accounting"
-    )
+    price: Price | None = Field(None, description="US dollars a token, for accounting")
     cache_scope: CacheScope | None = Field(
         None, description="off, tenant, org or shared; the narrower of this and the tenant's holds"
     )
@@ -191,6 +191,14 @@ class LimitSettings(Section):
     )
 
 
+class LedgerSettings(Section):
+    """What was used and what it cost, by the hour."""
+
+    retain_days: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        400, description="days that usage by hour, tenant, key and model is kept"
+    )
+
+
 class Observe(Section):
     """What is shown."""
 
@@ -213,4 +221,5 @@ class Config(Section):
     models: dict[Name, ModelEntry] = Field(default_factory=dict)
     cache: Cache = Cache()
     limits: LimitSettings = LimitSettings()
+    ledger: LedgerSettings = LedgerSettings()
     observe: Observe = Observe()

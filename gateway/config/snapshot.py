@@ -34,7 +34,8 @@ class Snapshot:
 
     `total_meters` and `model_meters` are what everybody's calls count in.
     `served` is keyed by every name that clients may use (bare, `owner/name`, aliases); `directory` by the keyed
-    digest of an API key (see authenticate.digest).
+    digest of an API key (see authenticate.digest). `prices` are US dollars a token by tenant and model, where a tenant
+    has its own.
     """
 
     config: Config
@@ -43,3 +44,8 @@ class Snapshot:
     secret: bytes
     total_meters: tuple[Meter, ...] = ()
     model_meters: Mapping[str, Meter] = field(default_factory=dict)
+    prices: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def price(self, tenant: str, model: Model) -> str:
+        """What a tenant pays for a token of a model, in US dollars."""
+        return self.prices.get((tenant, model.name), model.price)

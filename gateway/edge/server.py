@@ -10,6 +10,7 @@ from gateway.edge.call import call_of, request_id
 from gateway.edge.errors import error_body, status_of
 from gateway.edge.limit_headers import cache_headers, limit_headers, retry_header, warning_headers
 from gateway.edge.operations import json_response
+from gateway.edge.usage import PATH as USAGE
 from gateway.endpoints import ENDPOINTS
 from gateway.errors import Code, FieldError, GatewayError, internal_error, invalid_request, resource_not_found
 from gateway.vocabulary import Facts
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from gateway.edge.operations import Operations
+    from gateway.edge.usage import UsageReport
     from gateway.endpoints.endpoint import Endpoint
     from gateway.observe.observer import RequestObserver
     from gateway.pipeline import Pipeline
@@ -34,9 +36,17 @@ _LINGERING = 2.0
 class Edge:
     """The application: a request comes in, exactly one answer goes out, whatever happens."""
 
-    def __init__(self, pipeline: Pipeline, operations: Operations, clock: Clock, observer: RequestObserver) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        operations: Operations,
+        usage: UsageReport,
+        clock: Clock,
+        observer: RequestObserver,
+    ) -> None:
         self._pipeline = pipeline
         self._operations = operations
+        self._usage = usage
         self._clock = clock
         self._observer = observer
         self._endpoints: Mapping[str, Endpoint] = {f"/v1/{endpoint.name}": endpoint for endpoint in ENDPOINTS}
@@ -60,7 +70,7 @@ class Edge:
         failure: GatewayError | None = None
         try:
             response = await (
-                self._serve(endpoint, request, facts) if endpoint else self._operate(path, request.method, facts)
+                self._serve(endpoint, request, facts) if endpoint else self._operate(path, request, facts)
             )
         except GatewayError as error:
             failure = error
@@ -83,17 +93,17 @@ class Edge:
         headers = limit_headers(facts.remaining) | cache_headers(reply) | warning_headers(reply.warnings)
         return json_response(reply.body, headers=headers)
 
-    async def _operate(self, path: str, method: str, facts: Facts) -> web.Response:
+    async def _operate(self, path: str, request: web.BaseRequest, facts: Facts) -> web.Response:
         name, operation = self._reads.get(path, ("", None))
         rest = ""
         if operation is None and path.startswith(_MODELS) and len(path) > len(_MODELS):
             name, operation, rest = "models", self._operations.model, path.removeprefix(_MODELS)
-        if operation is None:
+        if operation is None and path != USAGE:
             raise resource_not_found("Route", path[:200])
-        facts.endpoint = name
-        if method not in _READ:
+        facts.endpoint = name or "usage"
+        if request.method not in _READ:
             raise _MethodError("GET, HEAD")
-        return await operation(rest)
+        return await (operation(rest) if operation else self._usage.answer(request, facts))
 
     def _failed(self, error: GatewayError, facts: Facts) -> web.Response:
         body = error_body(error, facts.request_id, self._pipeline.snapshot.config.server.errors)

@@ -16,6 +16,9 @@ MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 
 _SAVED = "not spent at a backend, by cause: stored, pair, duplicate, in_flight."
 
+_FAILED = "Store commands that failed or took too long."
+_UNJOURNALED = "Requests counted in memory alone, as the ledger's journal is full: lost if their worker dies."
+
 _FAST = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0, 30.0)
 _WHOLE = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 
@@ -53,9 +56,8 @@ class Metrics:
         self._upstream_latency = Histogram(
             "gateway_upstream_seconds", "Time of a call to a backend.", ("backend",), buckets=_WHOLE, registry=registry
         )
-        self._store_failures = Counter(
-            "gateway_store_failures", "Store commands that failed or took too long.", ("role",), registry=registry
-        )
+        self._store_failures = Counter("gateway_store_failures", _FAILED, ("role",), registry=registry)
+        self.unjournaled = Counter("gateway_ledger_unjournaled", _UNJOURNALED, registry=registry)
         self.request = cache(self._requests.labels)
         self.latency = cache(self._latency.labels)
         self.stage = {stage: self._stages.labels(stage.value) for stage in Stage}

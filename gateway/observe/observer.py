@@ -122,6 +122,10 @@ class RequestObserver:
         """A request was decided without the store."""
         self._metrics.limits.degraded(decision).inc()
 
+    def unjournaled(self) -> None:
+        """The journal of the ledger takes no more."""
+        self._metrics.unjournaled.inc()
+
     def store_failure(self, role: str) -> None:
         """The store failed in that role."""
         self._metrics.store_failure(role).inc()

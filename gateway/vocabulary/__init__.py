@@ -17,12 +17,17 @@ from gateway.vocabulary.content import (
 )
 from gateway.vocabulary.course import Cause, Charge, Facts, Fresh, Plan, Saving
 from gateway.vocabulary.exchange import CacheScope, Call, Caller, Directives, Remaining, Reply, Stage
+from gateway.vocabulary.ledger import SECONDS_PER_HOUR, Account, Batch, Tally, total
 from gateway.vocabulary.limits import Fallback, Limits, Meter, Scope
+from gateway.vocabulary.money import dollars, nanos
 
 __all__ = [
     "FLOAT_BYTES",
     "SCORE_BYTES",
+    "SECONDS_PER_HOUR",
+    "Account",
     "Answer",
+    "Batch",
     "CacheScope",
     "Call",
     "Caller",
@@ -47,5 +52,9 @@ __all__ = [
     "Scope",
     "Shape",
     "Stage",
+    "Tally",
     "Unit",
+    "dollars",
+    "nanos",
+    "total",
 ]

@@ -86,6 +86,7 @@ class Facts:
     """What happened to one request, filled in stage by stage; the Observer alone turns it into telemetry.
 
     `estimated_tokens` were reserved for exactly what `upstream_tokens` then counted.
+    `nanos` is what it costs its tenant and `saved_nanos` what it would have cost more, in nano-dollars.
     """
 
     endpoint: str
@@ -101,6 +102,8 @@ class Facts:
     reported_tokens: int = 0
     upstream_tokens: int = 0
     estimated_tokens: int = 0
+    nanos: int = 0
+    saved_nanos: int = 0
     savings: tuple[Saving, ...] = ()
     remaining: Remaining | None = None
     stages: list[tuple[Stage, float]] = field(default_factory=list)

@@ -8,6 +8,7 @@ import pytest
 from fakes.answers import FakeAnswers
 from fakes.claims import FakeClaims
 from fakes.clock import FakeClock
+from fakes.ledger import FakeLedger
 from fakes.observer import FakeObserver
 from fakes.quota import FakeQuota
 from fakes.votes import FakeVotes
@@ -18,6 +19,7 @@ from gateway.stores.redis.claims import RedisClaims
 from gateway.stores.redis.client import Line, connect
 from gateway.stores.redis.keys import Keys
 from gateway.stores.redis.quota import RedisQuota
+from gateway.stores.redis.usage import RedisLedger
 from gateway.stores.redis.votes import RedisVotes
 from gateway.tasks import TaskGroup
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 LEASE_SECONDS = 15.0
+RETAIN_DAYS = 10
 KEYS = Keys("gw")
 
 
@@ -41,7 +44,8 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
         async def forget() -> None:
             fake.forget()
 
-        yield World(fake, answers, claims, FakeVotes(observer), end_claims, forget, clock, observer)
+        votes, ledger = FakeVotes(observer), FakeLedger(clock.epoch, RETAIN_DAYS)
+        yield World(fake, answers, claims, votes, ledger, end_claims, forget, clock, observer)
         return
     client = connect(request.getfixturevalue(f"{request.param}_url"), 5.0)
     await client.flushall()
@@ -60,6 +64,7 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
         RedisAnswers(line, KEYS, 60, clock, observer),
         RedisClaims(line, KEYS, 10),
         RedisVotes(line, KEYS, 60, observer),
+        RedisLedger(line, KEYS, RETAIN_DAYS, clock),
         expire,
         forget_all,
         clock,

@@ -10,6 +10,8 @@ from fakes.claims import FakeClaims
 from fakes.clock import FakeClock
 from fakes.jina_upstream import KEY as UPSTREAM_KEY
 from fakes.jina_upstream import Upstream
+from fakes.journal import FakeJournal
+from fakes.ledger import FakeLedger
 from fakes.observer import FakeObserver
 from fakes.quota import FakeQuota
 from fakes.trace import FakeTrace
@@ -26,6 +28,7 @@ from gateway.dispatch.in_flight import InFlight
 from gateway.endpoints import ENDPOINTS
 from gateway.pipeline import Pipeline
 from gateway.plan.planner import Planner
+from gateway.settle.ledger import Books
 from gateway.tasks import TaskGroup
 from gateway.vocabulary import Call, Directives, Facts, Reply
 
@@ -74,6 +77,9 @@ class Gateway:
         self.upstream = Upstream()
         self.tasks = TaskGroup()
         self.leases = Leases(self.quota, self.clock, self.tasks, observer)
+        self.counted: list[Facts] = []
+        self.ledger = FakeLedger(self.clock.epoch)
+        self.books = Books(FakeJournal(room=10**9), self.ledger, self.clock, observer)
         self.pipeline = Pipeline(
             snapshot=snapshot_of(self.config),
             admission=Admission(self.leases, self.quota, observer),
@@ -83,7 +89,12 @@ class Gateway:
             dispatcher=Dispatcher(self.upstream, self.clock, observer),
             clock=self.clock,
             observer=observer,
+            count=self._answered,
         )
+
+    def _answered(self, facts: Facts) -> None:
+        self.counted.append(facts)
+        self.books.add(facts)
 
     async def ask(
         self,

@@ -18,6 +18,7 @@ class FakeObserver:
     store_failures: list[str] = field(default_factory=list)
     shadows: list[str] = field(default_factory=list)
     decisions: list[str] = field(default_factory=list)
+    unjournaled_rows: int = 0
 
     def request(self, facts: Facts, seconds: float, error: GatewayError | None) -> None:
         assert seconds >= 0
@@ -39,3 +40,6 @@ class FakeObserver:
 
     def store_failure(self, role: str) -> None:
         self.store_failures.append(role)
+
+    def unjournaled(self) -> None:
+        self.unjournaled_rows += 1

@@ -110,8 +110,8 @@ class Gateway:
         if not self.key:
             self.key = (self.data_dir / "dev-key").read_text().strip()
 
-    async def get(self, path: str) -> Answer:
-        async with self._http.get(self.url + path) as answer:
+    async def get(self, path: str, **headers: str) -> Answer:
+        async with self._http.get(self.url + path, headers=headers) as answer:
             return Answer(answer.status, answer.headers, await answer.read())
 
     async def post(self, path: str, body: object, key: str = "", **headers: str) -> Answer:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from fakes.clock import FakeClock
     from fakes.observer import FakeObserver
 
-    from gateway.ports import AnswerStore, Claims, QuotaStore, Votes
+    from gateway.ports import AnswerStore, Claims, Ledger, QuotaStore, Votes
 
 
 @dataclass
@@ -25,6 +25,7 @@ class World:
     answers: AnswerStore
     claims: Claims
     votes: Votes
+    ledger: Ledger
     end_claims: Callable[[], Awaitable[None]]
     forget: Callable[[], Awaitable[None]]
     clock: FakeClock

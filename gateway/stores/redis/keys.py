@@ -51,6 +51,24 @@ class Keys:
         """A sampled trace of what the cache was asked."""
         return f"{self.prefix}:w"
 
+    def usage(self, tenant: str) -> tuple[str, str, str]:
+        """Who added which batches to a tenant's ledger, the hours it has, and the sums of all time."""
+        tag = f"{self.prefix}:{{{tenant}}}"
+        return (f"{tag}:usage-writers", f"{tag}:usage-hours", f"{tag}:usage-total")
+
+    def usage_hour(self, tenant: str, hour: int) -> str:
+        """One hour of a tenant's ledger."""
+        return f"{self.prefix}:{{{tenant}}}:usage:{hour}"
+
+    def topped_up(self, tenant: str) -> str:
+        """What was added to a tenant's balance."""
+        return f"{self.prefix}:{{{tenant}}}:topped-up"
+
+    @property
+    def usage_tenants(self) -> str:
+        """Every tenant that has a ledger."""
+        return f"{self.prefix}:usage-tenants"
+
     @property
     def secret(self) -> str:
         """The secret that all gateways on this store share."""

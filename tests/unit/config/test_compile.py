@@ -149,3 +149,10 @@ def test_an_entry_may_only_say_how_a_models_answers_are_kept() -> None:
         assert not served[name].model.matryoshka
     assert served["jina-embeddings-v4"].cache_scope is CacheScope.SHARED
     assert served["jina-embeddings-v4"].model.matryoshka
+
+
+def test_a_tenants_own_price_holds_under_any_name_of_the_model() -> None:
+    prices = "tenants:\n  search: {prices: {jina-ai/jina-embeddings-v3: 0.1}}\n  other: {}\n"
+    snapshot = compiled(JINA + prices)
+    model = snapshot.served["jina-embeddings-v3"].model
+    assert [snapshot.price(tenant, model) for tenant in ("search", "other")] == ["0.1", "0.00000005"]

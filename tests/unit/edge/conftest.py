@@ -12,6 +12,7 @@ from gateway.clock import SystemClock
 from gateway.config.schema import Observe, Server
 from gateway.edge.operations import Operations
 from gateway.edge.server import Edge, HttpServer
+from gateway.edge.usage import UsageReport
 from gateway.observe.metrics import Metrics
 from gateway.observe.observer import RequestObserver
 
@@ -27,7 +28,8 @@ class Served:
         self.observer = RequestObserver(self.metrics, Observe(log_sample=0.0), SystemClock())
         self.gateway = Gateway(configured(server=server), self.observer)
         operations = Operations(self.gateway.pipeline, self.gateway.quota, self.metrics)
-        self.edge = Edge(self.gateway.pipeline, operations, self.gateway.clock, self.observer)
+        usage = UsageReport(self.gateway.pipeline, self.gateway.books, self.gateway.clock)
+        self.edge = Edge(self.gateway.pipeline, operations, usage, self.gateway.clock, self.observer)
         self.address = ("127.0.0.1", 0)
         self.url = ""
 

@@ -9,7 +9,7 @@ from fakes.clock import settled
 from fakes.gateway import OTHER_KEY, SEARCH_KEY, Gateway, configured
 from fakes.jina_upstream import Fault
 
-from gateway.config.schema import Backend, Cache, LimitSettings
+from gateway.config.schema import Backend, Cache, LimitSettings, Tenant
 from gateway.errors import Code, GatewayError
 from gateway.ports import Amounts
 from gateway.vocabulary import CacheScope, Remaining
@@ -53,6 +53,30 @@ async def test_only_what_is_new_goes_upstream_and_answers_come_in_order() -> Non
     assert gateway.upstream.calls[-1]["input"] == ["a", "c"]
     assert (facts.hits, facts.misses, facts.duplicates) == (2, 2, 1)
     assert (reply.hits, reply.misses, reply.duplicates, reply.stored) == (2, 2, 1, True)
+
+
+async def test_what_was_asked_costs_and_what_was_stored_saves_at_the_tenants_price() -> None:
+    tenants = {
+        "search": Tenant(tier="small", keys=(SEARCH_KEY,), prices={V3: "0.0000000015"}),
+        "other": Tenant(tier="small", keys=(OTHER_KEY,)),
+    }
+    gateway = Gateway(configured(tenants=tenants))
+    _, first = await gateway.ask("embeddings", embed("one two", "three"))
+    _, again = await gateway.ask("embeddings", embed("one two", "three", "four"))
+    _, other = await gateway.ask("embeddings", embed("one two", "five"), OTHER_KEY)
+    assert (first.nanos, first.saved_nanos) == (5, 0)  # 3 tokens at 1.5, rounded once
+    assert (again.nanos, again.saved_nanos) == (2, 5)
+    assert (other.nanos, other.saved_nanos) == (50, 100)  # the catalogue's price
+
+
+async def test_what_is_answered_is_counted_and_what_fails_is_not() -> None:
+    gateway = Gateway()
+    _, facts = await gateway.ask("embeddings", embed("a"))
+    assert gateway.counted == [facts]
+    gateway.upstream.faults.append(Fault(status=400))
+    for body, key in ((embed("b"), SEARCH_KEY), (b"{}", SEARCH_KEY), (embed("a"), "nobody's")):
+        await refused(gateway, body, key)
+    assert gateway.counted == [facts]
 
 
 async def test_the_stages_run_in_their_order() -> None:

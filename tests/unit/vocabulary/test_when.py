@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.cli.when import moment, shown
+from gateway.vocabulary.when import moment, shown
 
 NOW = 1_800_000_000
 
