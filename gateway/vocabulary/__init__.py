@@ -16,7 +16,7 @@ from gateway.vocabulary.content import (
     Unit,
 )
 from gateway.vocabulary.course import Cause, Charge, Facts, Fresh, Plan, Saving
-from gateway.vocabulary.exchange import CacheScope, Call, Caller, Directives, Limits, Remaining, Reply, Stage
+from gateway.vocabulary.exchange import CacheScope, Call, Caller, Directives, Lane, Limits, Remaining, Reply, Stage
 
 __all__ = [
     "FLOAT_BYTES",
@@ -34,6 +34,7 @@ __all__ = [
     "ItemKey",
     "Job",
     "Json",
+    "Lane",
     "Limits",
     "Modality",
     "Part",

@@ -32,6 +32,13 @@ class CacheScope(StrEnum):
     SHARED = "shared"
 
 
+class Lane(StrEnum):
+    """How urgent a call is: somebody waits for it, or it may take what the others leave."""
+
+    INTERACTIVE = "interactive"
+    BULK = "bulk"
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """A tier's limits a minute (`None` = unlimited)."""
@@ -43,7 +50,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the tenant behind a key, never the key itself."""
+    """Who asks: the tenant behind a key, never the key itself.
+
+    `weight` is the tenant's share of an upstream that several want, `queue_timeout` the seconds that a call may wait
+    for that upstream's allowance.
+    """
 
     tenant: str
     org: str
@@ -51,6 +62,8 @@ class Caller:
     key_id: str
     limits: Limits
     cache_scope: CacheScope = CacheScope.ORG
+    weight: float = 1.0
+    queue_timeout: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
