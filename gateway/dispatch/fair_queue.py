@@ -174,7 +174,7 @@ class _LaneQueue:
         flow = self._flow(ticket.tenant)
         flow.stamp = max(0.0, flow.stamp - ticket.cost)
         flow.tickets.appendleft(ticket)
-        self._push(flow)
+        self._push(flow, before=True)
         self._entered(ticket)
 
     def withdraw(self, ticket: Ticket) -> None:
@@ -215,8 +215,10 @@ class _LaneQueue:
     def _flow(self, tenant: str) -> _Flow:
         return self._flows.setdefault(tenant, _Flow(tenant, self._time))
 
-    def _push(self, flow: _Flow) -> None:
-        heappush(self._waiting if flow.tickets else self._idle, (flow.stamp, next(self._order), flow))
+    def _push(self, flow: _Flow, *, before: bool = False) -> None:
+        order = next(self._order)
+        record = (flow.stamp, -order if before else order, flow)
+        heappush(self._waiting if flow.tickets else self._idle, record)
         if len(self._waiting) > 2 * len(self._flows) + _SLACK:
             self._waiting = [(flow.stamp, next(self._order), flow) for flow in self._flows.values() if flow.tickets]
             heapify(self._waiting)
