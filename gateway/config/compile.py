@@ -69,7 +69,10 @@ def _issued_callers(config: Config, issued: Mapping[bytes, tuple[str, str]]) -> 
 
 def _caller(config: Config, name: str, tenant: Tenant, key_id: str) -> Caller:
     limits = merged_tiers(config)[tenant.tier]
-    return Caller(name, tenant.org, tenant.tier, key_id, limits, tenant.cache_scope or config.cache.scope)
+    scope = tenant.cache_scope or config.cache.scope
+    return Caller(
+        name, tenant.org, tenant.tier, key_id, limits, scope, weight=tenant.weight, queue_timeout=tenant.queue_timeout
+    )
 
 
 def _placed(config: Config, embedded_url: str | None) -> Config:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, get_args, get_origin
+from typing import TYPE_CHECKING, TypeGuard, get_args, get_origin
 
 from gateway.config.problem import suggestion
 from gateway.config.schema import Config, Section
@@ -60,11 +60,25 @@ def explain(error: ErrorDetails, origin: Origin) -> Problem:
 
 def field_of(path: Path) -> FieldInfo | None:
     """The schema of the setting at a path (or of the list that it is in)."""
+    section, rest = _section_of(path)
+    return section.model_fields.get(str(rest[0])) if section and rest else None
+
+
+def _section_of(path: Path) -> tuple[type[Section] | None, Path]:
+    """The innermost section that a path goes into, and the path from there."""
     section, named = SECTIONS.get(str(path[0]), (None, False))
-    depth = 2 if named else 1
-    if section is None or len(path) <= depth:
-        return None
-    return section.model_fields.get(str(path[depth]))
+    rest = path[2 if named else 1 :]
+    while section is not None and len(rest) > 1:
+        field = section.model_fields.get(str(rest[0]))
+        inner = next((part for part in get_args(field.annotation) if _is_section(part)), None) if field else None
+        if inner is None:
+            break
+        section, rest = inner, rest[1:]
+    return section, rest
+
+
+def _is_section(part: object) -> TypeGuard[type[Section]]:
+    return isinstance(part, type) and issubclass(part, Section)
 
 
 def _describe(path: Path) -> str:
@@ -83,8 +97,8 @@ def _unknown_setting(path: Path, origin: Origin) -> Problem:
         )
         what = "unknown section"
     else:
-        section = SECTIONS[str(path[0])][0]
-        known, homes = set(section.model_fields), []
+        section, _ = _section_of(path)
+        known, homes = set(section.model_fields if section else ()), []
         what = "unknown setting"
     remedy = f"`{name}` belongs under `{homes[0]}`" if homes else suggestion(name, known)
     line = origin.line(path)
