@@ -11,6 +11,8 @@ from gateway.admit.reservation import Admission
 from gateway.clock import SystemClock
 from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.in_flight import InFlight
+from gateway.dispatch.pool import Outside
+from gateway.dispatch.shaper import Shaper
 from gateway.edge.operations import Operations
 from gateway.edge.server import Edge, HttpServer
 from gateway.observe.logs import configure
@@ -19,6 +21,7 @@ from gateway.observe.observer import RequestObserver
 from gateway.pipeline import Pipeline
 from gateway.plan.planner import Planner
 from gateway.stores.layered import LayeredAnswers
+from gateway.stores.redis.allowance import RedisAllowances
 from gateway.stores.redis.cache import RedisAnswers
 from gateway.stores.redis.claims import RedisClaims
 from gateway.stores.redis.client import Line, connect
@@ -64,6 +67,9 @@ class App:
         answers = LayeredAnswers(stored, config.cache.memory, _LAYER_SECONDS, clock)
         votes = RedisVotes(cache_line, keys, config.cache.ttl, observer)
         claims = RedisClaims(cache_line, keys, config.cache.claim_seconds)
+        allowances = RedisAllowances(quota_line, keys, self._lease_seconds)
+        outside = Outside(allowances, clock, self._tasks, observer, snapshot.secret, config.server.workers)
+        self._shaper = Shaper(outside)
         self._upstream = Upstream(config.backends)
         self._admission = Admission(quota, clock, self._tasks, observer)
         pipeline = Pipeline(
@@ -71,20 +77,21 @@ class App:
             admission=self._admission,
             planner=Planner(answers, votes, Sketch(cache_line, keys), clock),
             in_flight=InFlight(claims, clock, self._tasks, config.cache.claim_seconds),
-            dispatcher=Dispatcher(self._upstream, clock, observer),
+            dispatcher=Dispatcher(self._upstream, clock, observer, self._shaper),
             clock=clock,
             observer=observer,
         )
         self.edge = Edge(pipeline, Operations(pipeline, quota, metrics), clock, observer)
         self._http = HttpServer(self.edge, config.server.errors, clock)
         self._server: asyncio.Server | None = None
-        self._heartbeat: asyncio.Task[None] | None = None
+        self._heartbeats: list[asyncio.Task[None]] = []
 
     async def start(self, listener: socket.socket) -> None:
         """Accept connections on a bound socket, which other workers may share."""
         loop = asyncio.get_running_loop()
         every = self._lease_seconds / _HEARTBEATS_PER_LEASE
-        self._heartbeat = self._tasks.spawn(self._admission.heartbeat(every), "heartbeat")
+        beating = {"heartbeat": self._admission.heartbeat(every), "upstream heartbeat": self._shaper.heartbeat(every)}
+        self._heartbeats = [self._tasks.spawn(work, name) for name, work in beating.items()]
         self._server = await loop.create_server(self._http, sock=listener, backlog=_BACKLOG)
 
     async def stop(self) -> None:
@@ -97,10 +104,10 @@ class App:
             self._server.close()
         self._http.pre_shutdown()
         await self._http.shutdown(self._settings.drain_timeout)
-        if self._heartbeat is not None:
-            self._heartbeat.cancel()
+        for heartbeat in self._heartbeats:
+            heartbeat.cancel()
             with suppress(asyncio.CancelledError):
-                await self._heartbeat
+                await heartbeat
         await self._tasks.drain(_SETTLE_SECONDS)
         await self._upstream.close()
         for client in self._clients:

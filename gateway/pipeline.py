@@ -17,7 +17,7 @@ from gateway.settle.usage import charge, counted
 from gateway.vocabulary import Fresh, Reply, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 
     from gateway.admit.reservation import Admission, Reservation
     from gateway.config.snapshot import Served, Snapshot
@@ -104,7 +104,10 @@ class Pipeline:
         async def arrived(fresh: Mapping[int, Answer]) -> None:
             await self._planner.remember(work.inquiry, plan, fresh)
 
-        order = Order(work.snapshot, work.served, work.job, work.call.deadline, arrived)
+        def asked(positions: Sequence[int]) -> int:
+            return _asked(work, positions)
+
+        order = Order(work.snapshot, work.served, work.job, work.caller, work.call.deadline, asked, arrived)
 
         async def fill(positions: Sequence[int]) -> Mapping[int, Answer]:
             return await self._dispatcher.run(order, positions)
@@ -160,13 +163,17 @@ def _work(snapshot: Snapshot, caller: Caller, job: Job, call: Call) -> _Work:
 
 def _to_reserve(work: _Work, plan: Plan) -> int:
     """Tokens to reserve: a safe bound for what must be asked, and what is stored where the config counts it."""
-    job, context = work.job, work.served.model.context_length
-    unknown = (*plan.missing, *plan.foreign)
-    asked = sum(estimate(job.units[at], job.query, context, job.endpoint) for at in unknown)
+    asked = _asked(work, (*plan.missing, *plan.foreign))
     if not work.snapshot.config.limits.count_cached_tokens:
         return asked
-    copies = sum(estimate(job.units[at], job.query, context, job.endpoint) for at in plan.twins)
+    copies = _asked(work, plan.twins)
     return asked + copies + sum(plan.stored[at].tokens for at in plan.stored if at not in plan.foreign)
+
+
+def _asked(work: _Work, positions: Iterable[int]) -> int:
+    """Tokens that a backend may count for some units, at most."""
+    job, context = work.job, work.served.model.context_length
+    return sum(estimate(job.units[at], job.query, context, job.endpoint) for at in positions)
 
 
 def _record(work: _Work, quota: Reservation, plan: Plan, fresh: Fresh, facts: Facts) -> None:

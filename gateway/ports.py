@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gateway.errors import GatewayError
-    from gateway.vocabulary import Answer, Facts, ItemKey, Limits, Stage
+    from gateway.vocabulary import Answer, Facts, ItemKey, Lane, Limits, Stage
 
 
 class Clock(Protocol):
@@ -238,6 +238,14 @@ class Observer(Protocol):
         """An outgoing call ended; `outcome` is one of backends.OutcomeKind or `unreachable`, `timeout`."""
         ...
 
+    def upstream_queued(self, backend: str, lane: Lane, seconds: float, length: int) -> None:
+        """A call left the queue of a backend, to be sent or not; `length` is how many wait there now."""
+        ...
+
+    def upstream_paused(self, backend: str) -> None:
+        """A backend refused a call for its rate, and its key rests."""
+        ...
+
     def store_failure(self, role: str) -> None:
-        """The `quota` or `cache` store failed to answer."""
+        """The `quota`, `cache` or `allowance` store failed to answer."""
         ...

@@ -30,7 +30,8 @@ BULK_SHARE = 0.05
 class Ticket:
     """One call that wants a turn. `tokens` is its cost, `weight` its tenant's; `deadline` is in monotonic seconds.
 
-    `patience` is for how many seconds it may wait for an upstream's allowance, whatever its deadline.
+    `patience` is for how many seconds it may wait for an upstream's allowance, whatever its deadline. `served` says
+    that it had a turn; it may come back for another.
     """
 
     tenant: str
@@ -39,6 +40,7 @@ class Ticket:
     weight: float = 1.0
     lane: Lane = Lane.INTERACTIVE
     patience: float = float("inf")
+    served: bool = field(default=False, init=False)
     queued: bool = field(default=False, init=False)
     recorded: bool = field(default=False, init=False)
 
@@ -46,6 +48,11 @@ class Ticket:
     def cost(self) -> float:
         """How far its tenant's stamps move on when it is served."""
         return max(1, self.tokens) / self.weight
+
+    def hold(self, now: float) -> None:
+        """The wait for the upstream begins, or goes on: its patience counts from the first time."""
+        self.deadline = min(self.deadline, now + self.patience)
+        self.patience = float("inf")
 
 
 class FairQueue:

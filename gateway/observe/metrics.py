@@ -8,6 +8,7 @@ from functools import cache
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from gateway.observe.queue_metrics import QueueMetrics, forget_dead_workers
 from gateway.vocabulary import Stage
 
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
@@ -70,6 +71,7 @@ class Metrics:
         self._store_failures = Counter(
             "gateway_store_failures", "Store commands that failed or took too long.", ("role",), registry=registry
         )
+        self.queue = QueueMetrics(registry)
         self.request = cache(self._requests.labels)
         self.latency = cache(self._latency.labels)
         self.stage = {stage: self._stages.labels(stage.value) for stage in Stage}
@@ -86,7 +88,8 @@ class Metrics:
     def render(self) -> tuple[bytes, str]:
         """All values in Prometheus' text format, and its content type; of all workers where they share a folder."""
         registry = self.registry
-        if os.environ.get(MULTIPROCESS):
+        if folder := os.environ.get(MULTIPROCESS):
+            forget_dead_workers(folder)
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry), CONTENT_TYPE_LATEST

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gateway.errors import GatewayError
     from gateway.observe.metrics import Metrics
     from gateway.ports import Clock
-    from gateway.vocabulary import Facts, Stage
+    from gateway.vocabulary import Facts, Lane, Stage
 
 _REJECTIONS = frozenset(code for code in Code if code.value.startswith(("AUTH", "RATE_")))
 _ORDINARY = frozenset({"answered", "invalid", "model_not_found"})
@@ -106,6 +106,15 @@ class RequestObserver:
                 outcome=outcome,
                 milliseconds=round(seconds * 1000, 3),
             )
+
+    def upstream_queued(self, backend: str, lane: Lane, seconds: float, length: int) -> None:
+        """A call left the queue of a backend."""
+        self._metrics.queue.seconds(backend, lane.value).observe(seconds)
+        self._metrics.queue.length(backend).set(length)
+
+    def upstream_paused(self, backend: str) -> None:
+        """A backend refused a call for its rate."""
+        self._metrics.queue.paused(backend).inc()
 
     def store_failure(self, role: str) -> None:
         """The store failed in that role."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from fakes.allowances import FakeAllowances
 from fakes.answers import FakeAnswers
 from fakes.claims import FakeClaims
 from fakes.clock import FakeClock
@@ -21,6 +22,8 @@ from gateway.config.compile import compile_snapshot
 from gateway.config.schema import Backend, Config, Tenant, Tier
 from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.in_flight import InFlight
+from gateway.dispatch.pool import Outside
+from gateway.dispatch.shaper import Shaper
 from gateway.endpoints import ENDPOINTS
 from gateway.pipeline import Pipeline
 from gateway.plan.planner import Planner
@@ -70,12 +73,14 @@ class Gateway:
         self.votes, self.trace = FakeVotes(observer), FakeTrace()
         self.upstream = Upstream()
         self.tasks = TaskGroup()
+        self.allowances = FakeAllowances(self.clock.milliseconds)
+        outside = Outside(self.allowances, self.clock, self.tasks, observer, SECRET, self.config.server.workers)
         self.pipeline = Pipeline(
             snapshot=snapshot_of(self.config),
             admission=Admission(self.quota, self.clock, self.tasks, observer),
             planner=Planner(self.answers, self.votes, self.trace, self.clock),
             in_flight=InFlight(self.claims, self.clock, self.tasks, 10.0),
-            dispatcher=Dispatcher(self.upstream, self.clock, observer),
+            dispatcher=Dispatcher(self.upstream, self.clock, observer, Shaper(outside)),
             clock=self.clock,
             observer=observer,
         )
