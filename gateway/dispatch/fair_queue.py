@@ -41,6 +41,7 @@ class Ticket:
     lane: Lane = Lane.INTERACTIVE
     patience: float = float("inf")
     served: bool = field(default=False, init=False)
+    owed: float = field(default=0.0, init=False)
     queued: bool = field(default=False, init=False)
     recorded: bool = field(default=False, init=False)
 
@@ -81,8 +82,7 @@ class FairQueue:
         """Queue what was popped but not served: before what its tenant has waiting, and it has cost nothing."""
         self._record(ticket)
         self._lanes[ticket.lane].put_back(ticket)
-        if ticket.lane is Lane.BULK:
-            self._owed += ticket.tokens
+        self._owed = max(0.0, self._owed - ticket.owed)
 
     def withdraw(self, ticket: Ticket) -> None:
         """Forget a ticket, if it waits."""
@@ -128,12 +128,14 @@ class FairQueue:
 
     def _account(self, ticket: Ticket) -> None:
         """What bulk is owed grows while it waits for others, and ends when it waits no more."""
+        before = self._owed
         if ticket.lane is Lane.BULK:
-            self._owed = max(0.0, self._owed - ticket.tokens)
+            self._owed = max(0.0, before - ticket.tokens)
         elif self._lanes[Lane.BULK].length:
             self._owed += max(1, ticket.tokens) * BULK_SHARE / (1 - BULK_SHARE)
         else:
             self._owed = 0.0
+        ticket.owed = self._owed - before
 
     def _record(self, ticket: Ticket) -> None:
         if ticket.recorded:

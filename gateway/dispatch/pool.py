@@ -66,7 +66,7 @@ class Pool:
     async def take(self, tokens: int) -> Turn | float:
         """A turn with the key that has fewest calls running here and has room; else the seconds until one may have."""
         if not self.shaped:
-            return self.take_freely()
+            return self.paused(self._now()) or self.take_freely()
         wait = float("inf")
         for key in sorted(self.keys, key=lambda key: len(key.leases)):
             paused = key.paused_until - self._now()

@@ -41,7 +41,7 @@ class Shaper:
             LateError: the ticket's time ran out, or is sure to.
         """
         station = self._station(name, backend)
-        turn = station.at_once() or await station.wait(ticket)
+        turn = station.at_once(ticket) or await station.wait(ticket)
         try:
             yield turn
         finally:

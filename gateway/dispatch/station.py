@@ -45,11 +45,12 @@ class Station:
         self._rung = False
         self._tried: tuple[Ticket | None, float] = (None, 0.0)
 
-    def at_once(self) -> Turn | None:
+    def at_once(self, ticket: Ticket) -> Turn | None:
         """A turn, where there is nothing to wait for and nobody to ask."""
         if self.pool.shaped or self._waiting or self._running >= self._concurrency or self.pool.paused(self._now()):
             return None
         self._running += 1
+        ticket.served = True
         return self.pool.take_freely()
 
     async def wait(self, ticket: Ticket) -> Turn:
@@ -122,6 +123,7 @@ class Station:
             self._tried = (ticket, self._now() + found)
         if ticket in self._waiting and not self._waiting[ticket].done():
             self._queue.put_back(ticket)
+        self._dismiss_late()  # the question may have told of a pause
         return self._until_deadline(found)
 
     def _hand_over(self, ticket: Ticket, granted: Turn) -> None:

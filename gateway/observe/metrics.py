@@ -8,7 +8,7 @@ from functools import cache
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from gateway.observe.queue_metrics import QueueMetrics, forget_dead_workers
+from gateway.observe.queue_metrics import forget_dead_workers
 from gateway.vocabulary import Stage
 
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
@@ -71,7 +71,6 @@ class Metrics:
         self._store_failures = Counter(
             "gateway_store_failures", "Store commands that failed or took too long.", ("role",), registry=registry
         )
-        self.queue = QueueMetrics(registry)
         self.request = cache(self._requests.labels)
         self.latency = cache(self._latency.labels)
         self.stage = {stage: self._stages.labels(stage.value) for stage in Stage}

@@ -8,6 +8,7 @@ import structlog
 
 from gateway.errors import Code
 from gateway.observe.logs import places
+from gateway.observe.queue_metrics import QueueMetrics
 
 if TYPE_CHECKING:
     from gateway.config.schema import Observe
@@ -26,6 +27,7 @@ class RequestObserver:
 
     def __init__(self, metrics: Metrics, settings: Observe, clock: Clock) -> None:
         self._metrics = metrics
+        self._queues = QueueMetrics(metrics.registry)
         self._sample = settings.log_sample
         self._clock = clock
         self._log = structlog.get_logger("gateway")
@@ -109,12 +111,12 @@ class RequestObserver:
 
     def upstream_queued(self, backend: str, lane: Lane, seconds: float, length: int) -> None:
         """A call left the queue of a backend."""
-        self._metrics.queue.seconds(backend, lane.value).observe(seconds)
-        self._metrics.queue.length(backend).set(length)
+        self._queues.seconds(backend, lane.value).observe(seconds)
+        self._queues.length(backend).set(length)
 
     def upstream_paused(self, backend: str) -> None:
         """A backend refused a call for its rate."""
-        self._metrics.queue.paused(backend).inc()
+        self._queues.paused(backend).inc()
 
     def store_failure(self, role: str) -> None:
         """The store failed in that role."""

@@ -34,11 +34,12 @@ class Account:
 
 
 class FakeAllowances:
-    """`down` makes every call fail; `takes` counts the questions."""
+    """`down` makes every call fail; `takes` counts the questions; `on_take` is called before each grant."""
 
     def __init__(self, clock_ms: Callable[[], int], lease_seconds: float = 15.0) -> None:
         self.down = False
         self.takes = 0
+        self.on_take: Callable[[], object] = lambda: None
         self._clock_ms = clock_ms
         self._lease_ms = round(lease_seconds * 1_000)
         self._accounts: dict[str, Account] = defaultdict(Account)
@@ -61,6 +62,7 @@ class FakeAllowances:
             return Allowance(SLOT_SECONDS)
         account.log.append(Drawn(now, lease, 1, tokens))
         account.slots[lease] = now + self._lease_ms
+        self.on_take()
         return Allowance(stamp=now, tokens=tokens)
 
     async def settle(self, name: str, lease: str, allowance: Allowance, requests: int, tokens: int) -> None:
@@ -69,6 +71,11 @@ class FakeAllowances:
         account.slots.pop(lease, None)
         account.log = [drawn for drawn in account.log if drawn.lease != lease]
         account.log.append(Drawn(now, "", requests, tokens))
+
+    def drawn(self) -> tuple[int, int]:
+        """Calls that count and slots that are held, of all keys."""
+        accounts = self._accounts.values()
+        return sum(d.requests for a in accounts for d in a.log), sum(len(a.slots) for a in accounts)
 
     async def renew(self, name: str, leases: Sequence[str]) -> None:
         now, slots = self._now(), self._accounts[name].slots

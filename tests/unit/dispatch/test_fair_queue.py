@@ -121,6 +121,22 @@ def test_bulk_has_its_share_and_no_more_while_interactive_never_ends(size: int) 
     assert total["b"] / total.total() == pytest.approx(BULK_SHARE, abs=2 * size / total.total() + 0.001)
 
 
+@pytest.mark.parametrize("lane", list(Lane))
+def test_trying_again_and_again_changes_no_share(lane: Lane) -> None:
+    queue = FairQueue()
+    for _ in range(1_000):
+        queue.add(ticket("a"))
+        queue.add(bulk("b"))
+    order: list[Ticket] = []
+    while len(order) < 400:
+        entry = served(queue, 1)[0]
+        for _ in range(5 if entry.lane is lane else 0):
+            queue.put_back(entry)
+            assert queue.pop(0.0) is entry
+        order.append(entry)
+    assert tokens_by(order)["b"] == pytest.approx(4_000 * BULK_SHARE, abs=10)
+
+
 def test_what_bulk_is_owed_ends_when_it_waits_for_nothing() -> None:
     queue = FairQueue()
     queue.add(bulk("b", 1_000))
