@@ -13,6 +13,8 @@ from gateway.admit.reservation import Admission
 from gateway.clock import SystemClock
 from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.in_flight import InFlight
+from gateway.dispatch.pool import Outside
+from gateway.dispatch.shaper import Shaper
 from gateway.edge.operations import Operations
 from gateway.edge.server import Edge, HttpServer
 from gateway.edge.usage import UsageReport
@@ -24,6 +26,7 @@ from gateway.plan.planner import Planner
 from gateway.settle.ledger import Books
 from gateway.stores.journal import FileJournal
 from gateway.stores.layered import LayeredAnswers
+from gateway.stores.redis.allowance import RedisAllowances
 from gateway.stores.redis.cache import RedisAnswers
 from gateway.stores.redis.calls_back import hear
 from gateway.stores.redis.claims import RedisClaims
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from gateway.config.snapshot import Snapshot
 
 _BACKLOG = 1024
+_HEARTBEATS_PER_LEASE = 3
 _LAYER_SECONDS = 60.0
 """A worker may answer from its own memory for this long after an entry was deleted in the store."""
 
@@ -71,6 +75,9 @@ class App:
         answers = LayeredAnswers(stored, config.cache.memory, _LAYER_SECONDS, clock)
         votes = RedisVotes(cache_line, keys, config.cache.ttl, observer)
         claims = RedisClaims(cache_line, keys, config.cache.claim_seconds)
+        allowances = RedisAllowances(quota_line, keys, self._lease_seconds)
+        outside = Outside(allowances, clock, self._tasks, observer, snapshot.secret, config.server.workers)
+        self._shaper = Shaper(outside)
         self._upstream = Upstream(config.backends)
         self._leases = Leases(quota, clock, self._tasks, observer, lease_seconds=self._lease_seconds)
         ledger_line = Line(self._clients[0], self._tasks, config.store.timeout)
@@ -83,7 +90,7 @@ class App:
             estimator=Estimator(load({served.model.tokenizer or YARDSTICK for served in snapshot.served.values()})),
             planner=Planner(answers, votes, Sketch(cache_line, keys), clock),
             in_flight=InFlight(claims, clock, self._tasks, config.cache.claim_seconds),
-            dispatcher=Dispatcher(self._upstream, clock, observer),
+            dispatcher=Dispatcher(self._upstream, clock, observer, self._shaper),
             clock=clock,
             observer=observer,
             count=self._books.add,
@@ -98,10 +105,12 @@ class App:
         """Accept connections on a bound socket, which other workers may share."""
         loop = asyncio.get_running_loop()
         await self._leases.tick()
+        beats = self._shaper.heartbeat(self._lease_seconds / _HEARTBEATS_PER_LEASE)
         self._background = [
             self._tasks.spawn(self._leases.keep(), "keep leases"),
             self._tasks.spawn(hear(self._clients[0], self._keys, self._leases.called_back), "hear calls back"),
             self._tasks.spawn(self._books.run(), "ledger"),
+            self._tasks.spawn(beats, "upstream heartbeat"),
         ]
         self._server = await loop.create_server(self._http, sock=listener, backlog=_BACKLOG)
 

@@ -81,7 +81,7 @@ class Pipeline:
                     estimate = await self._estimator.estimate(job, work.served.model, unknown)
                     await quota.cover(_to_reserve(work, plan, estimate))
                 with self._stage(facts, Stage.DISPATCH):
-                    fresh = await self._dispatch(work, plan)
+                    fresh = await self._dispatch(work, plan, estimate)
                 facts.estimated_tokens = self._estimator.learn(estimate, fresh)
                 _record(work, quota, plan, fresh, facts)
             with self._stage(facts, Stage.ASSEMBLE):
@@ -110,7 +110,7 @@ class Pipeline:
             raise only_if_cached_error(plan)
         return plan
 
-    async def _dispatch(self, work: _Work, plan: Plan) -> Fresh:
+    async def _dispatch(self, work: _Work, plan: Plan, estimate: Estimate) -> Fresh:
         """Answers for what is missing: from whoever is asking for it already, else from the backend."""
         if not plan.missing:
             return Fresh({})
@@ -118,7 +118,10 @@ class Pipeline:
         async def arrived(fresh: Mapping[int, Answer]) -> None:
             await self._planner.remember(work.inquiry, plan, fresh)
 
-        order = Order(work.snapshot, work.served, work.job, work.call.deadline, arrived)
+        def asked(positions: Sequence[int]) -> int:
+            return sum(estimate.tokens[at] for at in positions)
+
+        order = Order(work.snapshot, work.served, work.job, work.caller, work.call.deadline, asked, arrived)
 
         async def fill(positions: Sequence[int]) -> Mapping[int, Answer]:
             return await self._dispatcher.run(order, positions)

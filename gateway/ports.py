@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gateway.errors import GatewayError
-    from gateway.vocabulary import Account, Answer, Batch, Facts, ItemKey, Meter, Stage, Tally
+    from gateway.vocabulary import Account, Answer, Batch, Facts, ItemKey, Lane, Limits, Meter, Stage, Tally
 
 
 class Clock(Protocol):
@@ -266,6 +266,45 @@ class Journal(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Allowance:
+    """The answer to one draw on an upstream key's allowance.
+
+    `wait` is 0 when the draw was granted, else the seconds after which it may be: exact for the windows, a guess for a
+    slot. `paused` says that the upstream itself demanded the wait. `stamp` and `tokens` are what `settle` needs.
+    """
+
+    wait: float = 0.0
+    paused: bool = False
+    stamp: int | None = None
+    tokens: int = 0
+
+
+class Allowances(Protocol):
+    """What an upstream allows each of our keys, shared by all workers and gateways that use the key.
+
+    A call counts from when it was drawn until 60 s after it was settled, since the upstream saw it in between: so
+    the upstream's own window never holds more than its limit, however long calls take on their way. Every method
+    raises StoreError when the store cannot answer.
+    """
+
+    async def take(self, name: str, lease: str, tokens: int, limits: Limits) -> Allowance:
+        """Draw one call, its tokens and one slot if all of `limits` leave room and there is no pause, else nothing."""
+        ...
+
+    async def settle(self, name: str, lease: str, allowance: Allowance, requests: int, tokens: int) -> None:
+        """End a call: free its slot, and count what was really used, now, instead of what was drawn. Ask once."""
+        ...
+
+    async def renew(self, name: str, leases: Sequence[str]) -> None:
+        """Heartbeat: the calls that still hold a slot keep it for another lease time."""
+        ...
+
+    async def pause(self, name: str, seconds: float) -> None:
+        """Grant nobody anything for that long; a pause that ends later stays."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """One outgoing HTTP request as bytes; `path` is appended to the backend's URL."""
 
@@ -307,8 +346,16 @@ class Observer(Protocol):
         """An outgoing call ended; `outcome` is one of backends.OutcomeKind or `unreachable`, `timeout`."""
         ...
 
+    def upstream_queued(self, backend: str, lane: Lane, seconds: float, length: int) -> None:
+        """A call left the queue of a backend, to be sent or not; `length` is how many wait there now."""
+        ...
+
+    def upstream_paused(self, backend: str) -> None:
+        """A backend refused a call for its rate, and its key rests."""
+        ...
+
     def store_failure(self, role: str) -> None:
-        """The `quota`, `cache` or `ledger` store failed to answer."""
+        """The `quota`, `cache`, `ledger` or `allowance` store failed to answer."""
         ...
 
     def unjournaled(self) -> None:

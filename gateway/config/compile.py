@@ -106,6 +106,8 @@ def _caller(config: Config, name: str, tenant: Tenant, key_id: str) -> Caller:
         own_meters(config, name, tier, key_id),
         endpoint_meters(config, name, tier),
         model_meters(config, name, tier),
+        weight=tenant.weight,
+        queue_timeout=tenant.queue_timeout,
     )
 
 

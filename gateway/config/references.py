@@ -157,7 +157,7 @@ def _warnings(config: Config, origin: Origin) -> Iterator[Problem]:
         if not tenant.keys:
             yield origin.problem(("tenants", name), "has no keys, so nobody calls as it", "add `keys: [${NAME}]`")
     for name, backend in config.backends.items():
-        if backend.dialect == "jina" and backend.key is None:
+        if backend.dialect == "jina" and backend.credentials == (None,):
             remedy = "add `key: ${JINA_API_KEY}`"
             yield origin.problem(("backends", name), "has no key, so the API will refuse its calls", remedy)
         if name not in used:

@@ -98,6 +98,20 @@ class Tenant(Section):
         None,
         description='`{starting_tokens: 10000000}` or `{starting_usd: "5"}`: used up, topped up',
     )
+    weight: Annotated[float, Field(ge=0.01, le=1_000)] = Field(
+        1.0, description="share of a backend that several tenants wait for: one of weight 3 gets thrice the tokens of 1"
+    )
+    queue_timeout: Seconds = Field(
+        30.0, description="seconds a call may wait for what a backend's `limits` or its own pauses allow; then 503"
+    )
+
+
+class KeyLimits(Section):
+    """What a backend allows each key; leave a limit out (or null) for no limit."""
+
+    rpm: Positive | None = Field(None, description="calls a minute")
+    tpm: Positive | None = Field(None, description="tokens a minute")
+    concurrency: Positive | None = Field(None, description="calls running at once")
 
 
 class Backend(Section):
@@ -110,6 +124,14 @@ class Backend(Section):
     key: Annotated[str, StringConstraints(min_length=1)] | None = Field(
         None, repr=False, description="bearer token the backend wants, best as ${ENV}"
     )
+    keys: tuple[Annotated[str, StringConstraints(min_length=1, pattern=r"^\S+$")], ...] = Field(
+        (), repr=False, description="more bearer tokens; all are used, each within `limits`"
+    )
+    limits: KeyLimits | None = Field(
+        None,
+        description="what the backend allows each key, as {rpm, tpm, concurrency}: calls and tokens a minute, calls at "
+        "once. Calls wait for it in a fair queue, instead of being refused",
+    )
     timeout: Seconds = Field(60.0, description="seconds one call may take")
     concurrency: Positive = Field(32, description="calls running at once from one worker")
     retries: Annotated[int, Field(ge=0, le=10)] = Field(2, description="further tries after a failure worth one")
@@ -119,6 +141,11 @@ class Backend(Section):
     max_documents: Positive | None = Field(
         None, description="documents a rerank call; longer lists are split. By default 2048 for jina, 32 for tei"
     )
+
+    @property
+    def credentials(self) -> tuple[str | None, ...]:
+        """Every distinct key, `key` first; one None where the backend wants none."""
+        return tuple(dict.fromkeys(key for key in (self.key, *self.keys) if key)) or (None,)
 
 
 class ModelEntry(Section):

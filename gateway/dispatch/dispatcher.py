@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from gateway.backends import DIALECTS
 from gateway.backends.dialect import Ask, Outcome, OutcomeKind
+from gateway.dispatch.fair_queue import Ticket
 from gateway.dispatch.retry import delay, failure
 from gateway.dispatch.splitting import split
-from gateway.errors import TransportError, service_timeout
+from gateway.dispatch.station import LateError
+from gateway.errors import TransportError, service_timeout, service_unavailable
+from gateway.vocabulary import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -18,8 +21,10 @@ if TYPE_CHECKING:
     from gateway.backends.dialect import Dialect
     from gateway.config.schema import Backend
     from gateway.config.snapshot import Served, Snapshot
+    from gateway.dispatch.shaper import Shaper
+    from gateway.errors import GatewayError
     from gateway.ports import Clock, Observer, Transport
-    from gateway.vocabulary import Answer, Job
+    from gateway.vocabulary import Answer, Caller, Job
 
 _MICROS = 1_000_000
 _DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in DIALECTS}
@@ -27,17 +32,20 @@ _DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in DIALECT
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be got: units of a job, from whom, by when (Clock.monotonic seconds).
+    """What is to be got: units of a job, from whom, for whom, how urgently, by when (Clock.monotonic seconds).
 
-    `arrived` is awaited with each piece's answers as it comes, so that what was paid for is kept even when another
-    piece fails.
+    `estimate` gives the tokens that some positions cost at most. `arrived` is awaited with each piece's answers as it
+    comes, so that what was paid for is kept even when another piece fails.
     """
 
     snapshot: Snapshot
     served: Served
     job: Job
+    caller: Caller
     deadline: float
+    estimate: Callable[[Sequence[int]], int]
     arrived: Callable[[Mapping[int, Answer]], Awaitable[None]]
+    lane: Lane = Lane.INTERACTIVE
 
     @property
     def patience(self) -> float:
@@ -51,13 +59,13 @@ class Order:
 
 
 class Dispatcher:
-    """One for a worker: it owns the number of calls running at each backend."""
+    """One for a worker. When a call may be sent, and with which key, is the shaper's."""
 
-    def __init__(self, transport: Transport, clock: Clock, observer: Observer) -> None:
+    def __init__(self, transport: Transport, clock: Clock, observer: Observer, shaper: Shaper) -> None:
         self._transport = transport
         self._clock = clock
         self._observer = observer
-        self._slots: dict[str, asyncio.Semaphore] = {}
+        self._shaper = shaper
 
     async def run(self, order: Order, missing: Sequence[int]) -> dict[int, Answer]:
         """An answer for each position in `missing`. All pieces are waited for; then the first failure is raised.
@@ -78,14 +86,20 @@ class Dispatcher:
 
     async def _piece(self, order: Order, piece: Sequence[int]) -> dict[int, Answer]:
         units = tuple(order.job.units[position] for position in piece)
-        ask = Ask(order.job, units, order.served.backend_model, order.backend.key)
+        ask = Ask(order.job, units, order.served.backend_model)
+        ticket = _ticket(order, piece)
         attempt = 0
         while True:
-            outcome = await self._call(order, ask)
+            try:
+                outcome = await self._call(order, ask, ticket)
+            except LateError as late:
+                raise self._late(order, late) from None
             if outcome.kind is OutcomeKind.ANSWERED:
                 fresh = dict(zip(piece, outcome.answers, strict=True))
                 await order.arrived(fresh)
                 return fresh
+            if outcome.kind is OutcomeKind.BUSY:
+                continue  # its key pauses now, and the ticket waits for its turn again
             remaining = order.deadline - self._clock.monotonic()
             wait = delay(outcome, attempt, order.backend.retries, remaining, self._clock.random())
             if wait is None:
@@ -93,20 +107,20 @@ class Dispatcher:
             await self._clock.sleep(wait)
             attempt += 1
 
-    async def _call(self, order: Order, ask: Ask) -> Outcome:
-        """One exchange, once a slot at the backend is free."""
+    def _late(self, order: Order, late: LateError) -> GatewayError:
+        """What a client is told whose call never had its turn: the upstream's refusals are never passed on."""
+        if self._clock.monotonic() >= order.deadline:
+            return service_timeout(order.patience)
+        return service_unavailable("The backend's rate limit leaves no room in time", late.retry_after)
+
+    async def _call(self, order: Order, ask: Ask, ticket: Ticket) -> Outcome:
+        """One exchange, once it has its turn at the backend."""
         name, backend = order.served.backend, order.backend
-        slots = self._slots.setdefault(name, asyncio.Semaphore(backend.concurrency))
-        try:
-            async with asyncio.timeout(max(0.0, order.deadline - self._clock.monotonic())):
-                await slots.acquire()
-        except TimeoutError:
-            return Outcome(OutcomeKind.TIMEOUT)
-        started = self._clock.monotonic()
-        try:
-            outcome = await self._exchange(name, backend, ask, order.deadline - started)
-        finally:
-            slots.release()
+        async with self._shaper.turn(name, backend, ticket) as turn:
+            started = self._clock.monotonic()
+            asked = replace(ask, credential=turn.key.credential)
+            outcome = await self._exchange(name, backend, asked, order.deadline - started)
+            self._shaper.report(name, turn, outcome)
         seconds = self._clock.monotonic() - started
         self._observer.upstream_call(name, ask.job.endpoint, outcome.kind.value, seconds, outcome.tokens)
         share = int(seconds / len(ask.units) * _MICROS)
@@ -120,6 +134,11 @@ class Dispatcher:
         except TransportError as error:
             return Outcome(OutcomeKind.TIMEOUT if error.timed_out else OutcomeKind.UNAVAILABLE)
         return dialect.decode(ask, reply)
+
+
+def _ticket(order: Order, piece: Sequence[int]) -> Ticket:
+    caller = order.caller
+    return Ticket(caller.tenant, order.estimate(piece), order.deadline, caller.weight, order.lane, caller.queue_timeout)
 
 
 def _piece_limit(backend: Backend, endpoint: str) -> int:

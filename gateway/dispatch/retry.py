@@ -15,8 +15,9 @@ FIRST_DELAY_SECONDS = 0.1
 LONGEST_WAIT_SECONDS = 5.0
 """A backend that asks for a longer pause is not waited for: the client can plan that wait better than we can."""
 
-_WORTH_ANOTHER = frozenset({OutcomeKind.UNAVAILABLE, OutcomeKind.BUSY})
-"""Not TIMEOUT: a call that ran out of time may have been paid for, and would be paid for again."""
+_WORTH_ANOTHER = frozenset({OutcomeKind.UNAVAILABLE})
+"""Not TIMEOUT: a call that ran out of time may have been paid for, and would be paid for again. Not BUSY: the shaper
+sends it again when the backend's pause is over, however often that takes."""
 
 
 def delay(outcome: Outcome, attempt: int, retries: int, remaining: float, chance: float) -> float | None:

@@ -9,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, H
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from gateway.observe.limit_metrics import LimitMetrics
+from gateway.observe.queue_metrics import forget_dead_workers
 from gateway.vocabulary import Stage
 
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
@@ -111,7 +112,8 @@ class Metrics:
     def render(self) -> tuple[bytes, str]:
         """All values in Prometheus' text format, and its content type; of all workers where they share a folder."""
         registry = self.registry
-        if os.environ.get(MULTIPROCESS):
+        if folder := os.environ.get(MULTIPROCESS):
+            forget_dead_workers(folder)
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry), CONTENT_TYPE_LATEST

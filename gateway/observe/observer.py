@@ -8,13 +8,14 @@ import structlog
 
 from gateway.errors import Code
 from gateway.observe.logs import places
+from gateway.observe.queue_metrics import QueueMetrics
 
 if TYPE_CHECKING:
     from gateway.config.schema import Observe
     from gateway.errors import GatewayError
     from gateway.observe.metrics import Metrics
     from gateway.ports import Clock
-    from gateway.vocabulary import Facts, Stage
+    from gateway.vocabulary import Facts, Lane, Stage
 
 _REJECTIONS = frozenset(code for code in Code if code.value.startswith(("AUTH", "RATE_")))
 _ORDINARY = frozenset({"answered", "invalid", "model_not_found"})
@@ -26,6 +27,7 @@ class RequestObserver:
 
     def __init__(self, metrics: Metrics, settings: Observe, clock: Clock) -> None:
         self._metrics = metrics
+        self._queues = QueueMetrics(metrics.registry)
         self._sample = settings.log_sample
         self._clock = clock
         self._log = structlog.get_logger("gateway")
@@ -125,6 +127,15 @@ class RequestObserver:
     def unjournaled(self) -> None:
         """The journal of the ledger takes no more."""
         self._metrics.unjournaled.inc()
+
+    def upstream_queued(self, backend: str, lane: Lane, seconds: float, length: int) -> None:
+        """A call left the queue of a backend."""
+        self._queues.seconds(backend, lane.value).observe(seconds)
+        self._queues.length(backend).set(length)
+
+    def upstream_paused(self, backend: str) -> None:
+        """A backend refused a call for its rate."""
+        self._queues.paused(backend).inc()
 
     def store_failure(self, role: str) -> None:
         """The store failed in that role."""

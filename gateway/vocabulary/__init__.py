@@ -16,7 +16,7 @@ from gateway.vocabulary.content import (
     Unit,
 )
 from gateway.vocabulary.course import Cause, Charge, Facts, Fresh, Plan, Saving
-from gateway.vocabulary.exchange import CacheScope, Call, Caller, Directives, Remaining, Reply, Stage
+from gateway.vocabulary.exchange import CacheScope, Call, Caller, Directives, Lane, Remaining, Reply, Stage
 from gateway.vocabulary.ledger import SECONDS_PER_HOUR, Account, Batch, Tally, total
 from gateway.vocabulary.limits import Fallback, Limits, Meter, Scope
 from gateway.vocabulary.money import dollars, nanos
@@ -41,6 +41,7 @@ __all__ = [
     "ItemKey",
     "Job",
     "Json",
+    "Lane",
     "Limits",
     "Meter",
     "Modality",

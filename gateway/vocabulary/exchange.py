@@ -34,12 +34,21 @@ class CacheScope(StrEnum):
     SHARED = "shared"
 
 
+class Lane(StrEnum):
+    """How urgent a call is: somebody waits for it, or it may take what the others leave."""
+
+    INTERACTIVE = "interactive"
+    BULK = "bulk"
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks: the tenant behind a key, never the key itself.
 
     `meters` are what every call of this caller counts in; `by_endpoint` and `by_model` what calls of that endpoint or
     model count in, too.
+    `weight` is the tenant's share of an upstream that several want, `queue_timeout` the seconds that a call may wait
+    for that upstream's allowance.
     """
 
     tenant: str
@@ -51,6 +60,8 @@ class Caller:
     meters: tuple[Meter, ...] = ()
     by_endpoint: Mapping[str, Meter] = field(default_factory=dict)
     by_model: Mapping[str, Meter] = field(default_factory=dict)
+    weight: float = 1.0
+    queue_timeout: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)

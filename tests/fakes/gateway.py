@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from fakes.allowances import FakeAllowances
 from fakes.answers import FakeAnswers
 from fakes.claims import FakeClaims
 from fakes.clock import FakeClock
@@ -25,6 +26,8 @@ from gateway.config.compile import compile_snapshot
 from gateway.config.schema import Backend, Config, Tenant, Tier
 from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.in_flight import InFlight
+from gateway.dispatch.pool import Outside
+from gateway.dispatch.shaper import Shaper
 from gateway.endpoints import ENDPOINTS
 from gateway.pipeline import Pipeline
 from gateway.plan.planner import Planner
@@ -80,13 +83,15 @@ class Gateway:
         self.counted: list[Facts] = []
         self.ledger = FakeLedger(self.clock.epoch)
         self.books = Books(FakeJournal(room=10**9), self.ledger, self.clock, observer)
+        self.allowances = FakeAllowances(self.clock.milliseconds)
+        outside = Outside(self.allowances, self.clock, self.tasks, observer, SECRET, self.config.server.workers)
         self.pipeline = Pipeline(
             snapshot=snapshot_of(self.config),
             admission=Admission(self.leases, self.quota, observer),
             estimator=self.estimator,
             planner=Planner(self.answers, self.votes, self.trace, self.clock),
             in_flight=InFlight(self.claims, self.clock, self.tasks, 10.0),
-            dispatcher=Dispatcher(self.upstream, self.clock, observer),
+            dispatcher=Dispatcher(self.upstream, self.clock, observer, Shaper(outside)),
             clock=self.clock,
             observer=observer,
             count=self._answered,

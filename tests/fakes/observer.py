@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gateway.errors import GatewayError
-    from gateway.vocabulary import Facts, Stage
+    from gateway.vocabulary import Facts, Lane, Stage
 
 
 @dataclass
@@ -15,6 +15,8 @@ class FakeObserver:
     requests: list[tuple[Facts, GatewayError | None]] = field(default_factory=list)
     stages: list[Stage] = field(default_factory=list)
     upstream_calls: list[tuple[str, str, str, int]] = field(default_factory=list)
+    queued: list[tuple[str, Lane, float]] = field(default_factory=list)
+    paused: list[str] = field(default_factory=list)
     store_failures: list[str] = field(default_factory=list)
     shadows: list[str] = field(default_factory=list)
     decisions: list[str] = field(default_factory=list)
@@ -37,6 +39,13 @@ class FakeObserver:
 
     def degraded(self, decision: str) -> None:
         self.decisions.append(decision)
+
+    def upstream_queued(self, backend: str, lane: Lane, seconds: float, length: int) -> None:
+        assert length >= 0
+        self.queued.append((backend, lane, seconds))
+
+    def upstream_paused(self, backend: str) -> None:
+        self.paused.append(backend)
 
     def store_failure(self, role: str) -> None:
         self.store_failures.append(role)

@@ -13,7 +13,7 @@ JOB = Job("rerank", "m", "r", ((Item.text("a"),),), Shape.SCORE, (), None, query
 TABLE = [
     (OutcomeKind.INVALID, False, Code.INPUT_INVALID),
     (OutcomeKind.MODEL_NOT_FOUND, False, Code.INPUT_MODEL_NOT_FOUND),
-    (OutcomeKind.BUSY, True, Code.SERVICE_UNAVAILABLE),
+    (OutcomeKind.BUSY, False, Code.SERVICE_UNAVAILABLE),
     (OutcomeKind.REFUSED, False, Code.SERVICE_UNAVAILABLE),
     (OutcomeKind.UNAVAILABLE, True, Code.SERVICE_UNAVAILABLE),
     (OutcomeKind.TIMEOUT, False, Code.SERVICE_TIMEOUT),
@@ -37,8 +37,8 @@ WAITS = [
     (Outcome(OutcomeKind.UNAVAILABLE), 2, 2, 60.0, 0.5, None),
     (Outcome(OutcomeKind.UNAVAILABLE), 0, 0, 60.0, 0.5, None),
     (Outcome(OutcomeKind.UNAVAILABLE), 0, 2, 0.05, 0.5, None),
-    (Outcome(OutcomeKind.BUSY, retry_after=2.0), 0, 2, 60.0, 0.5, 2.0),
-    (Outcome(OutcomeKind.BUSY, retry_after=30.0), 0, 2, 60.0, 0.5, None),
+    (Outcome(OutcomeKind.UNAVAILABLE, retry_after=2.0), 0, 2, 60.0, 0.5, 2.0),
+    (Outcome(OutcomeKind.UNAVAILABLE, retry_after=30.0), 0, 2, 60.0, 0.5, None),
 ]
 
 

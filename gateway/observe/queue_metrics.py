@@ -1,0 +1,52 @@
+"""E: the metrics of the queues in front of backends."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.multiprocess import mark_process_dead
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+_WAITS = (0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+
+
+class QueueMetrics:
+    """How long calls wait for a backend, how many do, and how often a backend made a key pause."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        seconds = Histogram(
+            "gateway_upstream_queue_seconds",
+            "Time a call waited for its turn at a backend, where it had to ask for one.",
+            ("backend", "lane"),
+            buckets=_WAITS,
+            registry=registry,
+        )
+        length = Gauge(
+            "gateway_upstream_queue_length",
+            "Calls that wait for their turn at a backend.",
+            ("backend",),
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        paused = Counter(
+            "gateway_upstream_paused", "Pauses of a key after a backend's 429.", ("backend",), registry=registry
+        )
+        self.seconds = cache(seconds.labels)
+        self.length = cache(length.labels)
+        self.paused = cache(paused.labels)
+
+
+def forget_dead_workers(folder: str) -> None:
+    """Drop the gauges of workers that are gone: nobody waits in them any more."""
+    for path in Path(folder).glob("gauge_live*_*.db"):
+        pid = path.stem.rpartition("_")[2]
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            mark_process_dead(int(pid), folder)  # type: ignore[no-untyped-call]

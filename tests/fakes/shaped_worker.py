@@ -1,0 +1,131 @@
+"""C: workers that send calls through shapers of their own to one upstream, whose journal is the oracle."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+
+from fakes.allowances import FakeAllowances
+from fakes.clock import FakeClock
+from fakes.observer import FakeObserver
+
+from gateway.backends.dialect import Outcome, OutcomeKind
+from gateway.config.schema import Backend, KeyLimits
+from gateway.dispatch.fair_queue import Ticket
+from gateway.dispatch.pool import Outside
+from gateway.dispatch.shaper import Shaper
+from gateway.dispatch.station import LateError
+from gateway.tasks import TaskGroup
+from gateway.vocabulary import Answer, Lane, Shape
+
+WINDOW = 60.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One call as the upstream saw it."""
+
+    at: float
+    key: str
+    tenant: str
+    tokens: int
+
+
+@dataclass
+class Town:
+    """`workers` workers in front of one account. An upstream call takes `seconds`, and arrives somewhere within."""
+
+    keys: tuple[str, ...] = ("k1",)
+    limits: KeyLimits | None = None
+    workers: int = 1
+    seconds: float = 0.5
+    local_concurrency: int = 1_000
+    seed: int | None = None
+    journal: list[Entry] = field(default_factory=list)
+    running: Counter[str] = field(default_factory=Counter)
+    most_running: Counter[str] = field(default_factory=Counter)
+    # What the next calls get: None an answer, else a 429 with that Retry-After, or with none for 0.
+    refusals: list[float | None] = field(default_factory=list)
+    served: list[str] = field(default_factory=list)
+    late: list[tuple[str, float]] = field(default_factory=list)
+    pauses: list[tuple[str, float, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.clock = FakeClock()
+        self.chance = random.Random(self.seed)  # noqa: S311 - a simulation
+        self.allowances = FakeAllowances(self.clock.milliseconds)
+        self.tasks = TaskGroup()
+        self.observer = FakeObserver()
+        self.backend = Backend(
+            dialect="jina",
+            url="http://upstream",
+            keys=self.keys,
+            limits=self.limits,
+            concurrency=self.local_concurrency,
+        )
+        self.shapers = [
+            Shaper(Outside(self.allowances, self.clock, self.tasks, self.observer, b"s" * 32, self.workers))
+            for _ in range(self.workers)
+        ]
+
+    async def call(  # noqa: PLR0913 - what a call can be
+        self,
+        worker: int = 0,
+        tenant: str = "t",
+        tokens: int = 10,
+        patience: float = 1e6,
+        *,
+        used: int | None = None,
+        weight: float = 1.0,
+        lane: Lane = Lane.INTERACTIVE,
+        queue_timeout: float = float("inf"),
+    ) -> bool:
+        """Send until it is answered; False when its time ran out."""
+        ticket = Ticket(tenant, tokens, self.clock.now + patience, weight, lane, queue_timeout)
+        while True:
+            try:
+                async with self.shapers[worker].turn("up", self.backend, ticket) as turn:
+                    outcome = await self.exchange(turn.key.credential or "", ticket, tokens if used is None else used)
+                    self.shapers[worker].report("up", turn, outcome)
+            except LateError as late:
+                self.late.append((tenant, late.retry_after))
+                return False
+            if outcome.kind is OutcomeKind.ANSWERED:
+                self.served.append(tenant)
+                return True
+
+    async def exchange(self, key: str, ticket: Ticket, used: int) -> Outcome:
+        sent = self.clock.now
+        assert sent < ticket.deadline, "sent too late"
+        assert not [pause for pause in self.pauses if pause[0] == key and pause[1] < sent < pause[2]], "a pause"
+        self.running[key] += 1
+        self.most_running[key] = max(self.most_running[key], self.running[key])
+        on_the_way = self.seconds * (0.0 if self.seed is None else self.chance.random())
+        try:
+            await self.clock.sleep(on_the_way)
+            self.journal.append(Entry(self.clock.now, key, ticket.tenant, used))
+            if self.refusals and (refusal := self.refusals.pop(0)) is not None:
+                self.pauses.append((key, self.clock.now, self.clock.now + refusal))
+                return Outcome(OutcomeKind.BUSY, retry_after=refusal or None)
+            await self.clock.sleep(self.seconds - on_the_way)
+        finally:
+            self.running[key] -= 1
+        return Outcome(OutcomeKind.ANSWERED, (Answer(Shape.SCORE, b"", 0, used),))
+
+    def worst(self, key: str) -> tuple[int, int]:
+        """Most calls and most tokens that the upstream saw in any true minute."""
+        seen = [entry for entry in self.journal if entry.key == key]
+        windows = [[entry for entry in seen if last.at - WINDOW < entry.at <= last.at] for last in seen]
+        return (
+            max(map(len, windows), default=0),
+            max((sum(entry.tokens for entry in window) for window in windows), default=0),
+        )
+
+
+def many(town: Town, number: int, tenant: str = "t", **fields: float | str) -> list[asyncio.Task[bool]]:
+    return [
+        asyncio.ensure_future(town.call(at % town.workers, tenant, **fields))  # type: ignore[arg-type]
+        for at in range(number)
+    ]
