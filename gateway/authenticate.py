@@ -26,14 +26,26 @@ def digest(key: str, secret: bytes) -> bytes:
     return blake2b(key.encode(errors="surrogateescape"), digest_size=32, key=secret[:64], person=_PURPOSE).digest()
 
 
-def authenticate(credentials: str | None, directory: Mapping[bytes, Caller], secret: bytes) -> Caller:
-    """The caller behind an Authorization header.
+def authenticate(credentials: str | None, directory: Mapping[bytes, Caller], secret: bytes, now: int) -> Caller:
+    """The caller behind an Authorization header; `now` is in seconds since 1970.
 
     The look-up is by keyed digest, so neither the dictionary nor its timing says anything about a key's characters.
 
     Raises:
         GatewayError: AUTH_MISSING_API_KEY, AUTH_INVALID_FORMAT (not `Bearer <token>`, RFC 6750 §2.1) or
-            AUTH_INVALID_API_KEY.
+            AUTH_INVALID_API_KEY (nobody's, or expired).
+    """
+    caller = directory.get(digest(token_of(credentials), secret))
+    if caller is None or (caller.expires is not None and caller.expires <= now):
+        raise invalid_api_key()
+    return caller
+
+
+def token_of(credentials: str | None) -> str:
+    """The bearer token of an Authorization header.
+
+    Raises:
+        GatewayError: AUTH_MISSING_API_KEY, AUTH_INVALID_FORMAT.
     """
     if credentials is None or not credentials.strip():
         raise missing_api_key()
@@ -41,11 +53,7 @@ def authenticate(credentials: str | None, directory: Mapping[bytes, Caller], sec
     token = token.strip()
     if scheme.lower() != _SCHEME or not token or any(character.isspace() for character in token):
         raise invalid_auth_format()
-    presented = digest(token, secret)
-    caller = directory.get(presented)
-    if caller is None:
-        raise invalid_api_key()
-    return caller
+    return token
 
 
 def issue(random_bytes: bytes) -> str:

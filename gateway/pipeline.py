@@ -83,7 +83,7 @@ class Pipeline:
     async def _authenticate(self, snapshot: Snapshot, call: Call, facts: Facts) -> Caller:
         try:
             with self._stage(facts, Stage.AUTHENTICATE):
-                caller = authenticate(call.credentials, snapshot.directory, snapshot.secret)
+                caller = authenticate(call.credentials, snapshot.directory, snapshot.secret, self._clock.epoch())
         except GatewayError:
             await self._admission.failed_authentication(call.client, snapshot.config.limits.ip_failures_per_minute)
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gateway.config.defaults import EMBEDDED, merged_tiers, wants_embedded_model, with_defaults
@@ -15,9 +16,10 @@ from gateway.vocabulary import Caller
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from gateway.config.accounts import Accounts
     from gateway.config.schema import Config
 
-__all__ = ["ISSUED_TIER", "compile_snapshot", "wants_embedded_model", "with_defaults"]
+__all__ = ["ISSUED_TIER", "compile_snapshot", "wants_embedded_model", "with_accounts", "with_defaults"]
 
 ISSUED_TIER = "tier2"
 """Plan of a tenant that the gateway made itself (the `dev` tenant)."""
@@ -48,6 +50,27 @@ def compile_snapshot(
         raise ConfigError(problems)
     directory = {**_issued_callers(complete, issued or {}), **_configured_callers(complete, secret, digest)}
     return Snapshot(_placed(complete, embedded_url), served_models(complete), directory, secret)
+
+
+def with_accounts(base: Snapshot, accounts: Accounts) -> Snapshot:
+    """`base`, a compiled configuration, and the keys that were made at run time.
+
+    The configuration wins: its tenants over those of the same name, its keys over equal ones. A tenant whose tier the
+    configuration does not know is nobody, as one that is disabled; so are the keys of tenants that do not exist.
+    """
+    tiers = merged_tiers(base.config)
+    made = {name: tenant.configured() for name, tenant in accounts.tenants.items() if tenant.enabled}
+    callers = {
+        name: _caller(base.config, name, tenant, "")
+        for name, tenant in {**made, **base.config.tenants}.items()
+        if tenant.tier in tiers
+    }
+    known = {
+        bytes.fromhex(key.digest): replace(callers[key.tenant], key_id=key_id, expires=key.expires)
+        for key_id, key in accounts.keys.items()
+        if key.revoked is None and key.tenant in callers
+    }
+    return replace(base, directory={**known, **base.directory})
 
 
 def _configured_callers(config: Config, secret: bytes, digest: Callable[[str, bytes], bytes]) -> dict[bytes, Caller]:

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gateway.administration.changes import DEV_TENANT
 from gateway.authenticate import digest, issue
 from gateway.errors import StoreError
 from gateway.processes.problem import StartError
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from gateway.launch import IssuedKey
     from gateway.processes.data_dir import DataDir
 
-DEV_TENANT = "dev"
 PATIENCE = 10.0
 """Seconds a store may take to become reachable at the start."""
 

@@ -43,7 +43,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the tenant behind a key, never the key itself."""
+    """Who asks: the tenant behind a key, never the key itself.
+
+    From `expires` on (seconds since 1970) the key is refused.
+    """
 
     tenant: str
     org: str
@@ -51,6 +54,7 @@ class Caller:
     key_id: str
     limits: Limits
     cache_scope: CacheScope = CacheScope.ORG
+    expires: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
