@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
+from gateway.administration.follower import Follower
 from gateway.admit.reservation import Admission
 from gateway.clock import SystemClock
 from gateway.dispatch.dispatcher import Dispatcher
@@ -19,6 +21,7 @@ from gateway.observe.observer import RequestObserver
 from gateway.pipeline import Pipeline
 from gateway.plan.planner import Planner
 from gateway.stores.layered import LayeredAnswers
+from gateway.stores.redis.accounts import RedisAccounts
 from gateway.stores.redis.cache import RedisAnswers
 from gateway.stores.redis.claims import RedisClaims
 from gateway.stores.redis.client import Line, connect
@@ -75,16 +78,22 @@ class App:
             clock=clock,
             observer=observer,
         )
+        accounts = RedisAccounts(quota_line, keys, clock)
+        self._follower = Follower(accounts, clock, observer, snapshot, partial(setattr, pipeline, "snapshot"))
         self.edge = Edge(pipeline, Operations(pipeline, quota, metrics), clock, observer)
         self._http = HttpServer(self.edge, config.server.errors, clock)
         self._server: asyncio.Server | None = None
-        self._heartbeat: asyncio.Task[None] | None = None
+        self._endless: list[asyncio.Task[None]] = []
 
     async def start(self, listener: socket.socket) -> None:
         """Accept connections on a bound socket, which other workers may share."""
         loop = asyncio.get_running_loop()
         every = self._lease_seconds / _HEARTBEATS_PER_LEASE
-        self._heartbeat = self._tasks.spawn(self._admission.heartbeat(every), "heartbeat")
+        await self._follower.look()
+        self._endless = [
+            self._tasks.spawn(self._admission.heartbeat(every), "heartbeat"),
+            self._tasks.spawn(self._follower.run(), "follow accounts"),
+        ]
         self._server = await loop.create_server(self._http, sock=listener, backlog=_BACKLOG)
 
     async def stop(self) -> None:
@@ -97,10 +106,10 @@ class App:
             self._server.close()
         self._http.pre_shutdown()
         await self._http.shutdown(self._settings.drain_timeout)
-        if self._heartbeat is not None:
-            self._heartbeat.cancel()
+        for task in self._endless:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await self._heartbeat
+                await task
         await self._tasks.drain(_SETTLE_SECONDS)
         await self._upstream.close()
         for client in self._clients:
