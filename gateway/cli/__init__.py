@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-COMMANDS = ("gateway.cli.serve", "gateway.cli.check", "gateway.cli.cache")
+COMMANDS = (
+    "gateway.cli.serve",
+    "gateway.cli.check",
+    "gateway.cli.cache",
+    "gateway.cli.tenants",
+    "gateway.cli.keys",
+    "gateway.cli.audit",
+)
 """One module a command; it exports a function of its own name, or a group of commands."""
 
 
