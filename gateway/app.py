@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from gateway.administration.administrator import Administrator
 from gateway.administration.follower import Follower
 from gateway.admit.reservation import Admission
 from gateway.clock import SystemClock
 from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.in_flight import InFlight
+from gateway.edge.admin import Admin
 from gateway.edge.operations import Operations
 from gateway.edge.server import Edge, HttpServer
 from gateway.observe.logs import configure
@@ -34,7 +37,7 @@ from gateway.upstream import Upstream
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from gateway.config.snapshot import Snapshot
 
@@ -81,12 +84,16 @@ class App:
         accounts = RedisAccounts(quota_line, keys, clock)
         self._follower = Follower(accounts, clock, observer, snapshot, partial(setattr, pipeline, "snapshot"))
         self.edge = Edge(pipeline, Operations(pipeline, quota, metrics), clock, observer)
-        self._http = HttpServer(self.edge, config.server.errors, clock)
-        self._server: asyncio.Server | None = None
+        administrator = Administrator(
+            accounts, lambda: pipeline.snapshot.config, snapshot.secret, clock, secrets.token_bytes
+        )
+        self._admin = Admin(administrator, self._admission, snapshot.secret, clock, observer)
+        self._http = [HttpServer(application, config.server.errors, clock) for application in (self.edge, self._admin)]
+        self._servers: list[asyncio.Server] = []
         self._endless: list[asyncio.Task[None]] = []
 
-    async def start(self, listener: socket.socket) -> None:
-        """Accept connections on a bound socket, which other workers may share."""
+    async def start(self, listeners: Sequence[socket.socket]) -> None:
+        """Accept connections on bound sockets, which other workers may share: the gateway's, the admin API's."""
         loop = asyncio.get_running_loop()
         every = self._lease_seconds / _HEARTBEATS_PER_LEASE
         await self._follower.look()
@@ -94,18 +101,20 @@ class App:
             self._tasks.spawn(self._admission.heartbeat(every), "heartbeat"),
             self._tasks.spawn(self._follower.run(), "follow accounts"),
         ]
-        self._server = await loop.create_server(self._http, sock=listener, backlog=_BACKLOG)
+        for http, listener in zip(self._http, listeners, strict=False):
+            self._servers.append(await loop.create_server(http, sock=listener, backlog=_BACKLOG))
 
     async def stop(self) -> None:
         """Accept nothing more, let what runs finish within `server.drain_timeout`, settle it, close everything.
 
         The order loses nothing: answers say `Connection: close` first, pools close last.
         """
-        self.edge.closing = True
-        if self._server is not None:
-            self._server.close()
-        self._http.pre_shutdown()
-        await self._http.shutdown(self._settings.drain_timeout)
+        self.edge.closing = self._admin.closing = True
+        for server in self._servers:
+            server.close()
+        for http in self._http:
+            http.pre_shutdown()
+        await asyncio.gather(*(http.shutdown(self._settings.drain_timeout) for http in self._http))
         for task in self._endless:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -117,7 +126,7 @@ class App:
 
 
 async def run_worker(
-    snapshot: Snapshot, store_url: str, listener: socket.socket, ready: Callable[[], None] = lambda: None
+    snapshot: Snapshot, store_url: str, listeners: Sequence[socket.socket], ready: Callable[[], None] = lambda: None
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain; `ready` is called once connections are accepted."""
     configure(snapshot.config.observe)
@@ -126,7 +135,7 @@ async def run_worker(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     app = App(snapshot, store_url)
-    await app.start(listener)
+    await app.start(listeners)
     ready()
     await stopping.wait()
     await app.stop()

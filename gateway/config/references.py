@@ -22,7 +22,13 @@ _CATALOGUE_FACTS = ("dimensions", "context_length", "embeddings", "rerank", "mat
 
 def check_references(config: Config, origin: Origin) -> list[Problem]:
     """Everything that makes a configuration of the right form unusable."""
-    return [*_store(config, origin), *_tenants(config, origin), *_backends(config, origin), *_models(config, origin)]
+    return [
+        *_store(config, origin),
+        *_admin(config, origin),
+        *_tenants(config, origin),
+        *_backends(config, origin),
+        *_models(config, origin),
+    ]
 
 
 def warnings(config: Config, origin: Origin) -> list[Problem]:
@@ -35,6 +41,12 @@ def _store(config: Config, origin: Origin) -> Iterator[Problem]:
     if url is not None and not _is_address(url, _STORE_SCHEMES):
         remedy = "write redis://host:6379/0, rediss://host:6379/0 or unix:///path/to.sock"
         yield origin.problem(("store", "url"), "not the address of a store", remedy)
+
+
+def _admin(config: Config, origin: Origin) -> Iterator[Problem]:
+    if config.admin.port is not None and config.admin.token is None:
+        remedy = "add `token: ${ADMIN_TOKEN}`, 16 characters or more, or leave `port` out"
+        yield origin.problem(("admin", "token"), "missing, so anybody could make keys", remedy)
 
 
 def _tenants(config: Config, origin: Origin) -> Iterator[Problem]:

@@ -159,6 +159,18 @@ class LimitSettings(Section):
     )
 
 
+class Admin(Section):
+    """The API that makes and changes tenants and keys, on a listener of its own."""
+
+    host: str = Field("127.0.0.1", description="address to listen on; whoever reaches it needs only the token")
+    port: Annotated[int, Field(ge=0, le=65_535)] | None = Field(
+        None, description="TCP port; 0 picks a free one. By default the API is off"
+    )
+    token: Annotated[str, StringConstraints(min_length=16, pattern=r"^\S+$")] | None = Field(
+        None, repr=False, description="bearer token of the API, 16 characters or more, best as ${ENV}"
+    )
+
+
 class Observe(Section):
     """What is shown."""
 
@@ -181,4 +193,5 @@ class Config(Section):
     models: dict[Name, ModelEntry] = Field(default_factory=dict)
     cache: Cache = Cache()
     limits: LimitSettings = LimitSettings()
+    admin: Admin = Admin()
     observe: Observe = Observe()

@@ -30,6 +30,7 @@ class Facts:
     rerank: str | None
     key: str | None = field(repr=False)
     key_file: str
+    admin: str | None = None
 
 
 def examples(served: Mapping[str, Served]) -> tuple[str | None, str | None]:
@@ -53,6 +54,8 @@ def banner(facts: Facts) -> str:
         lines += ["Rerank:", _curl(facts, "/v1/rerank", body), ""]
     if facts.metrics:
         lines.append(f"Metrics:  {facts.address}/metrics")
+    if facts.admin is not None:
+        lines.append(f"Admin:    {facts.admin}/admin/")
     lines.append(f"Store:    {facts.store}")
     if facts.model is not None:
         lines.append(f"Model:    {facts.model}")

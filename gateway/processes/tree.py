@@ -20,7 +20,7 @@ from gateway.processes.child import Program
 from gateway.processes.data_dir import DataDir
 from gateway.processes.embedded_model import model_program, require_extra
 from gateway.processes.embedded_store import EmbeddedStore, find_binary
-from gateway.processes.listener import address, bind, listen
+from gateway.processes.listener import ADMINISTERED, address, bind, listen
 from gateway.processes.report import progress, say
 from gateway.processes.supervisor import Rank, Supervisor
 
@@ -54,20 +54,28 @@ def serve(config: Config, worker: tuple[str, ...] = WORKER) -> None:
     with (
         DataDir(Path(config.server.data_dir)) as data_dir,
         contextlib.closing(bind(config.server.host, config.server.port)) as listener,
+        _admin_listener(config) as admin,
     ):
         store = None if binary is None else EmbeddedStore.place(data_dir, binary)
         supervisor = Supervisor(data_dir)
-        tree = Tree(config, data_dir, listener, supervisor, store, worker)
+        tree = Tree(config, data_dir, listener, admin, supervisor, store, worker)
         asyncio.run(supervisor.run(tree.start(began)))
+
+
+def _admin_listener(config: Config) -> contextlib.AbstractContextManager[socket.socket | None]:
+    if config.admin.port is None:
+        return contextlib.nullcontext()
+    return contextlib.closing(bind(config.admin.host, config.admin.port, ADMINISTERED))
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """One gateway's processes; `store` is None when the configuration names one."""
+    """One gateway's processes; `store` is None when the configuration names one, `admin` when it wants no such API."""
 
     config: Config
     data_dir: DataDir
     listener: socket.socket
+    admin: socket.socket | None
     supervisor: Supervisor
     store: EmbeddedStore | None
     worker: tuple[str, ...]
@@ -97,6 +105,8 @@ class Tree:
         store_url = self.config.store.url if self.store is None else self.store.url
         credentials = await prepare(self.config, str(store_url), self.data_dir, say)
         listen(self.listener)
+        if self.admin is not None:
+            listen(self.admin, ADMINISTERED)
         count = self.config.server.workers
         metrics = str(self.data_dir.metrics()) if count > 1 else None
         launches = (
@@ -108,12 +118,14 @@ class Tree:
 
     def _program(self, launch: Launch) -> Program:
         descriptor = self.listener.fileno()
+        argv = (*self.worker, "--listen-fd", str(descriptor), "--parent", str(os.getpid()))
+        admin = () if self.admin is None else (self.admin.fileno(),)
         return Program(
             name=f"worker-{launch.worker}",
-            argv=(*self.worker, "--listen-fd", str(descriptor), "--parent", str(os.getpid())),
+            argv=argv if self.admin is None else (*argv, "--admin-fd", str(self.admin.fileno())),
             grace=self.config.server.drain_timeout + _GRACE,
             stdin=f"{launch.to_json()}\n".encode(),
-            pass_fds=(descriptor,),
+            pass_fds=(descriptor, *admin),
         )
 
     def _facts(self, credentials: Credentials | None, seconds: float) -> Facts:
@@ -126,6 +138,7 @@ class Tree:
             store = f"{binary.product.title()} {binary.version}, embedded, data in {self.store.folder}"
         return Facts(
             address=address(self.listener),
+            admin=None if self.admin is None else address(self.admin),
             seconds=seconds,
             store=store,
             model=model,

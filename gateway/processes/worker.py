@@ -16,6 +16,7 @@ def main() -> None:
     """Serve until SIGTERM. Secrets come through standard input, file descriptors by number."""
     parser = argparse.ArgumentParser(prog="python -m gateway.processes.worker", description=__doc__)
     parser.add_argument("--listen-fd", type=int, required=True, help="the listening socket, inherited")
+    parser.add_argument("--admin-fd", type=int, help="the admin API's listening socket, inherited")
     parser.add_argument("--ready-fd", type=int, required=True, help="where to say that this worker serves")
     parser.add_argument("--parent", type=int, required=True, help="process id of the supervisor")
     options = parser.parse_args()
@@ -23,12 +24,17 @@ def main() -> None:
     follow_parent(options.parent)
     if launch.metrics_dir is not None:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = launch.metrics_dir  # read when prometheus_client is imported
-    listener = socket.socket(fileno=options.listen_fd)
+    listeners = [_inherited(number) for number in (options.listen_fd, options.admin_fd) if number is not None]
+    _run(launch, listeners, options.ready_fd)
+
+
+def _inherited(number: int) -> socket.socket:
+    listener = socket.socket(fileno=number)
     listener.settimeout(0)
-    _run(launch, listener, options.ready_fd)
+    return listener
 
 
-def _run(launch: Launch, listener: socket.socket, ready_fd: int) -> None:
+def _run(launch: Launch, listeners: list[socket.socket], ready_fd: int) -> None:
     # Imported late: prometheus_client chooses its value store when it is first imported.
     import uvloop  # noqa: PLC0415 - see above
 
@@ -44,7 +50,7 @@ def _run(launch: Launch, listener: socket.socket, ready_fd: int) -> None:
         embedded_url=launch.embedded_url,
     )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run_worker(snapshot, launch.store_url, listener, lambda: announce_ready(ready_fd)))
+        runner.run(run_worker(snapshot, launch.store_url, listeners, lambda: announce_ready(ready_fd)))
 
 
 if __name__ == "__main__":
