@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hmac
+import re
+from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -11,12 +13,16 @@ from gateway.errors import invalid_api_key, invalid_auth_format, missing_api_key
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gateway.config.snapshot import Snapshot
     from gateway.vocabulary import Caller
 
 KEY_PREFIX = "jina_"
 KEY_LENGTH = 65
 """Issued keys have the upstream's form, so that clients which check it accept them (API contract)."""
 
+KEY_ID_DIGITS = 12
+
+_FORWARDABLE = re.compile(r"[\x21-\x7e]{1,512}")
 _SCHEME = "bearer"
 _PURPOSE = b"gw-api-key"
 
@@ -39,6 +45,29 @@ def authenticate(credentials: str | None, directory: Mapping[bytes, Caller], sec
     if caller is None or (caller.expires is not None and caller.expires <= now):
         raise invalid_api_key()
     return caller
+
+
+def recognise(credentials: str | None, snapshot: Snapshot, now: int) -> Caller:
+    """The caller behind an Authorization header, in the way that the configuration wants. Raises GatewayError."""
+    if snapshot.passthrough is not None:
+        return pass_through(credentials, snapshot.passthrough, snapshot.secret)
+    return authenticate(credentials, snapshot.directory, snapshot.secret, now)
+
+
+def pass_through(credentials: str | None, like: Caller, secret: bytes) -> Caller:
+    """The caller whose own key the backend is to check: `like`, with names made of the key's digest.
+
+    The tenant is `key-` and 12 hex digits; the org, which separates what is stored, has all of the digest.
+
+    Raises:
+        GatewayError: AUTH_MISSING_API_KEY, AUTH_INVALID_FORMAT, AUTH_INVALID_API_KEY (no header can carry it).
+    """
+    token = token_of(credentials)
+    if not _FORWARDABLE.fullmatch(token):
+        raise invalid_api_key()
+    name = digest(token, secret).hex()
+    key_id = name[:KEY_ID_DIGITS]
+    return replace(like, tenant=f"key-{key_id}", org=f"key-{name}", key_id=key_id, credential=token)
 
 
 def token_of(credentials: str | None) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.admit.estimate import estimate
-from gateway.authenticate import authenticate
+from gateway.authenticate import recognise
 from gateway.dispatch.dispatcher import Order
-from gateway.errors import GatewayError, service_timeout
+from gateway.errors import Code, GatewayError, service_timeout
 from gateway.plan.cache_key import narrower
 from gateway.plan.planner import Inquiry, complete, only_if_cached_error
 from gateway.settle.savings import savings
@@ -75,7 +75,9 @@ class Pipeline:
                 _record(work, quota, plan, fresh, facts)
             with self._stage(facts, Stage.ASSEMBLE):
                 return _reply(endpoint, job, plan, fresh, facts)
-        except GatewayError:
+        except GatewayError as error:
+            if error.code is Code.AUTH_INVALID_API_KEY:  # the backend says so, of a key that was passed through
+                await self._count_failure(snapshot, call)
             if facts.remaining is None:
                 facts.remaining = await self._admission.remaining(caller)
             raise
@@ -83,12 +85,15 @@ class Pipeline:
     async def _authenticate(self, snapshot: Snapshot, call: Call, facts: Facts) -> Caller:
         try:
             with self._stage(facts, Stage.AUTHENTICATE):
-                caller = authenticate(call.credentials, snapshot.directory, snapshot.secret, self._clock.epoch())
+                caller = recognise(call.credentials, snapshot, self._clock.epoch())
         except GatewayError:
-            await self._admission.failed_authentication(call.client, snapshot.config.limits.ip_failures_per_minute)
+            await self._count_failure(snapshot, call)
             raise
-        facts.tenant, facts.tier, facts.key_id = caller.tenant, caller.tier, caller.key_id
+        facts.tenant, facts.tier, facts.key_id = caller.label, caller.tier, caller.key_id
         return caller
+
+    async def _count_failure(self, snapshot: Snapshot, call: Call) -> None:
+        await self._admission.failed_authentication(call.client, snapshot.config.limits.ip_failures_per_minute)
 
     async def _plan(self, work: _Work) -> Plan:
         plan = await self._planner.plan(work.inquiry)
@@ -104,7 +109,7 @@ class Pipeline:
         async def arrived(fresh: Mapping[int, Answer]) -> None:
             await self._planner.remember(work.inquiry, plan, fresh)
 
-        order = Order(work.snapshot, work.served, work.job, work.call.deadline, arrived)
+        order = Order(work.snapshot, work.served, work.job, work.call.deadline, arrived, work.caller.credential)
 
         async def fill(positions: Sequence[int]) -> Mapping[int, Answer]:
             return await self._dispatcher.run(order, positions)

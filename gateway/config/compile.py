@@ -11,7 +11,7 @@ from gateway.config.references import check_references
 from gateway.config.schema import Tenant
 from gateway.config.serving import served_models
 from gateway.config.snapshot import Snapshot
-from gateway.vocabulary import Caller
+from gateway.vocabulary import CacheScope, Caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,7 +49,7 @@ def compile_snapshot(
     if problems:
         raise ConfigError(problems)
     directory = {**_issued_callers(complete, issued or {}), **_configured_callers(complete, secret, digest)}
-    return Snapshot(_placed(complete, embedded_url), served_models(complete), directory, secret)
+    return Snapshot(_placed(complete, embedded_url), served_models(complete), directory, secret, _passthrough(complete))
 
 
 def with_accounts(base: Snapshot, accounts: Accounts) -> Snapshot:
@@ -88,6 +88,15 @@ def _issued_callers(config: Config, issued: Mapping[bytes, tuple[str, str]]) -> 
         address: _caller(config, name, config.tenants.get(name, made), key_id)
         for address, (name, key_id) in issued.items()
     }
+
+
+def _passthrough(config: Config) -> Caller | None:
+    """Nobody here checks such a key, so it never finds what another one paid for, whatever `cache.scope` says."""
+    if config.server.authentication != "passthrough":
+        return None
+    scope = CacheScope.OFF if config.cache.scope is CacheScope.OFF else CacheScope.ORG
+    tier = config.server.passthrough_tier
+    return Caller("", "", tier, "", merged_tiers(config)[tier], scope)
 
 
 def _caller(config: Config, name: str, tenant: Tenant, key_id: str) -> Caller:

@@ -35,6 +35,11 @@ class Server(Section):
     errors: Literal["superset", "contract"] = Field(
         "superset", description="superset adds an OpenAI-shaped error object; contract sends the API's fields only"
     )
+    authentication: Literal["keys", "passthrough"] = Field(
+        "keys",
+        description="passthrough forwards each caller's own key to the Jina API: a sidecar with no tenants of its own",
+    )
+    passthrough_tier: Name = Field("free", description="tier of each key that is passed through")
     secret: Annotated[str, StringConstraints(min_length=16)] | None = Field(
         None,
         repr=False,

@@ -33,10 +33,12 @@ class Snapshot:
     """One configuration in force. A request takes it once and sees nothing else.
 
     `served` is keyed by every name that clients may use (bare, `owner/name`, aliases); `directory` by the keyed
-    digest of an API key (see authenticate.digest).
+    digest of an API key (see authenticate.digest). With `passthrough` nobody is looked up: it is what every caller is,
+    apart from the names, which come from the key (authenticate.pass_through).
     """
 
     config: Config
     served: Mapping[str, Served]
     directory: Mapping[bytes, Caller]
     secret: bytes
+    passthrough: Caller | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from gateway.backends import DIALECTS
@@ -30,7 +30,7 @@ class Order:
     """What is to be got: units of a job, from whom, by when (Clock.monotonic seconds).
 
     `arrived` is awaited with each piece's answers as it comes, so that what was paid for is kept even when another
-    piece fails.
+    piece fails. `passed` is the caller's own key where keys are passed through.
     """
 
     snapshot: Snapshot
@@ -38,6 +38,17 @@ class Order:
     job: Job
     deadline: float
     arrived: Callable[[Mapping[int, Answer]], Awaitable[None]]
+    passed: str | None = field(default=None, repr=False)
+
+    @property
+    def credential(self) -> str | None:
+        """The bearer token for the backend. A caller's own key is the Jina API's, and goes nowhere else."""
+        return self.passed if self.of_the_caller else self.backend.key
+
+    @property
+    def of_the_caller(self) -> bool:
+        """Whether the backend is asked with the caller's own key."""
+        return self.passed is not None and self.backend.dialect == "jina"
 
     @property
     def patience(self) -> float:
@@ -78,7 +89,7 @@ class Dispatcher:
 
     async def _piece(self, order: Order, piece: Sequence[int]) -> dict[int, Answer]:
         units = tuple(order.job.units[position] for position in piece)
-        ask = Ask(order.job, units, order.served.backend_model, order.backend.key)
+        ask = Ask(order.job, units, order.served.backend_model, order.credential)
         attempt = 0
         while True:
             outcome = await self._call(order, ask)
@@ -89,7 +100,8 @@ class Dispatcher:
             remaining = order.deadline - self._clock.monotonic()
             wait = delay(outcome, attempt, order.backend.retries, remaining, self._clock.random())
             if wait is None:
-                raise failure(outcome, order.job, service_timeout(order.patience))
+                late = service_timeout(order.patience)
+                raise failure(outcome, order.job, late, of_the_caller=order.of_the_caller)
             await self._clock.sleep(wait)
             attempt += 1
 

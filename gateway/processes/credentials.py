@@ -35,7 +35,7 @@ _PAUSE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """`dev_key` is None when the configuration names tenants."""
+    """`dev_key` is None when the configuration names tenants or passes keys through."""
 
     secret: bytes = field(repr=False)
     issued: tuple[IssuedKey, ...] = field(repr=False)
@@ -58,7 +58,8 @@ async def prepare(
         keys = Keys(config.store.prefix)
         await _reach(client, keys, say, patience)
         secret = await _secret(config, client, keys)
-        dev_key = None if config.tenants else await _dev_key(client, keys, secret, data_dir)
+        passed = config.server.authentication == "passthrough"
+        dev_key = None if config.tenants or passed else await _dev_key(client, keys, secret, data_dir)
         known = await issued_keys(client, keys)
     except StoreError as error:
         raise StartError(f"the store failed: {error}; check store.url") from error

@@ -147,6 +147,7 @@ class Tree:
             rerank=rerank,
             key=None if credentials is None else credentials.dev_key,
             key_file=str(self.data_dir.dev_key),
+            passthrough=self.config.server.authentication == "passthrough",
         )
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+
+PASSTHROUGH = "passthrough"
+"""Stands for all tenants behind keys that are passed through."""
 
 
 class Stage(StrEnum):
@@ -45,7 +49,8 @@ class Limits:
 class Caller:
     """Who asks: the tenant behind a key, never the key itself.
 
-    From `expires` on (seconds since 1970) the key is refused.
+    From `expires` on (seconds since 1970) the key is refused. `credential` is a key of the caller's own that is passed
+    through to the backend; it is nowhere else.
     """
 
     tenant: str
@@ -55,6 +60,12 @@ class Caller:
     limits: Limits
     cache_scope: CacheScope = CacheScope.ORG
     expires: int | None = None
+    credential: str | None = field(default=None, repr=False)
+
+    @property
+    def label(self) -> str:
+        """What metrics call the tenant: there is no end of those behind keys that are passed through."""
+        return self.tenant if self.credential is None else PASSTHROUGH
 
 
 @dataclass(frozen=True, slots=True)

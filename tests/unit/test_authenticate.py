@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.authenticate import KEY_LENGTH, authenticate, digest, issue, same
+from gateway.authenticate import KEY_LENGTH, authenticate, digest, issue, pass_through, same
 from gateway.errors import Code, GatewayError
 from gateway.vocabulary import Caller, Limits
 
@@ -81,3 +81,29 @@ def test_a_key_is_refused_from_its_expiry_on(now: int, good: bool) -> None:  # n
     with pytest.raises(GatewayError) as raised:
         authenticate(f"Bearer {KEY}", directory, SECRET, now)
     assert raised.value.code is Code.AUTH_INVALID_API_KEY
+
+
+def test_a_key_that_is_passed_through_names_its_tenant_and_shows_nowhere() -> None:
+    caller = pass_through(f"Bearer {KEY}", CALLER, SECRET)
+    proof = digest(KEY, SECRET).hex()
+    assert (caller.tenant, caller.org, caller.key_id) == (f"key-{proof[:12]}", f"key-{proof}", proof[:12])
+    assert (caller.tier, caller.limits, caller.credential) == (CALLER.tier, CALLER.limits, KEY)
+    assert (caller.label, CALLER.label) == ("passthrough", "search")
+    assert KEY not in repr(caller)
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        (None, Code.AUTH_MISSING_API_KEY),
+        ("Bearer", Code.AUTH_INVALID_FORMAT),
+        ("Bearer \udcff", Code.AUTH_INVALID_API_KEY),
+        ("Bearer caf\u00e9", Code.AUTH_INVALID_API_KEY),
+        ("Bearer a\x7fb", Code.AUTH_INVALID_API_KEY),
+        (f"Bearer {'k' * 513}", Code.AUTH_INVALID_API_KEY),
+    ],
+)
+def test_what_no_header_can_carry_is_not_passed_through(header: str | None, code: Code) -> None:
+    with pytest.raises(GatewayError) as raised:
+        pass_through(header, CALLER, SECRET)
+    assert raised.value.code is code
