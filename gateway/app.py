@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import signal
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,19 @@ _SETTLE_SECONDS = 2.0
 """For store commands that are still running once every answer is out: less than the supervisor's grace of 5 s."""
 
 
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What came of reading the configuration again.
+
+    `base` is to be in force from now on (None: nothing changes), `stale` says why the file is not, and `outcome` is
+    counted unless it is empty.
+    """
+
+    base: Snapshot | None
+    stale: str
+    outcome: str
+
+
 class App:
     """One worker's gateway."""
 
@@ -83,7 +97,9 @@ class App:
         )
         accounts = RedisAccounts(quota_line, keys, clock)
         self._follower = Follower(accounts, clock, observer, snapshot, partial(setattr, pipeline, "snapshot"))
-        self.edge = Edge(pipeline, Operations(pipeline, quota, metrics), clock, observer)
+        self._observer = observer
+        self._operations = Operations(pipeline, quota, metrics)
+        self.edge = Edge(pipeline, self._operations, clock, observer)
         administrator = Administrator(
             accounts, lambda: pipeline.snapshot.config, snapshot.secret, clock, secrets.token_bytes
         )
@@ -103,6 +119,15 @@ class App:
         ]
         for http, listener in zip(self._http, listeners, strict=False):
             self._servers.append(await loop.create_server(http, sock=listener, backlog=_BACKLOG))
+
+    def update(self, update: Update) -> None:
+        """Put a configuration that was read again in force, or say why it is not."""
+        if update.base is not None:
+            self._upstream.add(update.base.config.backends)
+            self._follower.rebase(update.base)
+        self._operations.stale_config = update.stale
+        if update.outcome:
+            self._observer.config_reload(update.outcome)
 
     async def stop(self) -> None:
         """Accept nothing more, let what runs finish within `server.drain_timeout`, settle it, close everything.
@@ -126,9 +151,16 @@ class App:
 
 
 async def run_worker(
-    snapshot: Snapshot, store_url: str, listeners: Sequence[socket.socket], ready: Callable[[], None] = lambda: None
+    snapshot: Snapshot,
+    store_url: str,
+    listeners: Sequence[socket.socket],
+    ready: Callable[[], None] = lambda: None,
+    follow: Callable[[Callable[[Update], object]], None] = lambda _: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then drain; `ready` is called once connections are accepted."""
+    """Serve until SIGTERM or SIGINT, then drain; `ready` is called once connections are accepted.
+
+    `follow` is given what takes an Update, from any thread.
+    """
     configure(snapshot.config.observe)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -136,6 +168,7 @@ async def run_worker(
         loop.add_signal_handler(number, stopping.set)
     app = App(snapshot, store_url)
     await app.start(listeners)
+    follow(lambda update: loop.call_soon_threadsafe(app.update, update))
     ready()
     await stopping.wait()
     await app.stop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from functools import cache
+from functools import cache, cached_property
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -82,6 +82,12 @@ class Metrics:
         self.upstream = cache(self._upstream.labels)
         self.upstream_latency = cache(self._upstream_latency.labels)
         self.store_failure = cache(self._store_failures.labels)
+
+    @cached_property
+    def reloads(self) -> Counter:
+        """Readings of a changed configuration."""
+        words = "Readings of a changed configuration: applied, invalid, restart_needed."
+        return Counter("gateway_config_reloads", words, ("outcome",), registry=self.registry)
 
     def render(self) -> tuple[bytes, str]:
         """All values in Prometheus' text format, and its content type; of all workers where they share a folder."""

@@ -107,6 +107,10 @@ class RequestObserver:
                 milliseconds=round(seconds * 1000, 3),
             )
 
+    def config_reload(self, outcome: str) -> None:
+        """The configuration was read again."""
+        self._metrics.reloads.labels(outcome).inc()
+
     def store_failure(self, role: str) -> None:
         """The store failed in that role."""
         self._metrics.store_failure(role).inc()
