@@ -40,6 +40,7 @@ class Reloader:
         self._publish = publish
         self._say = say
         self._stale = ""
+        self._seen = self._mark()
 
     def reload(self, *, asked: bool = True) -> None:
         """Read the file and act on it; `asked` is false when it may be as it was, and nothing needs to be said then."""
@@ -67,6 +68,21 @@ class Reloader:
         self._say(f"the configuration stays as it was: {full or line}")
         self._publish(News(outcome, line), self.config)
 
+    def look(self) -> None:
+        """Reload if the file is another one than at the last look; a folder may also hold a log that grows."""
+        mark = self._mark()
+        if mark != self._seen:
+            self._seen = mark
+            self.reload(asked=False)
+
+    def _mark(self) -> tuple[int, ...]:
+        """What changes with the file, its content, or what a link leads to; empty when there is none."""
+        try:
+            found = self._source.path.stat()
+        except OSError:
+            return ()
+        return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+
     async def watch(self) -> None:
         """Reload on SIGHUP and on every change of the file, for ever.
 
@@ -78,6 +94,6 @@ class Reloader:
         folders = {self._source.path.absolute().parent, self._source.path.resolve().parent}
         try:
             async for _ in awatch(*folders, watch_filter=None, recursive=False):
-                self.reload(asked=False)
+                self.look()
         except (OSError, RuntimeError) as error:
             self._say(f"{self._source.path} is not watched ({type(error).__name__}); send SIGHUP after a change")

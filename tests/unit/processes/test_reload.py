@@ -31,8 +31,13 @@ class Stage:
         self.said: list[str] = []
         self.told: list[News] = []
         self.happened = asyncio.Event()
-        source = Source(path, lambda: parse(path.read_text(), "gateway.yaml", {}))
+        self.loads = 0
+        source = Source(path, self._load)
         self.reloader = Reloader(source, source.load(), self._publish, self.said.append)
+
+    def _load(self) -> Config:
+        self.loads += 1
+        return parse(self.path.read_text(), "gateway.yaml", {})
 
     def _publish(self, news: News, config: Config) -> None:
         assert config is self.reloader.config
@@ -104,6 +109,20 @@ def test_a_file_that_is_as_it_was_is_news_only_when_asked(stage: Stage) -> None:
     assert stage.told == []
     stage.reloader.reload()
     assert [news.outcome for news in stage.told] == ["applied"]
+
+
+def test_the_file_is_read_only_when_it_is_another(stage: Stage) -> None:
+    loads = stage.loads
+    stage.reloader.look()
+    (stage.path.parent / "growing.log").write_text("a line")
+    stage.reloader.look()
+    assert stage.loads == loads
+    stage.path.write_text(OTHER + "\n")
+    stage.reloader.look()
+    assert stage.keys() == ("key-of-a2",)
+    stage.path.unlink()
+    stage.reloader.look()
+    assert stage.told[-1].outcome == "invalid"
 
 
 async def test_sighup_reads_the_file_again(watching: Stage) -> None:
