@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gateway.administration.administrator import Administrator
+from gateway.administration.follower import Follower
 from gateway.admit.estimate import YARDSTICK, Estimator
 from gateway.admit.leases import Leases
 from gateway.admit.reservation import Admission
@@ -15,6 +20,7 @@ from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.in_flight import InFlight
 from gateway.dispatch.pool import Outside
 from gateway.dispatch.shaper import Shaper
+from gateway.edge.admin import Admin
 from gateway.edge.operations import Operations
 from gateway.edge.server import Edge, HttpServer
 from gateway.edge.usage import UsageReport
@@ -26,6 +32,7 @@ from gateway.plan.planner import Planner
 from gateway.settle.ledger import Books
 from gateway.stores.journal import FileJournal
 from gateway.stores.layered import LayeredAnswers
+from gateway.stores.redis.accounts import RedisAccounts
 from gateway.stores.redis.allowance import RedisAllowances
 from gateway.stores.redis.cache import RedisAnswers
 from gateway.stores.redis.calls_back import hear
@@ -42,7 +49,7 @@ from gateway.upstream import Upstream
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from gateway.config.snapshot import Snapshot
 
@@ -53,6 +60,19 @@ _LAYER_SECONDS = 60.0
 
 _SETTLE_SECONDS = 2.0
 """For store commands that are still running once every answer is out: less than the supervisor's grace of 5 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What came of reading the configuration again.
+
+    `base` is to be in force from now on (None: nothing changes), `stale` says why the file is not, and `outcome` is
+    counted unless it is empty.
+    """
+
+    base: Snapshot | None
+    stale: str
+    outcome: str
 
 
 class App:
@@ -84,9 +104,10 @@ class App:
         ledger = RedisLedger(ledger_line, keys, config.ledger.retain_days, clock)
         journal = FileJournal(Path(config.server.data_dir) / "ledger", clock.identifier())
         self._books = Books(journal, ledger, clock, observer)
+        admission = Admission(self._leases, quota, observer)
         pipeline = Pipeline(
             snapshot=snapshot,
-            admission=Admission(self._leases, quota, observer),
+            admission=admission,
             estimator=Estimator(load({served.model.tokenizer or YARDSTICK for served in snapshot.served.values()})),
             planner=Planner(answers, votes, Sketch(cache_line, keys), clock),
             in_flight=InFlight(claims, clock, self._tasks, config.cache.claim_seconds),
@@ -95,35 +116,56 @@ class App:
             observer=observer,
             count=self._books.add,
         )
+        self._observer = observer
+        self._operations = Operations(pipeline, quota, metrics)
         usage = UsageReport(pipeline, self._books, clock)
-        self.edge = Edge(pipeline, Operations(pipeline, quota, metrics), usage, clock, observer)
-        self._http = HttpServer(self.edge, config.server.errors, clock)
-        self._server: asyncio.Server | None = None
+        self.edge = Edge(pipeline, self._operations, usage, clock, observer)
+        accounts = RedisAccounts(quota_line, keys, clock)
+        self._follower = Follower(accounts, clock, observer, snapshot, partial(setattr, pipeline, "snapshot"))
+        administrator = Administrator(
+            accounts, lambda: pipeline.snapshot.config, snapshot.secret, clock, secrets.token_bytes
+        )
+        self._admin = Admin(administrator, admission, snapshot.secret, clock, observer)
+        self._http = [HttpServer(application, config.server.errors, clock) for application in (self.edge, self._admin)]
+        self._servers: list[asyncio.Server] = []
         self._background: list[asyncio.Task[None]] = []
 
-    async def start(self, listener: socket.socket) -> None:
-        """Accept connections on a bound socket, which other workers may share."""
+    async def start(self, listeners: Sequence[socket.socket]) -> None:
+        """Accept connections on bound sockets, which other workers may share: the gateway's, the admin API's."""
         loop = asyncio.get_running_loop()
         await self._leases.tick()
+        await self._follower.look()
         beats = self._shaper.heartbeat(self._lease_seconds / _HEARTBEATS_PER_LEASE)
         self._background = [
             self._tasks.spawn(self._leases.keep(), "keep leases"),
             self._tasks.spawn(hear(self._clients[0], self._keys, self._leases.called_back), "hear calls back"),
             self._tasks.spawn(self._books.run(), "ledger"),
             self._tasks.spawn(beats, "upstream heartbeat"),
+            self._tasks.spawn(self._follower.run(), "follow accounts"),
         ]
-        self._server = await loop.create_server(self._http, sock=listener, backlog=_BACKLOG)
+        for http, listener in zip(self._http, listeners, strict=False):
+            self._servers.append(await loop.create_server(http, sock=listener, backlog=_BACKLOG))
+
+    def update(self, update: Update) -> None:
+        """Put a configuration that was read again in force, or say why it is not."""
+        if update.base is not None:
+            self._upstream.add(update.base.config.backends)
+            self._follower.rebase(update.base)
+        self._operations.stale_config = update.stale
+        if update.outcome:
+            self._observer.config_reload(update.outcome)
 
     async def stop(self) -> None:
         """Accept nothing more, let what runs finish within `server.drain_timeout`, settle it, close everything.
 
         The order loses nothing: answers say `Connection: close` first, pools close last.
         """
-        self.edge.closing = True
-        if self._server is not None:
-            self._server.close()
-        self._http.pre_shutdown()
-        await self._http.shutdown(self._settings.drain_timeout)
+        self.edge.closing = self._admin.closing = True
+        for server in self._servers:
+            server.close()
+        for http in self._http:
+            http.pre_shutdown()
+        await asyncio.gather(*(http.shutdown(self._settings.drain_timeout) for http in self._http))
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
@@ -136,16 +178,24 @@ class App:
 
 
 async def run_worker(
-    snapshot: Snapshot, store_url: str, listener: socket.socket, ready: Callable[[], None] = lambda: None
+    snapshot: Snapshot,
+    store_url: str,
+    listeners: Sequence[socket.socket],
+    ready: Callable[[], None] = lambda: None,
+    follow: Callable[[Callable[[Update], object]], None] = lambda _: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then drain; `ready` is called once connections are accepted."""
+    """Serve until SIGTERM or SIGINT, then drain; `ready` is called once connections are accepted.
+
+    `follow` is given what takes an Update, from any thread.
+    """
     configure(snapshot.config.observe)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     app = App(snapshot, store_url)
-    await app.start(listener)
+    await app.start(listeners)
+    follow(lambda update: loop.call_soon_threadsafe(app.update, update))
     ready()
     await stopping.wait()
     await app.stop()

@@ -1,4 +1,4 @@
-"""P: what a worker process is told at its start, as one line of JSON on standard input."""
+"""P: what a worker process is told at its start and later on, each as one line of JSON on standard input."""
 
 from __future__ import annotations
 
@@ -56,3 +56,31 @@ class Launch:
         fields["secret"] = bytes.fromhex(fields["secret"])
         fields["issued"] = tuple((bytes.fromhex(key), tenant, key_id) for key, tenant, key_id in fields["issued"])
         return cls(**fields)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What came of reading the configuration again: `applied`, `invalid`, `restart_needed`, or empty when told again.
+
+    `config` is the one to take up, None to keep the old one; `stale` is a line that says why the file is not in force.
+    """
+
+    outcome: str
+    stale: str
+    config: Config | None = field(default=None, repr=False)
+
+    def to_json(self) -> str:
+        """One line."""
+        config = None if self.config is None else self.config.model_dump(mode="json", exclude_unset=True)
+        return json.dumps({"outcome": self.outcome, "stale": self.stale, "config": config})
+
+    @classmethod
+    def from_json(cls, text: str) -> News:
+        """The inverse of to_json.
+
+        Raises:
+            ValueError, KeyError, TypeError: `text` was not made by to_json.
+        """
+        fields = json.loads(text)
+        config = None if fields["config"] is None else Config.model_validate(fields["config"])
+        return cls(fields["outcome"], fields["stale"], config)

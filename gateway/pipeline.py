@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.admit.meters import meters_of
-from gateway.authenticate import authenticate
+from gateway.authenticate import recognise
 from gateway.dispatch.dispatcher import Order
-from gateway.errors import GatewayError, service_timeout
+from gateway.errors import Code, GatewayError, service_timeout
 from gateway.plan.cache_key import narrower
 from gateway.plan.planner import Inquiry, complete, only_if_cached_error
 from gateway.settle.savings import savings
@@ -88,7 +88,9 @@ class Pipeline:
                 reply = _reply(endpoint, job, plan, fresh, facts)
             self._count(facts)
             return reply  # noqa: TRY300 - what fails here costs nothing
-        except GatewayError:
+        except GatewayError as error:
+            if error.code is Code.AUTH_INVALID_API_KEY:  # the backend says so, of a key that was passed through
+                await self._count_failure(snapshot, call)
             if facts.remaining is None:
                 facts.remaining = await self._admission.remaining(caller.meters)
             raise
@@ -97,12 +99,15 @@ class Pipeline:
         """Who asks; failures are counted by address. Raises GatewayError."""
         try:
             with self._stage(facts, Stage.AUTHENTICATE):
-                caller = authenticate(call.credentials, snapshot.directory, snapshot.secret)
+                caller = recognise(call.credentials, snapshot, self._clock.epoch())
         except GatewayError:
-            await self._admission.failed_authentication(call.client, snapshot.config.limits.ip_failures_per_minute)
+            await self._count_failure(snapshot, call)
             raise
-        facts.tenant, facts.tier, facts.key_id = caller.tenant, caller.tier, caller.key_id
+        facts.tenant, facts.tier, facts.key_id = caller.label, caller.tier, caller.key_id
         return caller
+
+    async def _count_failure(self, snapshot: Snapshot, call: Call) -> None:
+        await self._admission.failed_authentication(call.client, snapshot.config.limits.ip_failures_per_minute)
 
     async def _plan(self, work: _Work) -> Plan:
         plan = await self._planner.plan(work.inquiry)
@@ -121,7 +126,17 @@ class Pipeline:
         def asked(positions: Sequence[int]) -> int:
             return sum(estimate.tokens[at] for at in positions)
 
-        order = Order(work.snapshot, work.served, work.job, work.caller, work.call.deadline, asked, arrived)
+        caller = work.caller
+        order = Order(
+            work.snapshot,
+            work.served,
+            work.job,
+            caller,
+            work.call.deadline,
+            asked,
+            arrived,
+            passed=caller.credential,
+        )
 
         async def fill(positions: Sequence[int]) -> Mapping[int, Answer]:
             return await self._dispatcher.run(order, positions)

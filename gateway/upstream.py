@@ -59,6 +59,10 @@ class Upstream:
         except (aiohttp.ClientError, OSError) as error:
             raise TransportError(type(error).__name__) from error
 
+    def add(self, backends: Mapping[str, Backend]) -> None:
+        """Know these backends, too. None is forgotten: requests that began before may still ask it."""
+        self._backends |= backends
+
     def _session(self, name: str, settings: Backend) -> aiohttp.ClientSession:
         session = self._sessions.get(name)
         if session is None:

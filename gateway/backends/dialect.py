@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from gateway.errors import FieldError
+    from gateway.errors import Code, FieldError
     from gateway.ports import Exchange, RawReply
     from gateway.vocabulary import Answer, Job, Unit
 
@@ -22,7 +22,7 @@ class Ask:
     job: Job
     units: tuple[Unit, ...]
     model: str
-    credential: str | None = None
+    credential: str | None = field(default=None, repr=False)
 
 
 class OutcomeKind(StrEnum):
@@ -42,7 +42,7 @@ class OutcomeKind(StrEnum):
 class Outcome:
     """`answers` has one entry a unit when ANSWERED, else is empty and `message` says why, safe for the client.
 
-    `retry_after` is in seconds, where the backend named it.
+    `retry_after` is in seconds, where the backend named it; `code` is the API's for a refusal, where it is known.
     """
 
     kind: OutcomeKind
@@ -50,6 +50,7 @@ class Outcome:
     message: str = ""
     retry_after: float | None = None
     errors: tuple[FieldError, ...] = ()
+    code: Code | None = None
 
     @property
     def tokens(self) -> int:

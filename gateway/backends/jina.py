@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import orjson
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from gateway.ports import RawReply
     from gateway.vocabulary import Item, Json
 
+_CODES = frozenset(Code)
 _VECTORS = frozenset({Shape.DENSE, Shape.MULTI})
 
 
@@ -154,6 +156,8 @@ def _ranking(entries: Json, count: int) -> bytes:
 def _failure(reply: RawReply) -> Outcome:
     """The contract's error body: its code tells more than the status."""
     outcome = failure(reply)
+    if outcome.kind is OutcomeKind.REFUSED and reply.status == 401:  # noqa: PLR2004 - HTTP's Unauthorized
+        outcome = replace(outcome, code=Code.AUTH_INVALID_API_KEY)
     try:
         content = json_of(reply)
     except UnreadableError:
@@ -162,6 +166,9 @@ def _failure(reply: RawReply) -> Outcome:
         return outcome
     if content.get("code") == Code.INPUT_MODEL_NOT_FOUND:
         return Outcome(OutcomeKind.MODEL_NOT_FOUND)
+    code = content.get("code")
+    if outcome.kind is OutcomeKind.REFUSED and isinstance(code, str) and code in _CODES:
+        return replace(outcome, code=Code(code))
     listed = content.get("errors")
     if outcome.kind is not OutcomeKind.INVALID or not isinstance(listed, list):
         return outcome

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-COMMANDS = ("gateway.cli.serve", "gateway.cli.check", "gateway.cli.cache", "gateway.cli.usage", "gateway.cli.balance")
+COMMANDS = (
+    "gateway.cli.serve",
+    "gateway.cli.check",
+    "gateway.cli.cache",
+    "gateway.cli.usage",
+    "gateway.cli.balance",
+    "gateway.cli.tenants",
+    "gateway.cli.keys",
+    "gateway.cli.audit",
+)
 """One module a command; it exports a function of its own name, or a group of commands."""
 
 

@@ -63,7 +63,9 @@ def summary(loaded: Loaded) -> Iterator[str]:
 
 
 def _tenants(config: Config) -> Iterator[str]:
-    if not config.tenants:
+    if config.server.authentication == "passthrough":
+        yield f"tenant    each caller's own key, passed through, tier {config.server.passthrough_tier}"
+    elif not config.tenants:
         yield "tenant    none configured: the first start makes the tenant `dev` with a key"
     for name, tenant in config.tenants.items():
         yield f"tenant    {name}: tier {tenant.tier}, org {tenant.org}, keys: {len(tenant.keys)}"

@@ -22,14 +22,18 @@ def load_config(path: Path | None) -> Loaded:
         ConfigError: everything that is wrong with the file.
         OSError: the file cannot be read (FileNotFoundError: there is none).
     """
+    path = config_path(path)
     if path is None:
-        named = os.environ.get(CONFIG_VARIABLE)
-        if not named:
-            return read("", "defaults", os.environ)
-        path = Path(named)
+        return read("", "defaults", os.environ)
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError([Problem(str(path), line, "", "not UTF-8 text", "save the file as UTF-8")]) from None
     return read(text, str(path), os.environ)
+
+
+def config_path(path: Path | None) -> Path | None:
+    """The given file, else the one that `GATEWAY_CONFIG` names, else None."""
+    named = os.environ.get(CONFIG_VARIABLE)
+    return path or (Path(named) if named else None)

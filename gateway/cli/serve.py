@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 - typer reads the annotation at run time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from gateway.config.parse import Loaded
+    from gateway.config.schema import Config
 
 FAILED = 1
 UNREADABLE = 2
@@ -27,10 +31,11 @@ def serve(
     (extra `local`). The first start makes a key: it is in the printed commands and in DATA_DIR/dev-key.
     """
     # Imported here: none of it is of use to `gateway --help`.
-    from gateway.cli.load import load_config  # noqa: PLC0415 - see above
+    from gateway.cli.load import config_path, load_config  # noqa: PLC0415 - see above
     from gateway.config.parse import override  # noqa: PLC0415 - see above
     from gateway.config.problem import ConfigError  # noqa: PLC0415 - see above
     from gateway.processes.problem import StartError  # noqa: PLC0415 - see above
+    from gateway.processes.reload import Source  # noqa: PLC0415 - see above
     from gateway.processes.tree import serve as run  # noqa: PLC0415 - see above
 
     try:
@@ -40,10 +45,16 @@ def serve(
             unread = f"{error.filename}: cannot be read: {error.strerror}; check --config or $GATEWAY_CONFIG"
             typer.echo(unread, err=True)
             raise typer.Exit(UNREADABLE) from None
-        settings = override(loaded.config, host=host, port=port, workers=workers, data_dir=data_dir)
+
+        def chosen(loaded: Loaded) -> Config:
+            return override(loaded.config, host=host, port=port, workers=workers, data_dir=data_dir)
+
+        path = config_path(config)
+        source = None if path is None else Source(path, lambda: chosen(load_config(path)))
+        settings = chosen(loaded)
         for warning in loaded.warnings:
             typer.echo(f"warning: {warning}", err=True)
-        run(settings)
+        run(settings, source=source)
     except ConfigError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(FAILED) from None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gateway.config.defaults import EMBEDDED, merged_tiers, wants_embedded_model, with_defaults
 from gateway.config.metering import (
+    ANYBODY,
     endpoint_meters,
     limits_of,
     model_meters,
@@ -18,15 +20,16 @@ from gateway.config.references import check_references
 from gateway.config.schema import Tenant
 from gateway.config.serving import served_models
 from gateway.config.snapshot import Snapshot
-from gateway.vocabulary import Caller
+from gateway.vocabulary import CacheScope, Caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from gateway.config.accounts import Accounts
     from gateway.config.schema import Config
     from gateway.config.snapshot import Served
 
-__all__ = ["ISSUED_TIER", "compile_snapshot", "wants_embedded_model", "with_defaults"]
+__all__ = ["ISSUED_TIER", "compile_snapshot", "wants_embedded_model", "with_accounts", "with_defaults"]
 
 ISSUED_TIER = "tier2"
 """Plan of a tenant that the gateway made itself (the `dev` tenant)."""
@@ -65,7 +68,27 @@ def compile_snapshot(
         total_meters(complete),
         total_model_meters(complete),
         _prices(complete, served),
+        _passthrough(complete),
     )
+
+
+def with_accounts(base: Snapshot, accounts: Accounts) -> Snapshot:
+    """`base`, a compiled configuration, and the keys that were made at run time.
+
+    The configuration wins: its tenants over those of the same name, its keys over equal ones. A tenant whose tier the
+    configuration does not know is nobody, as one that is disabled; so are the keys of tenants that do not exist.
+    """
+    tiers = merged_tiers(base.config)
+    made = {name: tenant.configured() for name, tenant in accounts.tenants.items() if tenant.enabled}
+    tenants = {name: tenant for name, tenant in {**made, **base.config.tenants}.items() if tenant.tier in tiers}
+    known = {
+        bytes.fromhex(key.digest): replace(
+            _caller(base.config, key.tenant, tenants[key.tenant], key_id), expires=key.expires
+        )
+        for key_id, key in accounts.keys.items()
+        if key.revoked is None and key.tenant in tenants
+    }
+    return replace(base, directory={**known, **base.directory})
 
 
 def _prices(config: Config, served: Mapping[str, Served]) -> dict[tuple[str, str], str]:
@@ -92,6 +115,26 @@ def _issued_callers(config: Config, issued: Mapping[bytes, tuple[str, str]]) -> 
         address: _caller(config, name, config.tenants.get(name, made), key_id)
         for address, (name, key_id) in issued.items()
     }
+
+
+def _passthrough(config: Config) -> Caller | None:
+    """Nobody here checks such a key, so it never finds what another one paid for, whatever `cache.scope` says."""
+    if config.server.authentication != "passthrough":
+        return None
+    scope = CacheScope.OFF if config.cache.scope is CacheScope.OFF else CacheScope.ORG
+    name = config.server.passthrough_tier
+    tier = merged_tiers(config)[name]
+    return Caller(
+        "",
+        "",
+        name,
+        "",
+        limits_of(tier),
+        scope,
+        own_meters(config, ANYBODY, tier, ANYBODY),
+        endpoint_meters(config, ANYBODY, tier),
+        model_meters(config, ANYBODY, tier),
+    )
 
 
 def _caller(config: Config, name: str, tenant: Tenant, key_id: str) -> Caller:

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gateway.vocabulary import Limits, Meter, Scope
 
 if TYPE_CHECKING:
     from gateway.config.schema import Bounds, Config, Tier
+    from gateway.vocabulary import Caller
+
+
+ANYBODY = "*"
+"""In the place of a tenant in the meters of callers who are known by their keys alone; no tenant is called that."""
+
+
+def meters_for(caller: Caller, tenant: str) -> Caller:
+    """A caller made for ANYBODY, with meters of its own, which expire: keys are without number."""
+
+    def own(meter: Meter) -> Meter:
+        return replace(meter, subject=meter.subject.replace(ANYBODY, tenant), expires=True)
+
+    return replace(
+        caller,
+        meters=tuple(own(meter) for meter in caller.meters),
+        by_endpoint={name: own(meter) for name, meter in caller.by_endpoint.items()},
+        by_model={name: own(meter) for name, meter in caller.by_model.items()},
+    )
 
 
 def limits_of(bounds: Bounds) -> Limits:

@@ -22,7 +22,14 @@ _CATALOGUE_FACTS = ("dimensions", "context_length", "embeddings", "rerank", "mat
 
 def check_references(config: Config, origin: Origin) -> list[Problem]:
     """Everything that makes a configuration of the right form unusable."""
-    return [*_store(config, origin), *_tenants(config, origin), *_backends(config, origin), *_models(config, origin)]
+    return [
+        *_store(config, origin),
+        *_admin(config, origin),
+        *_passthrough(config, origin),
+        *_tenants(config, origin),
+        *_backends(config, origin),
+        *_models(config, origin),
+    ]
 
 
 def warnings(config: Config, origin: Origin) -> list[Problem]:
@@ -35,6 +42,22 @@ def _store(config: Config, origin: Origin) -> Iterator[Problem]:
     if url is not None and not _is_address(url, _STORE_SCHEMES):
         remedy = "write redis://host:6379/0, rediss://host:6379/0 or unix:///path/to.sock"
         yield origin.problem(("store", "url"), "not the address of a store", remedy)
+
+
+def _passthrough(config: Config, origin: Origin) -> Iterator[Problem]:
+    tiers, tier = merged_tiers(config), config.server.passthrough_tier
+    if tier not in tiers:
+        yield origin.problem(("server", "passthrough_tier"), "no tier of that name", suggestion(tier, tiers))
+    jina = [name for name, backend in config.backends.items() if backend.dialect == "jina"]
+    if config.server.authentication == "passthrough" and not jina:
+        remedy = "add one of `dialect: jina`, or write `authentication: keys`"
+        yield origin.problem(("server", "authentication"), "no backend takes the keys that are passed through", remedy)
+
+
+def _admin(config: Config, origin: Origin) -> Iterator[Problem]:
+    if config.admin.port is not None and config.admin.token is None:
+        remedy = "add `token: ${ADMIN_TOKEN}`, 16 characters or more, or leave `port` out"
+        yield origin.problem(("admin", "token"), "missing, so anybody could make keys", remedy)
 
 
 def _tenants(config: Config, origin: Origin) -> Iterator[Problem]:
@@ -153,11 +176,15 @@ def _written(entry: ModelEntry, settings: tuple[str, ...]) -> list[str]:
 
 def _warnings(config: Config, origin: Origin) -> Iterator[Problem]:
     used = {served.backend for served in served_models(config).values()}
+    passed = config.server.authentication == "passthrough"
     for name, tenant in config.tenants.items():
-        if not tenant.keys:
+        if passed:
+            remedy = "take the tenants out, or write `authentication: keys`"
+            yield origin.problem(("tenants", name), "is nobody, since callers' own keys are passed through", remedy)
+        elif not tenant.keys:
             yield origin.problem(("tenants", name), "has no keys, so nobody calls as it", "add `keys: [${NAME}]`")
     for name, backend in config.backends.items():
-        if backend.dialect == "jina" and backend.credentials == (None,):
+        if backend.dialect == "jina" and backend.credentials == (None,) and not passed:
             remedy = "add `key: ${JINA_API_KEY}`"
             yield origin.problem(("backends", name), "has no key, so the API will refuse its calls", remedy)
         if name not in used:

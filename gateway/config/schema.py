@@ -31,6 +31,11 @@ class Server(Section):
     errors: Literal["superset", "contract"] = Field(
         "superset", description="superset adds an OpenAI-shaped error object; contract sends the API's fields only"
     )
+    authentication: Literal["keys", "passthrough"] = Field(
+        "keys",
+        description="passthrough forwards each caller's own key to the Jina API: a sidecar with no tenants of its own",
+    )
+    passthrough_tier: Name = Field("free", description="tier of each key that is passed through")
     secret: Annotated[str, StringConstraints(min_length=16)] | None = Field(
         None,
         repr=False,
@@ -226,6 +231,18 @@ class LedgerSettings(Section):
     )
 
 
+class Admin(Section):
+    """The API that makes and changes tenants and keys, on a listener of its own."""
+
+    host: str = Field("127.0.0.1", description="address to listen on; whoever reaches it needs only the token")
+    port: Annotated[int, Field(ge=0, le=65_535)] | None = Field(
+        None, description="TCP port; 0 picks a free one. By default the API is off"
+    )
+    token: Annotated[str, StringConstraints(min_length=16, pattern=r"^\S+$")] | None = Field(
+        None, repr=False, description="bearer token of the API, 16 characters or more, best as ${ENV}"
+    )
+
+
 class Observe(Section):
     """What is shown."""
 
@@ -249,4 +266,5 @@ class Config(Section):
     cache: Cache = Cache()
     limits: LimitSettings = LimitSettings()
     ledger: LedgerSettings = LedgerSettings()
+    admin: Admin = Admin()
     observe: Observe = Observe()

@@ -35,7 +35,8 @@ class Snapshot:
     `total_meters` and `model_meters` are what everybody's calls count in.
     `served` is keyed by every name that clients may use (bare, `owner/name`, aliases); `directory` by the keyed
     digest of an API key (see authenticate.digest). `prices` are US dollars a token by tenant and model, where a tenant
-    has its own.
+    has its own. With `passthrough` nobody is looked up: it is what every caller is, apart from the names, which come
+    from the key (authenticate.pass_through).
     """
 
     config: Config
@@ -45,6 +46,7 @@ class Snapshot:
     total_meters: tuple[Meter, ...] = ()
     model_meters: Mapping[str, Meter] = field(default_factory=dict)
     prices: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    passthrough: Caller | None = None
 
     def price(self, tenant: str, model: Model) -> str:
         """What a tenant pays for a token of a model, in US dollars."""

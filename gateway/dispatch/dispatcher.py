@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from gateway.backends import DIALECTS
@@ -35,7 +35,8 @@ class Order:
     """What is to be got: units of a job, from whom, for whom, how urgently, by when (Clock.monotonic seconds).
 
     `estimate` gives the tokens that some positions cost at most. `arrived` is awaited with each piece's answers as it
-    comes, so that what was paid for is kept even when another piece fails.
+    comes, so that what was paid for is kept even when another piece fails. `passed` is the caller's own key where keys
+    are passed through.
     """
 
     snapshot: Snapshot
@@ -46,6 +47,12 @@ class Order:
     estimate: Callable[[Sequence[int]], int]
     arrived: Callable[[Mapping[int, Answer]], Awaitable[None]]
     lane: Lane = Lane.INTERACTIVE
+    passed: str | None = field(default=None, repr=False)
+
+    @property
+    def of_the_caller(self) -> bool:
+        """Whether the backend is asked with the caller's own key, which is the Jina API's and goes nowhere else."""
+        return self.passed is not None and self.backend.dialect == "jina"
 
     @property
     def patience(self) -> float:
@@ -98,12 +105,13 @@ class Dispatcher:
                 fresh = dict(zip(piece, outcome.answers, strict=True))
                 await order.arrived(fresh)
                 return fresh
-            if outcome.kind is OutcomeKind.BUSY:
+            if outcome.kind is OutcomeKind.BUSY and not order.of_the_caller:
                 continue  # its key pauses now, and the ticket waits for its turn again
             remaining = order.deadline - self._clock.monotonic()
             wait = delay(outcome, attempt, order.backend.retries, remaining, self._clock.random())
             if wait is None:
-                raise failure(outcome, order.job, service_timeout(order.patience))
+                timeout = service_timeout(order.patience)
+                raise failure(outcome, order.job, timeout, of_the_caller=order.of_the_caller)
             await self._clock.sleep(wait)
             attempt += 1
 
@@ -114,15 +122,25 @@ class Dispatcher:
         return service_unavailable("The backend's rate limit leaves no room in time", late.retry_after)
 
     async def _call(self, order: Order, ask: Ask, ticket: Ticket) -> Outcome:
-        """One exchange, once it has its turn at the backend."""
+        """One exchange: with the caller's own key at once, with ours once it has its turn at the backend."""
         name, backend = order.served.backend, order.backend
+        if order.of_the_caller:
+            started = self._clock.monotonic()
+            asked = replace(ask, credential=order.passed)
+            return self._told(order, ask, await self._exchange(name, backend, asked, order.deadline - started), started)
         async with self._shaper.turn(name, backend, ticket) as turn:
             started = self._clock.monotonic()
             asked = replace(ask, credential=turn.key.credential)
             outcome = await self._exchange(name, backend, asked, order.deadline - started)
             self._shaper.report(name, turn, outcome)
+        return self._told(order, ask, outcome, started)
+
+    def _told(self, order: Order, ask: Ask, outcome: Outcome, started: float) -> Outcome:
+        """The outcome, counted, with the time that each unit took."""
         seconds = self._clock.monotonic() - started
-        self._observer.upstream_call(name, ask.job.endpoint, outcome.kind.value, seconds, outcome.tokens)
+        self._observer.upstream_call(
+            order.served.backend, ask.job.endpoint, outcome.kind.value, seconds, outcome.tokens
+        )
         share = int(seconds / len(ask.units) * _MICROS)
         return replace(outcome, answers=tuple([replace(answer, micros=share) for answer in outcome.answers]))
 

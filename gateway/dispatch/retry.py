@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.backends.dialect import OutcomeKind
-from gateway.errors import Code, FieldError, GatewayError, model_not_found, service_unavailable
+from gateway.errors import (
+    Code,
+    FieldError,
+    GatewayError,
+    insufficient_balance,
+    invalid_api_key,
+    model_not_found,
+    resource_limit_exceeded,
+    service_unavailable,
+)
 
 if TYPE_CHECKING:
     from gateway.backends.dialect import Outcome
@@ -41,9 +50,21 @@ _SENTENCES = {
 }
 
 
-def failure(outcome: Outcome, job: Job, timeout_error: GatewayError) -> GatewayError:
-    """What a client is told about an outcome other than ANSWERED."""
+_REFUSALS = {
+    Code.AUTH_MISSING_API_KEY: invalid_api_key,
+    Code.AUTH_INVALID_API_KEY: invalid_api_key,
+    Code.AUTH_INVALID_FORMAT: invalid_api_key,
+    Code.AUTHZ_INSUFFICIENT_BALANCE: insufficient_balance,
+    Code.AUTHZ_RESOURCE_LIMIT_EXCEEDED: resource_limit_exceeded,
+}
+"""What is wrong with a key is the client's business only when the key is the client's."""
+
+
+def failure(outcome: Outcome, job: Job, timeout_error: GatewayError, *, of_the_caller: bool = False) -> GatewayError:
+    """What a client is told about an outcome other than ANSWERED; `of_the_caller`: the key was the client's own."""
     match outcome.kind:
+        case OutcomeKind.REFUSED if of_the_caller and outcome.code in _REFUSALS:
+            return _REFUSALS[outcome.code]()
         case OutcomeKind.INVALID:
             detail = outcome.message or "The backend did not accept the input"
             field = f"body -> {job.model} -> {'documents' if job.endpoint == 'rerank' else 'input'}"

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Literal
 
 import orjson
 
-from gateway.errors import Code
+from gateway.edge.limit_headers import limit_headers, retry_header
+from gateway.edge.operations import json_response
+from gateway.errors import Code, GatewayError
 
 if TYPE_CHECKING:
-    from gateway.errors import GatewayError
-    from gateway.vocabulary import Json
+    from aiohttp import web
+
+    from gateway.vocabulary import Facts, Json
 
 STATUSES: dict[Code, int] = {
     Code.INPUT_MODEL_NOT_FOUND: 400,
@@ -70,3 +73,27 @@ def error_body(
             "param": error.errors[0].field if error.errors else None,
         }
     return orjson.dumps(body, default=lambda _: None)
+
+
+_AUTHENTICATION = frozenset({Code.AUTH_MISSING_API_KEY, Code.AUTH_INVALID_API_KEY, Code.AUTH_INVALID_FORMAT})
+
+
+class MethodError(GatewayError):
+    """The route exists, but not with that method."""
+
+    def __init__(self, allowed: str) -> None:
+        super().__init__(Code.METHOD_NOT_ALLOWED, f"Method not allowed; use {allowed}")
+        self.allowed = allowed
+
+
+def failure_response(error: GatewayError, facts: Facts, shape: Literal["superset", "contract"]) -> web.Response:
+    """The whole answer to a request that failed."""
+    headers = limit_headers(facts.remaining or error.remaining) | retry_header(error.retry_after)
+    if isinstance(error, MethodError):
+        headers["Allow"] = error.allowed
+    if error.code in _AUTHENTICATION:
+        headers["WWW-Authenticate"] = "Bearer"
+    response = json_response(error_body(error, facts.request_id, shape), status_of(error), headers)
+    if error.code is Code.INPUT_TOO_LARGE:
+        response.force_close()
+    return response

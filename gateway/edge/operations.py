@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import orjson
 from aiohttp import web
 
 from gateway.endpoints.models import get_model, list_models
@@ -30,6 +31,7 @@ class Operations:
         self._pipeline = pipeline
         self._store = store
         self._metrics = metrics
+        self.stale_config = ""
 
     async def health(self, _rest: str) -> web.Response:
         """The process answers HTTP."""
@@ -40,7 +42,9 @@ class Operations:
         return json_response(b'{"status":"alive"}')
 
     async def ready(self, _rest: str) -> web.Response:
-        """The store answers; or it does not, and requests go on as the limits' fallbacks allow.
+        """The store answers; or it does not, and requests go on as the fallbacks of the limits allow.
+
+        A configuration that could not be taken up is named.
 
         Raises:
             GatewayError: SERVICE_UNAVAILABLE when it does not and `server.ready_requires_store` holds.
@@ -51,7 +55,10 @@ class Operations:
             if not self._pipeline.snapshot.config.server.ready_requires_store:
                 return json_response(b'{"status":"degraded","checks":{"store":"away"}}')
             raise service_unavailable("Not ready: the store does not answer") from None
-        return json_response(b'{"status":"ready","checks":{"store":"ok"}}')
+        checks = {"store": "ok"}
+        if self.stale_config:
+            checks["config"] = f"stale: {self.stale_config}"
+        return json_response(orjson.dumps({"status": "ready", "checks": checks}))
 
     async def metrics(self, _rest: str) -> web.Response:
         """All workers' metrics in Prometheus' text format."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import web
 
 from gateway.edge.call import call_of, request_id
-from gateway.edge.errors import error_body, status_of
-from gateway.edge.limit_headers import cache_headers, limit_headers, retry_header, warning_headers
+from gateway.edge.errors import MethodError, error_body, failure_response
+from gateway.edge.limit_headers import cache_headers, limit_headers, warning_headers
 from gateway.edge.operations import json_response
 from gateway.edge.usage import PATH as USAGE
 from gateway.endpoints import ENDPOINTS
-from gateway.errors import Code, FieldError, GatewayError, internal_error, invalid_request, resource_not_found
+from gateway.errors import FieldError, GatewayError, internal_error, invalid_request, resource_not_found
 from gateway.vocabulary import Facts
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Edge:
 
     async def _serve(self, endpoint: Endpoint, request: web.BaseRequest, facts: Facts) -> web.Response:
         if request.method != "POST":
-            raise _MethodError("POST")
+            raise MethodError("POST")
         call = call_of(request, facts.request_id, self._pipeline.snapshot.config, self._clock)
         reply = await self._pipeline.serve(endpoint, call, facts)
         headers = limit_headers(facts.remaining) | cache_headers(reply) | warning_headers(reply.warnings)
@@ -102,31 +102,19 @@ class Edge:
             raise resource_not_found("Route", path[:200])
         facts.endpoint = name or "usage"
         if request.method not in _READ:
-            raise _MethodError("GET, HEAD")
+            raise MethodError("GET, HEAD")
         return await (operation(rest) if operation else self._usage.answer(request, facts))
 
     def _failed(self, error: GatewayError, facts: Facts) -> web.Response:
-        body = error_body(error, facts.request_id, self._pipeline.snapshot.config.server.errors)
-        headers = limit_headers(facts.remaining or error.remaining) | retry_header(error.retry_after)
-        if isinstance(error, _MethodError):
-            headers["Allow"] = error.allowed
-        if error.code in _AUTHENTICATION:
-            headers["WWW-Authenticate"] = "Bearer"
-        response = json_response(body, status_of(error), headers)
-        if error.code is Code.INPUT_TOO_LARGE:
-            response.force_close()
-        return response
+        return failure_response(error, facts, self._pipeline.snapshot.config.server.errors)
 
 
-_AUTHENTICATION = frozenset({Code.AUTH_MISSING_API_KEY, Code.AUTH_INVALID_API_KEY, Code.AUTH_INVALID_FORMAT})
+class Application(Protocol):
+    """Answers requests; never raises."""
 
-
-class _MethodError(GatewayError):
-    """The route exists, but not with that method."""
-
-    def __init__(self, allowed: str) -> None:
-        super().__init__(Code.METHOD_NOT_ALLOWED, f"Method not allowed; use {allowed}")
-        self.allowed = allowed
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The answer to any request."""
+        ...
 
 
 class _Connection(web.RequestHandler):  # type: ignore[misc,type-arg,unused-ignore] # aiohttp marks it final for subclasses it cannot foresee; only the error page is changed
@@ -151,9 +139,13 @@ class _Connection(web.RequestHandler):  # type: ignore[misc,type-arg,unused-igno
 class HttpServer(web.Server):  # type: ignore[type-arg,unused-ignore]
     """aiohttp's low-level server: no routing table, no middleware, no decompression of bodies."""
 
-    def __init__(self, edge: Edge, error_shape: str, clock: Clock) -> None:
+    def __init__(self, application: Application, error_shape: str, clock: Clock) -> None:
         super().__init__(
-            edge.answer, handler_cancellation=False, access_log=None, auto_decompress=False, lingering_time=_LINGERING
+            application.answer,
+            handler_cancellation=False,
+            access_log=None,
+            auto_decompress=False,
+            lingering_time=_LINGERING,
         )
         self._error_shape: Any = error_shape
         self._clock = clock

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from functools import cache
+from functools import cache, cached_property
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -108,6 +108,12 @@ class Metrics:
         self.excess = cache(excess.labels)
         self.saved = cache(lambda unit, model, cause: saved[unit].labels(model, cause))
         self.tenant_saved = cache(tenant_saved.labels)
+
+    @cached_property
+    def reloads(self) -> Counter:
+        """Readings of a changed configuration."""
+        words = "Readings of a changed configuration: applied, invalid, restart_needed."
+        return Counter("gateway_config_reloads", words, ("outcome",), registry=self.registry)
 
     def render(self) -> tuple[bytes, str]:
         """All values in Prometheus' text format, and its content type; of all workers where they share a folder."""

@@ -137,6 +137,10 @@ class RequestObserver:
         """A backend refused a call for its rate."""
         self._queues.paused(backend).inc()
 
+    def config_reload(self, outcome: str) -> None:
+        """The configuration was read again."""
+        self._metrics.reloads.labels(outcome).inc()
+
     def store_failure(self, role: str) -> None:
         """The store failed in that role."""
         self._metrics.store_failure(role).inc()

@@ -30,6 +30,8 @@ class Facts:
     rerank: str | None
     key: str | None = field(repr=False)
     key_file: str
+    admin: str | None = None
+    passthrough: bool = False
 
 
 def examples(served: Mapping[str, Served]) -> tuple[str | None, str | None]:
@@ -53,12 +55,13 @@ def banner(facts: Facts) -> str:
         lines += ["Rerank:", _curl(facts, "/v1/rerank", body), ""]
     if facts.metrics:
         lines.append(f"Metrics:  {facts.address}/metrics")
+    if facts.admin is not None:
+        lines.append(f"Admin:    {facts.admin}/admin/")
     lines.append(f"Store:    {facts.store}")
     if facts.model is not None:
         lines.append(f"Model:    {facts.model}")
-    lines.append(
-        f"Key:      in {facts.key_file}" if facts.key else f"Key:      one of the configured ones, as {PLACEHOLDER}"
-    )
+    configured = "your own of the backend" if facts.passthrough else "one of the configured ones"
+    lines.append(f"Key:      in {facts.key_file}" if facts.key else f"Key:      {configured}, as {PLACEHOLDER}")
     return "\n".join(lines) + "\n"
 
 

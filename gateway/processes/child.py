@@ -50,6 +50,11 @@ class Child:
         """Process id."""
         return self._process.pid
 
+    def tell(self, line: bytes) -> None:
+        """Write a line to its standard input; nothing happens if it has ended."""
+        if self._process.stdin is not None and self._process.returncode is None:
+            self._process.stdin.write(line)
+
     async def wait(self) -> int:
         """The exit code once it ended; negative for a signal."""
         return await self._process.wait()

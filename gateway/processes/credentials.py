@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gateway.administration.changes import DEV_TENANT
 from gateway.authenticate import digest, issue
 from gateway.errors import StoreError
 from gateway.processes.problem import StartError
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from gateway.launch import IssuedKey
     from gateway.processes.data_dir import DataDir
 
-DEV_TENANT = "dev"
 PATIENCE = 10.0
 """Seconds a store may take to become reachable at the start."""
 
@@ -35,7 +35,7 @@ _PAUSE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """`dev_key` is None when the configuration names tenants."""
+    """`dev_key` is None when the configuration names tenants or passes keys through."""
 
     secret: bytes = field(repr=False)
     issued: tuple[IssuedKey, ...] = field(repr=False)
@@ -58,7 +58,8 @@ async def prepare(
         keys = Keys(config.store.prefix)
         await _reach(client, keys, say, patience)
         secret = await _secret(config, client, keys)
-        dev_key = None if config.tenants else await _dev_key(client, keys, secret, data_dir)
+        passed = config.server.authentication == "passthrough"
+        dev_key = None if config.tenants or passed else await _dev_key(client, keys, secret, data_dir)
         known = await issued_keys(client, keys)
     except StoreError as error:
         raise StartError(f"the store failed: {error}; check store.url") from error

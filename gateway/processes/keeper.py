@@ -24,6 +24,10 @@ class Running(Protocol):
         """Process id."""
         ...
 
+    def tell(self, line: bytes) -> None:
+        """Write a line to its standard input."""
+        ...
+
     async def wait(self) -> int:
         """The exit code once it ended."""
         ...
@@ -60,6 +64,7 @@ class Keeper:
         self._child: Running | None = None
         self._began = 0.0
         self._watch: asyncio.Task[None] | None = None
+        self._line = b""
 
     async def start(self) -> None:
         """Start the child, wait until it serves, and keep it alive from then on.
@@ -93,8 +98,17 @@ class Keeper:
         if self._child is not None:
             self._child.kill()
 
+    def renew(self, program: Program, line: bytes) -> None:
+        """Tell the child a line; its successors run `program`, which says the same at their start."""
+        self.program, self._line = program, line
+        if self._child is not None:
+            self._child.tell(line)
+
     async def _spawn(self) -> Running:
-        self._child = await self._start(self.program)
+        program = self.program
+        self._child = await self._start(program)
+        if self.program is not program:
+            self._child.tell(self._line)
         self._began = self._clock.monotonic()
         self._pid_file.write_text(f"{self._child.pid}\n")
         return self._child

@@ -12,17 +12,24 @@ import threading
 _PR_SET_PDEATHSIG = 1
 
 
-def follow_parent(parent: int) -> None:
+def follow_parent(parent: int, *, watch: bool = True) -> None:
     """Have this process killed when the process `parent` ends, however it ends.
 
     Linux does it by a parent-death signal. Elsewhere a thread waits for the end of standard input, which the parent
-    holds open; call this after everything expected there has been read.
+    holds open; call this after everything expected there has been read, or with `watch` off by who reads on and calls
+    `parent_ended` at the end.
     """
     if sys.platform == "linux":
         _die_with_parent()
-    else:
+    elif watch:
         threading.Thread(target=_watch_stdin, name="leash", daemon=True).start()
     if os.getppid() != parent:  # it ended before the leash was on
+        os._exit(1)
+
+
+def parent_ended() -> None:
+    """Standard input has ended, so the parent has; on Linux this process is being killed already, or was let go."""
+    if sys.platform != "linux":
         os._exit(1)
 
 

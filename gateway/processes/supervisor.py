@@ -45,6 +45,12 @@ class Supervisor:
         self._keepers.append((rank, keeper))
         await keeper.start()
 
+    def renew(self, program: Program, line: bytes) -> None:
+        """Tell the child of that name a line; see Keeper.renew."""
+        for _, keeper in self._keepers:
+            if keeper.program.name == program.name:
+                keeper.renew(program, line)
+
     async def stop(self) -> None:
         """End all children, rank by rank."""
         for rank in sorted(Rank, reverse=True):

@@ -7,20 +7,21 @@ import contextlib
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gateway.config.defaults import wants_embedded_model, with_defaults
 from gateway.config.serving import served_models
-from gateway.launch import Launch
+from gateway.launch import Launch, News
 from gateway.processes.banner import Facts, banner, examples
 from gateway.processes.child import Program
 from gateway.processes.data_dir import DataDir
 from gateway.processes.embedded_model import model_program, require_extra
 from gateway.processes.embedded_store import EmbeddedStore, find_binary
-from gateway.processes.listener import address, bind, listen
+from gateway.processes.listener import ADMINISTERED, address, bind, listen
+from gateway.processes.reload import Reloader, Source
 from gateway.processes.report import progress, say
 from gateway.processes.supervisor import Rank, Supervisor
 
@@ -37,12 +38,13 @@ _GRACE = 5.0
 """Seconds a worker gets beyond the drain timeout, to settle and close."""
 
 
-def serve(config: Config, worker: tuple[str, ...] = WORKER) -> None:
+def serve(config: Config, worker: tuple[str, ...] = WORKER, source: Source | None = None) -> None:
     """Start everything, print the banner on standard output, run until SIGTERM or SIGINT.
 
     Args:
         config: complete; only `server.data_dir` is written to.
         worker: the command of a worker, replaceable for tests.
+        source: where `config` came from, to be followed; None to follow nothing.
 
     Raises:
         StartError: something that is needed can't be had; nothing is left running.
@@ -54,26 +56,38 @@ def serve(config: Config, worker: tuple[str, ...] = WORKER) -> None:
     with (
         DataDir(Path(config.server.data_dir)) as data_dir,
         contextlib.closing(bind(config.server.host, config.server.port)) as listener,
+        _admin_listener(config) as admin,
     ):
         store = None if binary is None else EmbeddedStore.place(data_dir, binary)
         supervisor = Supervisor(data_dir)
-        tree = Tree(config, data_dir, listener, supervisor, store, worker)
-        asyncio.run(supervisor.run(tree.start(began)))
+        tree = Tree(config, data_dir, listener, admin, supervisor, store, worker)
+        asyncio.run(supervisor.run(tree.start(began, source)))
+
+
+def _admin_listener(config: Config) -> contextlib.AbstractContextManager[socket.socket | None]:
+    if config.admin.port is None:
+        return contextlib.nullcontext()
+    return contextlib.closing(bind(config.admin.host, config.admin.port, ADMINISTERED))
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """One gateway's processes; `store` is None when the configuration names one."""
+    """One gateway's processes; `store` is None when the configuration names one, `admin` when it wants no such API."""
 
     config: Config
     data_dir: DataDir
     listener: socket.socket
+    admin: socket.socket | None
     supervisor: Supervisor
     store: EmbeddedStore | None
     worker: tuple[str, ...]
+    launches: list[Launch] = field(default_factory=list)
+    endless: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def start(self, began: float) -> None:
+    async def start(self, began: float, source: Source | None) -> None:
         """Store and model beside each other, workers as soon as the store is up; then the banner.
+
+        From then on the configuration's file is followed, until the event loop ends.
 
         Raises:
             StartError: a part does not start.
@@ -84,8 +98,17 @@ class Tree:
             if embedded is not None:
                 parts.append(self.supervisor.add(model_program(embedded), Rank.MODEL))
             credentials = (await _together(parts))[0]
+        if source is not None:
+            reloader = Reloader(source, self.config, self._publish, say)
+            self.endless.add(asyncio.get_running_loop().create_task(reloader.watch(), name="follow the configuration"))
         sys.stdout.write(banner(self._facts(credentials, time.monotonic() - began)))
         sys.stdout.flush()
+
+    def _publish(self, news: News, config: Config) -> None:
+        """Tell every worker, and see to it that those to come begin with the configuration in force."""
+        for launch in self.launches:
+            program = self._program(replace(launch, config=config), replace(news, outcome="", config=None))
+            self.supervisor.renew(program, f"{news.to_json()}\n".encode())
 
     async def _store_and_workers(self, embedded_url: str | None) -> Credentials | None:
         from gateway.processes.credentials import prepare  # noqa: PLC0415 - redis-py loads while the children start
@@ -97,23 +120,28 @@ class Tree:
         store_url = self.config.store.url if self.store is None else self.store.url
         credentials = await prepare(self.config, str(store_url), self.data_dir, say)
         listen(self.listener)
+        if self.admin is not None:
+            listen(self.admin, ADMINISTERED)
         count = self.config.server.workers
         metrics = str(self.data_dir.metrics()) if count > 1 else None
-        launches = (
+        self.launches.extend(
             Launch(self.config, credentials.secret, credentials.issued, str(store_url), embedded_url, number, metrics)
             for number in range(count)
         )
-        await _together([self.supervisor.add(self._program(launch), Rank.WORKER) for launch in launches])
+        await _together([self.supervisor.add(self._program(launch), Rank.WORKER) for launch in self.launches])
         return credentials
 
-    def _program(self, launch: Launch) -> Program:
+    def _program(self, launch: Launch, news: News | None = None) -> Program:
+        lines = [launch.to_json()] if news is None else [launch.to_json(), news.to_json()]
         descriptor = self.listener.fileno()
+        argv = (*self.worker, "--listen-fd", str(descriptor), "--parent", str(os.getpid()))
+        admin = () if self.admin is None else (self.admin.fileno(),)
         return Program(
             name=f"worker-{launch.worker}",
-            argv=(*self.worker, "--listen-fd", str(descriptor), "--parent", str(os.getpid())),
+            argv=argv if self.admin is None else (*argv, "--admin-fd", str(self.admin.fileno())),
             grace=self.config.server.drain_timeout + _GRACE,
-            stdin=f"{launch.to_json()}\n".encode(),
-            pass_fds=(descriptor,),
+            stdin="".join(f"{line}\n" for line in lines).encode(),
+            pass_fds=(descriptor, *admin),
         )
 
     def _facts(self, credentials: Credentials | None, seconds: float) -> Facts:
@@ -126,6 +154,7 @@ class Tree:
             store = f"{binary.product.title()} {binary.version}, embedded, data in {self.store.folder}"
         return Facts(
             address=address(self.listener),
+            admin=None if self.admin is None else address(self.admin),
             seconds=seconds,
             store=store,
             model=model,
@@ -134,6 +163,7 @@ class Tree:
             rerank=rerank,
             key=None if credentials is None else credentials.dev_key,
             key_file=str(self.data_dir.dev_key),
+            passthrough=self.config.server.authentication == "passthrough",
         )
 
 

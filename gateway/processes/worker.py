@@ -7,44 +7,87 @@ import asyncio
 import os
 import socket
 import sys
+import threading
+from typing import TYPE_CHECKING
 
-from gateway.launch import Launch
-from gateway.processes.leash import announce_ready, follow_parent
+from gateway.launch import Launch, News
+from gateway.processes.leash import announce_ready, follow_parent, parent_ended
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gateway.app import Update
+    from gateway.config.schema import Config
+    from gateway.config.snapshot import Snapshot
 
 
 def main() -> None:
     """Serve until SIGTERM. Secrets come through standard input, file descriptors by number."""
     parser = argparse.ArgumentParser(prog="python -m gateway.processes.worker", description=__doc__)
     parser.add_argument("--listen-fd", type=int, required=True, help="the listening socket, inherited")
+    parser.add_argument("--admin-fd", type=int, help="the admin API's listening socket, inherited")
     parser.add_argument("--ready-fd", type=int, required=True, help="where to say that this worker serves")
     parser.add_argument("--parent", type=int, required=True, help="process id of the supervisor")
     options = parser.parse_args()
-    launch = Launch.from_json(sys.stdin.readline())
-    follow_parent(options.parent)
+    lines = _lines(sys.stdin.fileno())
+    launch = Launch.from_json(next(lines))
+    follow_parent(options.parent, watch=False)
     if launch.metrics_dir is not None:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = launch.metrics_dir  # read when prometheus_client is imported
-    listener = socket.socket(fileno=options.listen_fd)
+    listeners = [_inherited(number) for number in (options.listen_fd, options.admin_fd) if number is not None]
+    _run(launch, lines, listeners, options.ready_fd)
+
+
+def _inherited(number: int) -> socket.socket:
+    listener = socket.socket(fileno=number)
     listener.settimeout(0)
-    _run(launch, listener, options.ready_fd)
+    return listener
 
 
-def _run(launch: Launch, listener: socket.socket, ready_fd: int) -> None:
+def _run(launch: Launch, lines: Iterator[str], listeners: list[socket.socket], ready_fd: int) -> None:
     # Imported late: prometheus_client chooses its value store when it is first imported.
     import uvloop  # noqa: PLC0415 - see above
 
-    from gateway.app import run_worker  # noqa: PLC0415 - see above
+    from gateway.app import Update, run_worker  # noqa: PLC0415 - see above
     from gateway.authenticate import digest  # noqa: PLC0415 - see above
     from gateway.config.compile import compile_snapshot  # noqa: PLC0415 - see above
 
-    snapshot = compile_snapshot(
-        launch.config,
-        secret=launch.secret,
-        digest=digest,
-        issued={address: (tenant, key_id) for address, tenant, key_id in launch.issued},
-        embedded_url=launch.embedded_url,
-    )
+    def compiled(config: Config) -> Snapshot:
+        return compile_snapshot(
+            config,
+            secret=launch.secret,
+            digest=digest,
+            issued={address: (tenant, key_id) for address, tenant, key_id in launch.issued},
+            embedded_url=launch.embedded_url,
+        )
+
+    def follow(take: Callable[[Update], object]) -> None:
+        def took(news: News) -> None:
+            base = None if news.config is None else compiled(news.config)
+            take(Update(base, news.stale, news.outcome if launch.worker == 0 else ""))
+
+        threading.Thread(target=_read_news, args=(lines, took), name="news", daemon=True).start()
+
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run_worker(snapshot, launch.store_url, listener, lambda: announce_ready(ready_fd)))
+        runner.run(
+            run_worker(compiled(launch.config), launch.store_url, listeners, lambda: announce_ready(ready_fd), follow)
+        )
+
+
+def _lines(descriptor: int) -> Iterator[str]:
+    """Lines as they come. Not by sys.stdin, whose lock a thread that waits for a line would hold at the exit."""
+    rest = b""
+    while chunk := os.read(descriptor, 65_536):
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            yield line.decode()
+
+
+def _read_news(lines: Iterator[str], take: Callable[[News], None]) -> None:
+    """Take every further line on standard input."""
+    for line in lines:
+        take(News.from_json(line))
+    parent_ended()
 
 
 if __name__ == "__main__":

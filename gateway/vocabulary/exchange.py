@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from gateway.vocabulary.limits import Limits, Meter
 
 
+PASSTHROUGH = "passthrough"
+"""Stands for all tenants behind keys that are passed through."""
+
+
 class Stage(StrEnum):
     """The stages of a request; the same words are modules, metric labels, log fields and dashboard panels."""
 
@@ -49,6 +53,8 @@ class Caller:
     model count in, too.
     `weight` is the tenant's share of an upstream that several want, `queue_timeout` the seconds that a call may wait
     for that upstream's allowance.
+    From `expires` on (seconds since 1970) the key is refused. `credential` is a key of the caller's own that is passed
+    through to the backend; it is nowhere else.
     """
 
     tenant: str
@@ -62,6 +68,13 @@ class Caller:
     by_model: Mapping[str, Meter] = field(default_factory=dict)
     weight: float = 1.0
     queue_timeout: float = 30.0
+    expires: int | None = None
+    credential: str | None = field(default=None, repr=False)
+
+    @property
+    def label(self) -> str:
+        """What metrics call the tenant: there is no end of those behind keys that are passed through."""
+        return self.tenant if self.credential is None else PASSTHROUGH
 
 
 @dataclass(frozen=True, slots=True)

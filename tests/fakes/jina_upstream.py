@@ -35,11 +35,16 @@ class Fault:
 
 @dataclass
 class Upstream:
-    """Its memory: every request body, the faults to come, and the TCP port that the latest call came from."""
+    """Its memory: every request body, the faults to come, and the TCP port that the latest call came from.
+
+    `keys` are the keys it takes; `presented` are those of all calls, in order.
+    """
 
     calls: list[dict[str, Any]] = field(default_factory=list)
     faults: deque[Fault] = field(default_factory=deque)
     caller: int = 0
+    keys: set[str] = field(default_factory=lambda: {KEY})
+    presented: list[str] = field(default_factory=list)
 
     @property
     def inputs(self) -> list[Any]:
@@ -50,7 +55,8 @@ class Upstream:
         """The answer to one call."""
         call = orjson.loads(body)
         self.calls.append(call)
-        if authorization != f"Bearer {KEY}":
+        self.presented.append(authorization.removeprefix("Bearer "))
+        if not authorization.startswith("Bearer ") or self.presented[-1] not in self.keys:
             return _json(401, {"detail": "Invalid API key", "code": "AUTH_INVALID_API_KEY", "request_id": "0" * 16})
         return _json(200, rerank(call) if path.endswith("/rerank") else embeddings(call))
 

@@ -51,6 +51,8 @@ def upstream(listening: tuple[Upstream, str]) -> Any:
     fresh, _ = listening
     fresh.calls.clear()
     fresh.faults.clear()
+    fresh.presented.clear()
+    fresh.keys = {KEY}
     yield fresh
     assert not fresh.faults
 

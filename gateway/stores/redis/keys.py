@@ -83,3 +83,9 @@ class Keys:
     def issued(self) -> str:
         """Digests of the API keys that gateways issued."""
         return f"{self.prefix}:issued"
+
+    @property
+    def accounts(self) -> tuple[str, str, str, str]:
+        """Version, tenants, keys and audit log of what was made at run time, in the order the script takes them."""
+        tag = f"{self.prefix}:{{accounts}}"
+        return (f"{tag}:version", f"{tag}:tenants", f"{tag}:keys", f"{tag}:audit")

@@ -58,6 +58,18 @@ def test_a_usable_file_is_summed_up_without_secrets(path: Path, monkeypatch: pyt
     assert result.stderr.startswith(f"warning: {path}:2: tenants.idle: has no keys")
 
 
+def test_keys_that_are_passed_through_are_no_tenants(path: Path) -> None:
+    path.write_text(
+        "server: {authentication: passthrough, passthrough_tier: tier1}\n"
+        "backends: {jina: {dialect: jina, url: https://api.jina.ai}}\ntenants: {search: {keys: [key-of-search]}}\n"
+    )
+    result = run("--config", str(path))
+    assert "tenant    each caller's own key, passed through, tier tier1" in result.stdout
+    assert [line.split(";")[0] for line in result.stderr.splitlines()] == [
+        f"warning: {path}:3: tenants.search: is nobody, since callers' own keys are passed through"
+    ]
+
+
 def test_problems_go_to_stderr_and_exit_with_1(path: Path) -> None:
     path.write_text("server: {prot: 1}\ntenants: {a: {keys: [short]}}\n")
     result = run("--config", str(path))

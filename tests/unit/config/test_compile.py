@@ -9,7 +9,8 @@ import pytest
 from gateway.authenticate import digest
 from gateway.catalogue.model import Family, Tokenizer
 from gateway.catalogue.registry import CATALOGUE, LOCAL_MODEL
-from gateway.config.compile import compile_snapshot, wants_embedded_model, with_defaults
+from gateway.config.accounts import Accounts, RuntimeKey, RuntimeTenant
+from gateway.config.compile import compile_snapshot, wants_embedded_model, with_accounts, with_defaults
 from gateway.config.defaults import merged_tiers
 from gateway.config.metering import limits_of
 from gateway.config.parse import parse
@@ -156,3 +157,32 @@ def test_a_tenants_own_price_holds_under_any_name_of_the_model() -> None:
     snapshot = compiled(JINA + prices)
     model = snapshot.served["jina-embeddings-v3"].model
     assert [snapshot.price(tenant, model) for tenant in ("search", "other")] == ["0.1", "0.00000005"]
+
+
+def made_at_run_time(tenant: str, key: str, **settings: int) -> dict[str, RuntimeKey]:
+    return {"id": RuntimeKey(tenant=tenant, digest=digest(key, SECRET).hex(), created=1, **settings)}
+
+
+@pytest.mark.parametrize(
+    ("tenants", "keys", "found"),
+    [
+        ({"b": RuntimeTenant(tier="tier2", org="o")}, made_at_run_time("b", "key-of-b1", expires=9), ("b", "tier2", 9)),
+        ({"a": RuntimeTenant(tier="tier2")}, made_at_run_time("a", "key-of-b1"), ("a", "tier1", None)),
+        ({"b": RuntimeTenant(enabled=False)}, made_at_run_time("b", "key-of-b1"), None),
+        ({"b": RuntimeTenant(tier="gone")}, made_at_run_time("b", "key-of-b1"), None),
+        ({}, made_at_run_time("b", "key-of-b1"), None),
+        ({"b": RuntimeTenant()}, made_at_run_time("b", "key-of-b1", revoked=1), None),
+    ],
+)
+def test_what_was_made_at_run_time_is_known_and_the_file_wins(
+    tenants: dict[str, RuntimeTenant], keys: dict[str, RuntimeKey], found: tuple[str, str, int | None] | None
+) -> None:
+    base = compiled("tenants: {a: {tier: tier1, keys: [key-of-a1]}}")
+    caller = with_accounts(base, Accounts(tenants, keys)).directory.get(digest("key-of-b1", SECRET))
+    assert (caller and (caller.tenant, caller.tier, caller.expires)) == found
+
+
+def test_a_key_of_the_file_wins_over_an_equal_one() -> None:
+    base = compiled("tenants: {a: {keys: [key-of-a1]}}")
+    accounts = Accounts({"b": RuntimeTenant()}, made_at_run_time("b", "key-of-a1"))
+    assert with_accounts(base, accounts).directory == base.directory

@@ -31,6 +31,24 @@ def test_every_outcome_is_in_the_table() -> None:
     assert {row[0] for row in TABLE} == set(OutcomeKind) - {OutcomeKind.ANSWERED}
 
 
+OWN_KEYS = [
+    (Code.AUTH_MISSING_API_KEY, Code.AUTH_INVALID_API_KEY),
+    (Code.AUTH_INVALID_API_KEY, Code.AUTH_INVALID_API_KEY),
+    (Code.AUTH_INVALID_FORMAT, Code.AUTH_INVALID_API_KEY),
+    (Code.AUTHZ_INSUFFICIENT_BALANCE, Code.AUTHZ_INSUFFICIENT_BALANCE),
+    (Code.AUTHZ_RESOURCE_LIMIT_EXCEEDED, Code.AUTHZ_RESOURCE_LIMIT_EXCEEDED),
+    (Code.RESOURCE_NOT_FOUND, Code.SERVICE_UNAVAILABLE),
+    (None, Code.SERVICE_UNAVAILABLE),
+]
+
+
+@pytest.mark.parametrize(("upstream", "told"), OWN_KEYS)
+def test_what_is_wrong_with_a_key_is_told_to_its_owner_alone(upstream: Code | None, told: Code) -> None:
+    outcome = Outcome(OutcomeKind.REFUSED, code=upstream)
+    assert failure(outcome, JOB, LATE, of_the_caller=True).code is told
+    assert failure(outcome, JOB, LATE).code is Code.SERVICE_UNAVAILABLE
+
+
 WAITS = [
     (Outcome(OutcomeKind.UNAVAILABLE), 0, 2, 60.0, 0.5, 0.1),
     (Outcome(OutcomeKind.UNAVAILABLE), 1, 2, 60.0, 0.5, 0.2),

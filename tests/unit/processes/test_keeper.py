@@ -10,6 +10,7 @@ from gateway.processes.keeper import Keeper
 from gateway.processes.problem import StartError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -45,6 +46,9 @@ class FakeChild:
         self.calls: list[str] = []
         self._code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
+    def tell(self, line: bytes) -> None:
+        self.calls.append(f"told {line.decode()}")
+
     def die(self, code: int) -> None:
         self._code.set_result(code)
 
@@ -72,12 +76,14 @@ class Stage:
         self.started = asyncio.Event()
         self.failures: list[OSError] = []
         self.serves = True
+        self.starting: Callable[[], None] = lambda: None
         self.pid_file = folder / "part.pid"
         self.keeper = Keeper(Program("part", ("x",), 1.0), self.pid_file, self.clock, self._start, self.said.append)
 
     async def _start(self, _: Program) -> FakeChild:
         if self.failures:
             raise self.failures.pop(0)
+        self.starting()
         self.children.append(FakeChild(100 + len(self.children), serves=self.serves))
         self.started.set()
         return self.children[-1]
@@ -136,6 +142,24 @@ async def test_a_successor_that_cannot_run_is_tried_again_later_and_later(stage:
     await stage.dies(0.0, 1)
     assert stage.clock.slept == pytest.approx([0.1, 0.2, 0.4])
     assert "can't start part: out of memory; trying again in 0.2 s" in stage.said
+    await stage.keeper.stop()
+
+
+async def test_news_is_told_once_and_successors_begin_with_it(stage: Stage) -> None:
+    await stage.keeper.start()
+    program = Program("part", ("x",), 1.0, stdin=b"news")
+    stage.keeper.renew(program, b"news")
+    await stage.dies(2.0, -9)
+    assert [child.calls for child in stage.children] == [["told news"], []]
+    assert stage.keeper.program is program
+    await stage.keeper.stop()
+
+
+async def test_news_that_comes_while_a_successor_starts_reaches_it(stage: Stage) -> None:
+    await stage.keeper.start()
+    stage.starting = lambda: stage.keeper.renew(Program("part", ("x",), 1.0), b"news")
+    await stage.dies(2.0, -9)
+    assert stage.children[1].calls == ["told news"]
     await stage.keeper.stop()
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     configs: list[Config] = []
-    monkeypatch.setattr("gateway.processes.tree.serve", configs.append)
+    monkeypatch.setattr("gateway.processes.tree.serve", lambda config, **_: configs.append(config))
     monkeypatch.delenv("GATEWAY_CONFIG", raising=False)
     return configs
 
@@ -70,7 +70,7 @@ def test_a_missing_file_is_exit_code_2(served: list[Config], tmp_path: Path) -> 
 
 
 def test_what_keeps_it_from_starting_is_one_line_and_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: Config) -> None:
+    def refuse(_: Config, **__: object) -> None:
         raise StartError("port 1 is in use")
 
     monkeypatch.setattr("gateway.processes.tree.serve", refuse)

@@ -1,0 +1,49 @@
+"""P: what the stages need from outside, written by those who use it; each port has one suite in tests/contract."""
+
+from __future__ import annotations
+
+from gateway.ports.accounts import AccountEdit, AccountStore, AuditEntry
+from gateway.ports.answers import AnswerStore, Claims, Trace, Votes
+from gateway.ports.ledger import Journal, Ledger, Orphan
+from gateway.ports.limits import (
+    NOTHING,
+    Allowance,
+    Allowances,
+    Amounts,
+    Census,
+    Grant,
+    Outcome,
+    QuotaStore,
+    Spend,
+    Statement,
+)
+from gateway.ports.outside import Exchange, Observer, RawReply, Transport
+from gateway.ports.time import Clock
+
+__all__ = [
+    "NOTHING",
+    "AccountEdit",
+    "AccountStore",
+    "Allowance",
+    "Allowances",
+    "Amounts",
+    "AnswerStore",
+    "AuditEntry",
+    "Census",
+    "Claims",
+    "Clock",
+    "Exchange",
+    "Grant",
+    "Journal",
+    "Ledger",
+    "Observer",
+    "Orphan",
+    "Outcome",
+    "QuotaStore",
+    "RawReply",
+    "Spend",
+    "Statement",
+    "Trace",
+    "Transport",
+    "Votes",
+]

@@ -1,0 +1,58 @@
+"""P: what the cache needs of a store: answers, votes, claims, a trace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.vocabulary import Answer, ItemKey
+
+
+class AnswerStore(Protocol):
+    """The cache. A failing cache never fails a request: `get` answers misses, `put` drops; both count it."""
+
+    async def get(self, keys: Sequence[ItemKey]) -> list[Answer | None]:
+        """The answer for each key, None where there is none or where the stored proof differs from the key's."""
+        ...
+
+    async def put(self, entries: Sequence[tuple[ItemKey, Answer]]) -> None:
+        """Remember answers for the configured time."""
+        ...
+
+
+class Votes(Protocol):
+    """Who has computed what, so that an answer is shared once enough have. A failing store counts nobody."""
+
+    async def cast(self, subjects: Sequence[bytes], voter: bytes) -> list[int]:
+        """Count `voter` for each subject, once; how many different voters each has had lately."""
+        ...
+
+
+class Trace(Protocol):
+    """Remembers a sample of what the cache was asked."""
+
+    def seen(self, keys: Sequence[ItemKey]) -> None:
+        """These were asked for now; nobody waits."""
+        ...
+
+
+class Claims(Protocol):
+    """Who computes what, between processes. Every method raises StoreError when the store cannot answer.
+
+    A claim belongs to a token and ends by itself after the configured seconds unless renewed, so that the work of a
+    filler that died is taken over.
+    """
+
+    async def claim(self, keys: Sequence[ItemKey], token: str) -> list[Answer | bool]:
+        """For each key: the answer if it is stored by now, True if it is ours to compute, False if another's."""
+        ...
+
+    async def renew(self, keys: Sequence[ItemKey], token: str) -> None:
+        """Keep what is still ours for another claim time."""
+        ...
+
+    async def release(self, keys: Sequence[ItemKey], token: str) -> None:
+        """Give back what is still ours, computed or not."""
+        ...

@@ -1,0 +1,160 @@
+"""P: what the limiter needs of a store: statements, grants, the census of workers, allowances of upstream keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.vocabulary import Limits, Meter
+
+
+class Amounts(NamedTuple):
+    """Of a meter's three limits: requests, tokens (or nano-dollars), slots of concurrency."""
+
+    requests: int = 0
+    tokens: int = 0
+    slots: int = 0
+
+
+NOTHING = Amounts()
+
+
+class Spend(NamedTuple):
+    """What was spent in one second (since 1970, by the store's clock or a little later)."""
+
+    second: int
+    requests: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a holder tells the store of a meter, and what it needs.
+
+    `number` counts a holder's statements from 1; the same number again gets the same grant (idempotent). What is held
+    counts as used until it is `released`; `spent` are seconds to charge instead. `idle` is held and not in use, so
+    that it can be called back. `needed` is what waits, `least` the least that helps anybody, `wanted` what would be
+    taken at most. `restored` is what was held, when the store has lost it: then `spent` is the whole last window.
+    """
+
+    meter: Meter
+    holder: str
+    number: int
+    released: Amounts = NOTHING
+    spent: tuple[Spend, ...] = ()
+    idle: Amounts = NOTHING
+    least: Amounts = NOTHING
+    needed: Amounts = NOTHING
+    wanted: Amounts = NOTHING
+    restored: Amounts | None = None
+    holders: int = 1
+    leaves: bool = False
+
+
+class Outcome(StrEnum):
+    """What became of a statement.
+
+    TOLD: done. LOST: the store knows nothing of this holder any more; it is to tell all again. WAIT: others may give
+    something back, or may know more than the store; ask again.
+    """
+
+    TOLD = "told"
+    LOST = "lost"
+    WAIT = "wait"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The store's answer to a statement.
+
+    `used` is spent in the window that ends now (60 s, to one bucket) or held and in use. `short_of` is `requests`,
+    `concurrency` or `tokens` when not even the least could be granted; `retry_after` is then in seconds, honest to one
+    bucket (None: it does not age). `called_back`: idle amounts are wanted by others. `now` is the store's time in
+    seconds.
+    """
+
+    outcome: Outcome
+    granted: Amounts
+    used: Amounts
+    short_of: str | None
+    retry_after: float | None
+    called_back: bool
+    now: float
+
+
+class Census(NamedTuple):
+    """The workers on a store: how many, which of them this is (from 0), and the server's run id ('' unknown)."""
+
+    workers: int
+    rank: int
+    run: str
+
+
+class QuotaStore(Protocol):
+    """Windows and what workers hold of them. Every method raises StoreError when the store cannot answer."""
+
+    async def exchange(self, statement: Statement, run: str = "") -> Grant:
+        """Charge what was spent, take back what is released, and grant what the limits allow.
+
+        `run` is the server's run id as the worker knows it: a store that has forgotten everything then grants nothing
+        for a moment, until all workers have told it what they know.
+        """
+        ...
+
+    async def register(self, worker: str, seconds: float) -> Census:
+        """This worker lives, and counts as one for `seconds`."""
+        ...
+
+    async def hit(self, counter: str, limit: int) -> float | None:
+        """Count one event for `counter` (an address that failed to authenticate) in a 60 s window.
+
+        None while at most `limit` happened, else the seconds to wait; a refused event is not counted.
+        """
+        ...
+
+    async def ping(self) -> None:
+        """Return if the store answers."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """The answer to one draw on an upstream key's allowance.
+
+    `wait` is 0 when the draw was granted, else the seconds after which it may be: exact for the windows, a guess for a
+    slot. `paused` says that the upstream itself demanded the wait. `stamp` and `tokens` are what `settle` needs.
+    """
+
+    wait: float = 0.0
+    paused: bool = False
+    stamp: int | None = None
+    tokens: int = 0
+
+
+class Allowances(Protocol):
+    """What an upstream allows each of our keys, shared by all workers and gateways that use the key.
+
+    A call counts from when it was drawn until 60 s after it was settled, since the upstream saw it in between: so
+    the upstream's own window never holds more than its limit, however long calls take on their way. Every method
+    raises StoreError when the store cannot answer.
+    """
+
+    async def take(self, name: str, lease: str, tokens: int, limits: Limits) -> Allowance:
+        """Draw one call, its tokens and one slot if all of `limits` leave room and there is no pause, else nothing."""
+        ...
+
+    async def settle(self, name: str, lease: str, allowance: Allowance, requests: int, tokens: int) -> None:
+        """End a call: free its slot, and count what was really used, now, instead of what was drawn. Ask once."""
+        ...
+
+    async def renew(self, name: str, leases: Sequence[str]) -> None:
+        """Heartbeat: the calls that still hold a slot keep it for another lease time."""
+        ...
+
+    async def pause(self, name: str, seconds: float) -> None:
+        """Grant nobody anything for that long; a pause that ends later stays."""
+        ...

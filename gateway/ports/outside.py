@@ -1,0 +1,79 @@
+"""P: backends to ask, and an observer to tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.errors import GatewayError
+    from gateway.vocabulary import Facts, Lane, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One outgoing HTTP request as bytes; `path` is appended to the backend's URL."""
+
+    method: str
+    path: str
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RawReply:
+    """One HTTP answer as bytes; header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Transport(Protocol):
+    """Sends an exchange to a configured backend."""
+
+    async def send(self, backend: str, exchange: Exchange, timeout_seconds: float) -> RawReply:
+        """The reply, whatever its status. Raises TransportError when there is none within the time."""
+        ...
+
+
+class Observer(Protocol):
+    """Turns facts into metrics, logs and spans."""
+
+    def request(self, facts: Facts, seconds: float, error: GatewayError | None) -> None:
+        """A request ended."""
+        ...
+
+    def stage(self, stage: Stage, seconds: float) -> None:
+        """A stage ended."""
+        ...
+
+    def upstream_call(self, backend: str, endpoint: str, outcome: str, seconds: float, tokens: int) -> None:
+        """An outgoing call ended; `outcome` is one of backends.OutcomeKind or `unreachable`, `timeout`."""
+        ...
+
+    def upstream_queued(self, backend: str, lane: Lane, seconds: float, length: int) -> None:
+        """A call left the queue of a backend, to be sent or not; `length` is how many wait there now."""
+        ...
+
+    def upstream_paused(self, backend: str) -> None:
+        """A backend refused a call for its rate, and its key rests."""
+        ...
+
+    def store_failure(self, role: str) -> None:
+        """The `quota`, `cache`, `ledger` or `allowance` store failed to answer."""
+        ...
+
+    def unjournaled(self) -> None:
+        """A request is counted in memory alone: if this process dies before the store is back, the row is lost."""
+        ...
+
+    def shadowed(self, scope: str) -> None:
+        """A meter in shadow mode would have refused a request; `scope` is one of vocabulary.Scope."""
+        ...
+
+    def degraded(self, decision: str) -> None:
+        """A request was `admitted` or `refused` without the store."""
+        ...
