@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from gateway.administration.administrator import Administrator
 from gateway.administration.follower import Follower
+from gateway.admit.budgets import Budgets
 from gateway.admit.estimate import YARDSTICK, Estimator
 from gateway.admit.leases import Leases
 from gateway.admit.reservation import Admission
@@ -99,15 +100,17 @@ class App:
         outside = Outside(allowances, clock, self._tasks, observer, snapshot.secret, config.server.workers)
         self._shaper = Shaper(outside)
         self._upstream = Upstream(config.backends)
-        self._leases = Leases(quota, clock, self._tasks, observer, lease_seconds=self._lease_seconds)
         ledger_line = Line(self._clients[0], self._tasks, config.store.timeout)
         ledger = RedisLedger(ledger_line, keys, config.ledger.retain_days, clock)
+        budgets = Budgets(ledger, clock)
+        self._leases = Leases(quota, clock, self._tasks, observer, lease_seconds=self._lease_seconds, seed=budgets.used)
         journal = FileJournal(Path(config.server.data_dir) / "ledger", clock.identifier())
         self._books = Books(journal, ledger, clock, observer)
         admission = Admission(self._leases, quota, observer)
         pipeline = Pipeline(
             snapshot=snapshot,
             admission=admission,
+            budgets=budgets,
             estimator=Estimator(load({served.model.tokenizer or YARDSTICK for served in snapshot.served.values()})),
             planner=Planner(answers, votes, Sketch(cache_line, keys), clock),
             in_flight=InFlight(claims, clock, self._tasks, config.cache.claim_seconds),

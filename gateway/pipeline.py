@@ -14,11 +14,12 @@ from gateway.plan.cache_key import narrower
 from gateway.plan.planner import Inquiry, complete, only_if_cached_error
 from gateway.settle.savings import savings
 from gateway.settle.usage import charge, counted
-from gateway.vocabulary import Fresh, Reply, Stage, nanos
+from gateway.vocabulary import Cause, Fresh, Reply, Stage, nanos
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
+    from gateway.admit.budgets import Budgets
     from gateway.admit.estimate import Estimate, Estimator
     from gateway.admit.reservation import Admission, Reservation
     from gateway.config.snapshot import Served, Snapshot
@@ -41,6 +42,7 @@ class Pipeline:
         *,
         snapshot: Snapshot,
         admission: Admission,
+        budgets: Budgets,
         estimator: Estimator,
         planner: Planner,
         in_flight: InFlight,
@@ -51,6 +53,7 @@ class Pipeline:
     ) -> None:
         self.snapshot = snapshot
         self._admission = admission
+        self._budgets = budgets
         self._estimator = estimator
         self._planner = planner
         self._in_flight = in_flight
@@ -79,7 +82,7 @@ class Pipeline:
                 with self._stage(facts, Stage.ADMIT):
                     unknown = (*plan.missing, *plan.foreign)
                     estimate = await self._estimator.estimate(job, work.served.model, unknown)
-                    await quota.cover(_to_reserve(work, plan, estimate))
+                    await quota.cover(_to_reserve(work, plan, estimate), *_to_pay(work, estimate))
                 with self._stage(facts, Stage.DISPATCH):
                     fresh = await self._dispatch(work, plan, estimate)
                 facts.estimated_tokens = self._estimator.learn(estimate, fresh)
@@ -150,6 +153,7 @@ class Pipeline:
         """The reservation, with entering timed as `admit` and leaving as `settle`."""
         started = self._clock.monotonic()
         meters = meters_of(work.snapshot, work.caller, work.job.endpoint, work.job.model, work.call.client)
+        meters += await self._budgets.meters(work.snapshot, work.caller)
         async with self._admission.reserve(meters, facts) as quota:
             self._ended(facts, Stage.ADMIT, started)
             try:
@@ -191,6 +195,12 @@ def _work(snapshot: Snapshot, caller: Caller, job: Job, call: Call) -> _Work:
     return _Work(snapshot, served, caller, job, call, inquiry)
 
 
+def _to_pay(work: _Work, estimate: Estimate) -> tuple[int, int]:
+    """Tokens that a backend may count at most, and what they cost in nano-dollars: for budgets and balances."""
+    tokens = sum(estimate.tokens.values())
+    return tokens, nanos(work.snapshot.price(work.caller.tenant, work.served.model), tokens)
+
+
 def _to_reserve(work: _Work, plan: Plan, estimate: Estimate) -> int:
     """Tokens to reserve: for what must be asked or seems so, and for copies and what is stored where they count."""
     if not work.snapshot.config.limits.count_cached_tokens:
@@ -206,9 +216,12 @@ def _record(work: _Work, quota: Reservation, plan: Plan, fresh: Fresh, facts: Fa
     facts.hits = len(plan.keys) - facts.misses - facts.duplicates
     price = work.snapshot.price(work.caller.tenant, work.served.model)
     facts.savings = savings(plan, fresh, work.job, price)
-    facts.nanos = nanos(price, charged.upstream)
-    facts.saved_nanos = nanos(price, sum(saving.tokens for saving in facts.savings))
-    quota.record(charged, counted(charged, count_cached=work.snapshot.config.limits.count_cached_tokens))
+    facts.paid_tokens = charged.upstream + charged.foreign
+    facts.nanos = nanos(price, facts.paid_tokens)
+    facts.saved_tokens = sum(saving.tokens for saving in facts.savings if saving.cause is not Cause.PROMOTED)
+    facts.saved_nanos = nanos(price, facts.saved_tokens)
+    window = counted(charged, count_cached=work.snapshot.config.limits.count_cached_tokens)
+    quota.record(charged, window, facts.paid_tokens, facts.nanos)
 
 
 def _reply(endpoint: Endpoint, job: Job, plan: Plan, fresh: Fresh, facts: Facts) -> Reply:

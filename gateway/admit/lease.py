@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gateway.ports import Amounts, Spend, Statement
+from gateway.ports import Amounts, Outcome, Spend, Statement
 
 if TYPE_CHECKING:
     from gateway.ports import Grant
@@ -25,6 +25,22 @@ class Taken:
     tokens: int
     slots: int
     leased: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a full window does not allow before `until` (monotonic seconds): `least` or more at `position`."""
+
+    until: float
+    position: int
+    least: int
+    grant: Grant
+    at: float
+
+
+POSITIONS = {"requests": 0, "tokens": 1, "concurrency": 2}
+LONGEST_REFUSAL = 1.0
+"""Seconds that a refusal is remembered at most: a limit may be raised, or a worker come back that was thought dead."""
 
 
 class Lease:
@@ -50,6 +66,7 @@ class Lease:
         "lost",
         "meter",
         "offset",
+        "refusal",
         "said",
         "told",
         "unleased",
@@ -68,6 +85,7 @@ class Lease:
         self.called_back = False
         self.told = False
         self.offset = 0.0
+        self.refusal: Refusal | None = None
         self.used_at = self.checked = now
         self._number = 0
         self._released = [0, 0, 0]
@@ -133,6 +151,10 @@ class Lease:
         self.used_at = now
         return Taken(self, int(now + self.offset), *amounts, leased)
 
+    def nothing(self, now: float) -> Taken:
+        """What a request took that took nothing."""
+        return Taken(self, int(now + self.offset), 0, 0, 0)
+
     def settle(self, taken: Taken, requests: int, tokens: int) -> None:
         """End what was taken: `requests` and `tokens` of it were spent, or more; the rest is idle again."""
         limits = self.meter.limits
@@ -157,11 +179,19 @@ class Lease:
                 self.idle[position] -= excess
                 self._released[position] += excess
         if spent[0] or spent[1]:
-            second = taken.second if self.meter.ages else 0
+            second = taken.second if self.meter.period is None else self.meter.period
             for log in (self._unsaid, self.history):
                 entry = log.setdefault(second, [0, 0])
                 entry[0] += spent[0]
                 entry[1] += spent[1]
+
+    def refused(self, amounts: tuple[int, int, int], now: float) -> Grant | None:
+        """The grant that a full window would give again, without asking; its wait is what is left of it."""
+        refusal = self.refusal
+        if refusal is None or now >= refusal.until or amounts[refusal.position] < refusal.least:
+            return None
+        wait = refusal.grant.retry_after
+        return replace(refusal.grant, retry_after=None if wait is None else max(0.0, wait - (now - refusal.at)))
 
     def window(self, now: float) -> tuple[int, int]:
         """Requests and tokens that this worker alone has spent in the last window or has in use."""
@@ -214,6 +244,12 @@ class Lease:
     def hear(self, grant: Grant, said: Statement, sent: float) -> None:
         """Take in the answer to what was `said`; `sent` is when it went out."""
         self.said, self.told = None, True
+        self.refusal = None
+        if grant.outcome is Outcome.SPENT and grant.short_of is not None:
+            position = POSITIONS[grant.short_of]
+            wait = LONGEST_REFUSAL if grant.retry_after is None else min(grant.retry_after, LONGEST_REFUSAL)
+            least = said.least[position] + said.idle[position]
+            self.refusal = Refusal(sent + wait, position, least, grant, sent)
         self.called_back = grant.called_back
         self.offset = grant.now - sent
         for position, amount in enumerate(grant.granted):

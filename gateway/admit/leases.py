@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.admit.fallback import allows_locally
 from gateway.admit.lease import Lease
-from gateway.admit.rounds import QUIET_SECONDS, Rounds
+from gateway.admit.rounds import QUIET_SECONDS, Rounds, Seed
 from gateway.errors import StoreError
 from gateway.ports import Amounts, Outcome
 
@@ -36,6 +36,10 @@ Want = tuple[Lease, int, int, int]
 """A lease, and the requests, tokens and slots that one request wants of it."""
 
 
+async def _nothing_used(_meter: Meter) -> int:
+    return 0
+
+
 class RefusedError(Exception):
     """A meter does not allow it; `grant` says why, None when the store is away and the meter's fallback refuses."""
 
@@ -60,15 +64,21 @@ class Leases:
         *,
         lease_seconds: float = 15.0,
         workers: int = 1,
+        seed: Seed = _nothing_used,
     ) -> None:
         self.worker = clock.identifier()
-        self.rounds = Rounds(store, clock, tasks, self._failed, workers)
+        self.rounds = Rounds(store, clock, tasks, self._failed, workers, seed)
         self.down = False
         self._store = store
         self._clock = clock
         self._observer = observer
         self._renew_seconds = lease_seconds / 3
         self._leases: dict[str, Lease] = {}
+
+    @property
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self._clock.monotonic()
 
     def of(self, meter: Meter) -> Lease:
         """The lease of a meter; new limits hold from now on."""
@@ -77,7 +87,7 @@ class Leases:
             holder = self._clock.identifier()
             lease = self._leases[meter.subject] = Lease(meter, holder, self._clock.monotonic())
         elif lease.meter is not meter:
-            lease.meter = meter
+            lease.meter, lease.refusal = meter, None
         return lease
 
     def taken_at_once(self, wants: Sequence[Want]) -> list[Taken] | None:
@@ -175,7 +185,13 @@ class Leases:
         Raises:
             RefusedError: see `take`. A meter in shadow is taken out of `wants` instead.
         """
+        now = self._clock.monotonic()
         short = [want for want in wants if want[0].lacks(*want[1:])]
+        for want in short:
+            remembered = want[0].refused(want[1:], now)
+            if remembered is not None:
+                self._refuse(want, remembered, wants)
+                return False
         grants = await asyncio.gather(
             *(self.rounds.refill(lease, (requests, tokens, slots)) for lease, requests, tokens, slots in short),
             return_exceptions=True,

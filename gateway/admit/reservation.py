@@ -32,8 +32,7 @@ class Reservation:
         self._door: list[Taken] = []
         self._covered: list[Taken] = []
         self._kept = 1
-        self._tokens = 0
-        self._nanos = 0
+        self._spent = (0, 0, 0)
 
     async def enter(self) -> None:
         """Take one request and one slot of every meter, or nothing of any.
@@ -47,37 +46,41 @@ class Reservation:
             [(of(meter), 1, 0, 1) for meter in self._meters if meter.scope is not Scope.BUDGET]
         )
 
-    async def cover(self, tokens: int, nanos: int = 0) -> None:
-        """Take `tokens`, and `nanos` (nano-dollars) of budgets, for what must be paid; zero asks nobody.
+    async def cover(self, tokens: int, paid: int = 0, nanos: int = 0) -> None:
+        """Take `tokens` of the windows, and `paid` tokens or `nanos` (nano-dollars) of budgets; zero asks nobody.
 
         A refusal gives the request back, too: who is refused has used up nothing.
 
         Raises:
             GatewayError: RATE_TOKEN_LIMIT_EXCEEDED, AUTHZ_INSUFFICIENT_BALANCE or SERVICE_UNAVAILABLE.
         """
-        if tokens <= 0:
+        amounts = [_amount(meter, tokens, paid, nanos) for meter in self._meters]
+        of = self._leases.of
+        wants = [(of(meter), 0, amount, 0) for meter, amount in zip(self._meters, amounts, strict=True) if amount > 0]
+        if not wants:
             return
         self._kept = 0
-        of = self._leases.of
-        amounts = [nanos if meter.scope is Scope.BUDGET else tokens for meter in self._meters]
-        wants = [(of(meter), 0, amount, 0) for meter, amount in zip(self._meters, amounts, strict=True) if amount]
         self._covered = await self._take(wants, tokens)
         self._kept = 1
 
-    def record(self, charge: Charge, tokens: int, nanos: int = 0) -> None:
-        """What the request cost; `tokens` and `nanos` stay in its meters, however the request ends."""
+    def record(self, charge: Charge, tokens: int, paid: int = 0, nanos: int = 0) -> None:
+        """What the request cost; it stays in its meters, however the request ends."""
         self._facts.reported_tokens = charge.reported
         self._facts.upstream_tokens = charge.upstream
-        self._tokens, self._nanos = tokens, nanos
+        self._spent = (tokens, paid, nanos)
 
     def settle(self) -> None:
         """Correct what was taken to what was really used and free the slot; nothing is waited for."""
-        covered = {id(taken.lease) for taken in self._covered}
+        settle, of = self._leases.settle, self._leases.of
+        covered = {taken.lease.meter.subject for taken in self._covered}
         for taken in self._door:
-            self._leases.settle(taken, self._kept, 0 if id(taken.lease) in covered else self._tokens)
+            left = 0 if taken.lease.meter.subject in covered else _amount(taken.lease.meter, *self._spent)
+            settle(taken, self._kept, left)
         for taken in self._covered:
-            budget = taken.lease.meter.scope is Scope.BUDGET
-            self._leases.settle(taken, 0, self._nanos if budget else self._tokens)
+            settle(taken, 0, _amount(taken.lease.meter, *self._spent))
+        for meter in self._meters:  # what nobody thought would cost anything
+            if meter.scope is Scope.BUDGET and meter.subject not in covered and _amount(meter, *self._spent):
+                settle(of(meter).nothing(self._leases.now), 0, _amount(meter, *self._spent))
         self._show()
 
     async def _take(self, wants: list[Want], tokens: int = 0) -> list[Taken]:
@@ -97,6 +100,13 @@ class Reservation:
         meter = tenant_meter(self._meters)
         if meter is not None:
             self._facts.remaining = remaining(self._leases.of(meter).used, meter.limits)
+
+
+def _amount(meter: Meter, tokens: int, paid: int, nanos: int) -> int:
+    """What counts in a meter."""
+    if meter.scope is not Scope.BUDGET:
+        return tokens
+    return nanos if meter.money else paid
 
 
 class Admission:

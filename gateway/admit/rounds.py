@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
 
 from gateway.errors import StoreError
 from gateway.ports import Census, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from gateway.admit.lease import Lease
     from gateway.ports import Clock, Grant, QuotaStore
     from gateway.tasks import TaskGroup
+    from gateway.vocabulary import Meter
+
+Seed: TypeAlias = "Callable[[Meter], Awaitable[int]]"
+"""What the ledger has of a budget's period. Raises StoreError."""
 
 QUIET_SECONDS = 2.0
 """Longer than a store that forgot everything waits to be told again (QUIET_MS in holds.lua)."""
@@ -22,8 +27,14 @@ QUIET_SECONDS = 2.0
 class Rounds:
     """One for a worker. What requests want of a meter while an exchange runs is asked together in the next one."""
 
-    def __init__(
-        self, store: QuotaStore, clock: Clock, tasks: TaskGroup, failed: Callable[[], None], workers: int
+    def __init__(  # noqa: PLR0913, PLR0917 - what it stands on, handed over by Leases alone
+        self,
+        store: QuotaStore,
+        clock: Clock,
+        tasks: TaskGroup,
+        failed: Callable[[], None],
+        workers: int,
+        seed: Seed,
     ) -> None:
         self.census = Census(workers, 0, "")
         self.heard = clock.monotonic()
@@ -31,6 +42,7 @@ class Rounds:
         self._clock = clock
         self._tasks = tasks
         self._failed = failed
+        self._seed = seed
         self._wants: dict[str, list[tuple[int, int, int]]] = {}
         self._running: dict[str, asyncio.Future[Grant]] = {}
         self._run_changed = -QUIET_SECONDS
@@ -115,6 +127,9 @@ class Rounds:
             statement = lease.state(sent, self.holders, wants)
             grant = await self._store.exchange(statement, self._known_run(sent))
             self.heard = self._clock.monotonic()
+            if grant.outcome is Outcome.UNSEEDED:
+                lease.said = replace(statement, seed=await self._seed(lease.meter))
+                continue
             lease.hear(grant, statement, sent)
             if grant.outcome is not Outcome.LOST:
                 return grant

@@ -69,6 +69,7 @@ def compile_snapshot(
         total_model_meters(complete),
         _prices(complete, served),
         _passthrough(complete),
+        merged_tiers(complete),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.config.schema import Backend, Config, Tier
+from gateway.config.schema import Backend, Bounds, Config, Tier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +19,25 @@ SHIPPED_TIERS: Mapping[str, Tier] = {
     "free": Tier(rpm=500, tpm=1_000_000, concurrency=5),
     "tier1": Tier(rpm=500, tpm=10_000_000, concurrency=50),
     "tier2": Tier(rpm=5_000, tpm=100_000_000, concurrency=500),
+    "key": Tier(
+        endpoints={
+            "embeddings": Bounds(rpm=500, tpm=1_000_000),
+            "rerank": Bounds(rpm=500, tpm=1_000_000),
+            "classify": Bounds(rpm=200, tpm=500_000),
+            "train": Bounds(rpm=20, tpm=200_000),
+        }
+    ),
+    "premium": Tier(
+        endpoints={
+            "embeddings": Bounds(rpm=2_000, tpm=5_000_000),
+            "rerank": Bounds(rpm=2_000, tpm=5_000_000),
+            "classify": Bounds(rpm=1_000, tpm=3_000_000),
+            "train": Bounds(rpm=60, tpm=1_000_000),
+        }
+    ),
 }
-"""The API's plans: requests a minute, tokens a minute, requests at once."""
+"""The API's plans: requests a minute, tokens a minute, requests at once; then those by product, without and with a
+premium key."""
 
 
 def merged_tiers(config: Config) -> dict[str, Tier]:

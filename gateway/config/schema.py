@@ -82,6 +82,8 @@ class Tier(Bounds):
         default_factory=dict, description="limits of a tenant's calls by endpoint: embeddings, rerank"
     )
     models: dict[Name, Bounds] = Field(default_factory=dict, description="limits of a tenant's calls by model")
+    budgets: tuple[Budget, ...] = Field((), description="what each tenant on it may spend, unless it has its own")
+    balance: Balance | None = Field(None, description="what each tenant on it begins with, unless it has its own")
 
 
 class Tenant(Section):

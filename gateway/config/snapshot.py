@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.catalogue.model import Model
-    from gateway.config.schema import Config
+    from gateway.config.schema import Config, Tier
+    from gateway.config.spending import Balance, Budget
     from gateway.vocabulary import Caller, Meter
 
 
@@ -47,6 +48,14 @@ class Snapshot:
     model_meters: Mapping[str, Meter] = field(default_factory=dict)
     prices: Mapping[tuple[str, str], str] = field(default_factory=dict)
     passthrough: Caller | None = None
+    tiers: Mapping[str, Tier] = field(default_factory=dict)
+
+    def spending(self, tenant: str, tier: str) -> tuple[tuple[Budget, ...], Balance | None]:
+        """A tenant's budgets and balance: its own, else its tier's."""
+        own, plan = self.config.tenants.get(tenant), self.tiers.get(tier)
+        budgets = own.budgets if own is not None and own.budgets else plan.budgets if plan else ()
+        balance = own.balance if own is not None and own.balance else plan.balance if plan else None
+        return budgets, balance
 
     def price(self, tenant: str, model: Model) -> str:
         """What a tenant pays for a token of a model, in US dollars."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.ports.accounts import AccountEdit, AccountStore, AuditEntry
 from gateway.ports.answers import AnswerStore, Claims, Trace, Votes
-from gateway.ports.ledger import Journal, Ledger, Orphan
+from gateway.ports.ledger import Journal, Ledger, Orphan, Unit
 from gateway.ports.limits import (
     NOTHING,
     Allowance,
@@ -45,5 +45,6 @@ __all__ = [
     "Statement",
     "Trace",
     "Transport",
+    "Unit",
     "Votes",
 ]

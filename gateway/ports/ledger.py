@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.vocabulary import Account, Batch, Tally
+
+
+Unit: TypeAlias = Literal["tokens", "nanos"]
+"""What a balance is counted in: tokens as counted upstream, or nano-dollars."""
 
 
 class Ledger(Protocol):
@@ -27,6 +31,14 @@ class Ledger(Protocol):
 
     async def lifetime(self, tenant: str) -> Tally:
         """Everything that a tenant was ever counted, in hours that are gone, too."""
+        ...
+
+    async def topped_up(self, tenant: str, unit: Unit) -> int:
+        """What was added to a tenant's balance so far, in tokens or nano-dollars."""
+        ...
+
+    async def top_up(self, tenant: str, unit: Unit, amount: int) -> int:
+        """Add to a balance; what was added so far, with this. After a failure it may have been added: look first."""
         ...
 
     async def tenants(self) -> list[str]:

@@ -39,6 +39,7 @@ class Statement:
     counts as used until it is `released`; `spent` are seconds to charge instead. `idle` is held and not in use, so
     that it can be called back. `needed` is what waits, `least` the least that helps anybody, `wanted` what would be
     taken at most. `restored` is what was held, when the store has lost it: then `spent` is the whole last window.
+    `seed` is what the ledger has of a budget's period, for a store that has nothing of it.
     """
 
     meter: Meter
@@ -53,18 +54,22 @@ class Statement:
     restored: Amounts | None = None
     holders: int = 1
     leaves: bool = False
+    seed: int | None = None
 
 
 class Outcome(StrEnum):
     """What became of a statement.
 
-    TOLD: done. LOST: the store knows nothing of this holder any more; it is to tell all again. WAIT: others may give
-    something back, or may know more than the store; ask again.
+    TOLD: done. SPENT: done, and the window itself is full until `retry_after`. LOST: the store knows nothing of this
+    holder any more; it is to tell all again. WAIT: others may give something back, or may know more than the store; ask
+    again. UNSEEDED: the store knows nothing of this budget's period, and wants to be told with a `seed`.
     """
 
     TOLD = "told"
+    SPENT = "spent"
     LOST = "lost"
     WAIT = "wait"
+    UNSEEDED = "unseeded"
 
 
 @dataclass(frozen=True, slots=True)

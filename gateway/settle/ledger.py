@@ -59,8 +59,7 @@ class Books:
         """Count an answered request. Meets nothing but memory: some microseconds."""
         hour = self._clock.epoch() // SECONDS_PER_HOUR
         account = Account(hour, facts.tenant, facts.key_id, facts.model, facts.endpoint)
-        saved = sum(saving.tokens for saving in facts.savings)
-        tally = Tally(1, facts.reported_tokens, facts.upstream_tokens, facts.nanos, saved, facts.saved_nanos)
+        tally = Tally(1, facts.reported_tokens, facts.paid_tokens, facts.nanos, facts.saved_tokens, facts.saved_nanos)
         if not self._journal.append(account, tally):
             self._make_room(account, tally)
         self._open[account] = self._open.get(account, _NOTHING).plus(tally)

@@ -86,7 +86,8 @@ class Facts:
     """What happened to one request, filled in stage by stage; the Observer alone turns it into telemetry.
 
     `estimated_tokens` were reserved for exactly what `upstream_tokens` then counted.
-    `nanos` is what it costs its tenant and `saved_nanos` what it would have cost more, in nano-dollars.
+    `paid_tokens` and `nanos` are what it costs its tenant, `saved_tokens` and `saved_nanos` what it would have cost
+    more (nano-dollars): what another org paid for costs its tenant as much, lest the ledger tells.
     """
 
     endpoint: str
@@ -102,7 +103,9 @@ class Facts:
     reported_tokens: int = 0
     upstream_tokens: int = 0
     estimated_tokens: int = 0
+    paid_tokens: int = 0
     nanos: int = 0
+    saved_tokens: int = 0
     saved_nanos: int = 0
     savings: tuple[Saving, ...] = ()
     remaining: Remaining | None = None

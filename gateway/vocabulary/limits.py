@@ -39,8 +39,9 @@ class Fallback(StrEnum):
 class Meter:
     """Limits that are counted together under one name in the store.
 
-    `shadow` meters are counted and never refuse. `ages` is false for budgets: what was spent in their period stays
-    spent. `expires` lets the store forget a meter that nobody uses (client addresses are without number).
+    `shadow` meters are counted and never refuse. `period` is where a budget's period began (seconds since 1970): what
+    was spent in it stays spent; None: the last minute. `money`: its tokens are nano-dollars. `expires` lets the store
+    forget a meter that nobody uses (client addresses are without number).
     """
 
     subject: str
@@ -48,5 +49,11 @@ class Meter:
     limits: Limits
     shadow: bool = False
     fallback: Fallback = Fallback.LOCAL_SHARE
-    ages: bool = True
+    period: int | None = None
+    money: bool = False
     expires: bool = False
+
+    @property
+    def ages(self) -> bool:
+        """Whether what was spent comes back after a minute."""
+        return self.period is None

@@ -27,7 +27,10 @@ class Worker:
     async def say(self, *, run: str = "", **fields: Any) -> Grant:
         self.number += 1
         self.told = Statement(self.meter, self.name, self.number, **fields)
-        return await self.world.quota.exchange(self.told, run)
+        grant = await self.world.quota.exchange(self.told, run)
+        if grant.outcome is Outcome.UNSEEDED:
+            self.number -= 1  # it is to be said again, with a seed
+        return grant
 
     async def need(self, requests: int = 0, tokens: int = 0, slots: int = 0, **fields: Any) -> Grant:
         """Exactly this, all or nothing."""
@@ -144,7 +147,7 @@ async def test_what_is_spent_is_waited_for_in_time_and_not_called_back(world: Wo
         await a.say(**a.spent(amount))
         world.advance(gap)
     grant = await b.need(5)
-    assert (grant.outcome, grant.short_of, grant.called_back) == (Outcome.TOLD, "requests", False)
+    assert (grant.outcome, grant.short_of, grant.called_back) == (Outcome.SPENT, "requests", False)
     assert grant.retry_after is not None
     world.advance(grant.retry_after - 0.001)
     assert (await b.need(5)).granted == Amounts()
@@ -205,15 +208,22 @@ async def test_who_knows_another_run_of_the_server_makes_it_wait_for_the_others(
     assert (await other.need(1, run=run)).granted == Amounts(1)
 
 
-async def test_what_a_budget_spends_never_comes_back(world: World) -> None:
-    budget = replace(METER, ages=False)
+async def test_what_a_budget_spends_comes_back_with_the_next_period_only(world: World) -> None:
+    budget = replace(METER, period=86_400)
     worker = Worker(world, "a", budget)
-    await worker.need(0, 90)
-    await worker.say(released=Amounts(0, 90), spent=(Spend(0, 0, 90),))
-    world.advance(1_000_000)
-    grant = await worker.need(0, 11)
-    assert (grant.short_of, grant.retry_after, grant.used.tokens) == ("tokens", None, 90)
+    assert (await worker.need(0, 90)).outcome is Outcome.UNSEEDED
+    assert (await worker.need(0, 60, seed=30)).granted == Amounts(0, 60, 0)
+    await worker.say(released=Amounts(0, 60), spent=(Spend(86_400, 0, 60),))
+    world.advance(100_000)
+    for _ in range(2):
+        grant = await worker.need(0, 11, seed=0)
+        assert (grant.short_of, grant.retry_after, grant.used.tokens) == ("tokens", None, 90)
     assert (await worker.need(0, 10)).granted == Amounts(0, 10)
+    other = Worker(world, "b", replace(budget, period=2 * 86_400))
+    assert (await other.need(0, 11)).outcome is Outcome.UNSEEDED
+    assert (await other.need(0, 90, seed=0)).granted == Amounts(0, 90)
+    late = await worker.say(spent=(Spend(86_400, 0, 5),))
+    assert late.used.tokens == 100, "what is held counts in the new period; what was spent in the old one does not"
 
 
 async def test_meters_are_kept_apart_and_limits_are_those_of_the_question(world: World, a: Worker) -> None:

@@ -18,6 +18,7 @@ from fakes.quota import FakeQuota
 from fakes.trace import FakeTrace
 from fakes.votes import FakeVotes
 
+from gateway.admit.budgets import Budgets
 from gateway.admit.estimate import Estimator
 from gateway.admit.leases import Leases
 from gateway.admit.reservation import Admission
@@ -79,15 +80,17 @@ class Gateway:
         self.votes, self.trace = FakeVotes(observer), FakeTrace()
         self.upstream = Upstream()
         self.tasks = TaskGroup()
-        self.leases = Leases(self.quota, self.clock, self.tasks, observer)
         self.counted: list[Facts] = []
         self.ledger = FakeLedger(self.clock.epoch)
+        self.budgets = Budgets(self.ledger, self.clock)
+        self.leases = Leases(self.quota, self.clock, self.tasks, observer, seed=self.budgets.used)
         self.books = Books(FakeJournal(room=10**9), self.ledger, self.clock, observer)
         self.allowances = FakeAllowances(self.clock.milliseconds)
         outside = Outside(self.allowances, self.clock, self.tasks, observer, SECRET, self.config.server.workers)
         self.pipeline = Pipeline(
             snapshot=snapshot_of(self.config),
             admission=Admission(self.leases, self.quota, observer),
+            budgets=self.budgets,
             estimator=self.estimator,
             planner=Planner(self.answers, self.votes, self.trace, self.clock),
             in_flight=InFlight(self.claims, self.clock, self.tasks, 10.0),

@@ -11,6 +11,8 @@ from gateway.vocabulary import SECONDS_PER_HOUR, Account, Batch, Tally
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gateway.ports import Unit
+
 
 @dataclass
 class FakeLedger:
@@ -22,6 +24,7 @@ class FakeLedger:
     ever: dict[str, Tally] = field(default_factory=dict)
     taken: dict[tuple[str, str], tuple[int, set[int]]] = field(default_factory=dict)
     calls: list[tuple[Batch, int]] = field(default_factory=list)
+    added: dict[tuple[str, str], int] = field(default_factory=dict)
     away: bool = False
 
     async def add(self, batch: Batch, settled: int) -> bool:
@@ -55,6 +58,15 @@ class FakeLedger:
         if self.away:
             raise StoreError("away")
         return self.ever.get(tenant, Tally())
+
+    async def topped_up(self, tenant: str, unit: Unit) -> int:
+        if self.away:
+            raise StoreError("away")
+        return self.added.get((tenant, unit), 0)
+
+    async def top_up(self, tenant: str, unit: Unit, amount: int) -> int:
+        self.added[tenant, unit] = await self.topped_up(tenant, unit) + amount
+        return self.added[tenant, unit]
 
     async def tenants(self) -> list[str]:
         if self.away:

@@ -37,7 +37,8 @@ class Subject:
     spent: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
     holders: dict[str, Holder] = field(default_factory=dict)
     gone: dict[str, Holder] = field(default_factory=dict)
-    ages: bool = True
+    period: int | None = None
+    seeded: int = -1
     quiet: float = 0.0
     called: float = -RECENT
 
@@ -76,7 +77,7 @@ class FakeQuota:
         """Spent in the window or held and in use, as the store knows."""
         state, now = self._subjects[subject], self._clock_ms() / 1_000
         self._expire(state, now, int(now))
-        ring, held, idle = state.ring(int(now), ages=state.ages), state.held(), state.idle()
+        ring, held, idle = state.ring(int(now), ages=state.period is None), state.held(), state.idle()
         return Amounts(*(ring[at] + held[at] - idle[at] for at in range(3)))
 
     def held(self, subject: str) -> Amounts:
@@ -89,8 +90,9 @@ class FakeQuota:
         self.statements.append(statement)
         known_subject = statement.meter.subject in self._subjects
         state = self._subjects[statement.meter.subject]
-        state.ages = statement.meter.ages
-        bucket = int(now) if state.ages else 0
+        bucket = int(now) if statement.meter.period is None else self._period(state, statement)
+        if bucket is None:
+            return Grant(Outcome.UNSEEDED, Amounts(), Amounts(), None, 0.0, called_back=False, now=now)
         self._expire(state, now, bucket)
         holder = state.holders.get(statement.holder)
         if holder is not None and holder.number == statement.number and holder.reply is not None:
@@ -104,18 +106,35 @@ class FakeQuota:
             return Grant(Outcome.LOST, Amounts(), Amounts(), None, 0.0, called_back=False, now=now)
         if holder is None:
             holder = state.holders[statement.holder] = Holder(held=list(statement.restored or Amounts()))
-        for second, requests, tokens in statement.spent:
-            at = min(second, bucket) if statement.meter.ages else 0
-            state.spent[at][0] += requests
-            state.spent[at][1] += tokens
-        for at in range(3):
-            holder.held[at] -= min(statement.released[at], holder.held[at])
+        self._charge(state, holder, statement, bucket)
         holder.idle = list(statement.idle)
         reply = self._granted(state, holder, statement, now, bucket)
         holder.number, holder.at, holder.until, holder.reply = statement.number, now, now + self._lease, reply
         if statement.leaves:
             del state.holders[statement.holder]
         return reply
+
+    @staticmethod
+    def _period(state: Subject, statement: Statement) -> int | None:
+        state.period = statement.meter.period
+        bucket = max(state.period or 0, state.seeded)
+        if bucket > state.seeded:
+            if statement.seed is None:
+                return None
+            state.spent.clear()
+            state.seeded = bucket
+            state.spent[bucket][1] = statement.seed
+        return bucket
+
+    @staticmethod
+    def _charge(state: Subject, holder: Holder, statement: Statement, bucket: int) -> None:
+        for second, requests, tokens in statement.spent:
+            at = min(second, bucket)
+            if state.period is None or at == bucket:
+                state.spent[at][0] += requests
+                state.spent[at][1] += tokens
+        for at in range(3):
+            holder.held[at] -= min(statement.released[at], holder.held[at])
 
     async def register(self, worker: str, seconds: float) -> Census:
         now = self._now()
@@ -188,7 +207,8 @@ class FakeQuota:
     ) -> tuple[Outcome, float]:
         least = statement.least[at]
         if ring[at] + least > limit:
-            return Outcome.TOLD, _wait(state, statement.meter, at, least, limit, now)
+            outcome = Outcome.SPENT if at < 2 else Outcome.TOLD
+            return outcome, _wait(state, statement.meter, at, least, limit, now)
         if now - state.called >= RECENT:
             state.called = now
             self.calls_back.append(statement.meter.subject)

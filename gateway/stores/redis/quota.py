@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gateway.stores.redis.client import Line
     from gateway.stores.redis.keys import Keys
 
-OUTCOMES: Final = (Outcome.TOLD, Outcome.LOST, Outcome.WAIT)
+OUTCOMES: Final = (Outcome.TOLD, Outcome.LOST, Outcome.WAIT, Outcome.SPENT, Outcome.UNSEEDED)
 SHORT_OF: Final = (None, "requests", "concurrency", "tokens")
 """By the numbers in exchange.lua's reply."""
 
@@ -48,7 +48,7 @@ class RedisQuota:
             self._now(),
             statement.holder,
             statement.number,
-            int(meter.ages),
+            -1 if meter.period is None else meter.period,
             self._lease_ms,
             self._keys.calls_back,
             meter.subject,
@@ -64,6 +64,7 @@ class RedisQuota:
             *statement.wanted,
             int(statement.restored is not None),
             *held,
+            -1 if statement.seed is None else statement.seed,
             *(value for spend in statement.spent for value in spend),
         )
         reply = await self._exchange.run(self._line, self._keys.quota(meter.subject), arguments)

@@ -13,7 +13,7 @@ from gateway.vocabulary import SECONDS_PER_HOUR, Account, Tally, total
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gateway.ports import Clock
+    from gateway.ports import Clock, Unit
     from gateway.stores.redis.client import Line
     from gateway.stores.redis.keys import Keys
     from gateway.vocabulary import Batch
@@ -95,6 +95,14 @@ class RedisLedger:
         found = await self._line.ask("HGETALL", self._keys.usage(tenant)[2])
         amounts = {int(position): int(amount) for position, amount in found.items()}
         return Tally(*(amounts.get(position, 0) for position in range(len(Tally()))))
+
+    async def topped_up(self, tenant: str, unit: Unit) -> int:
+        """What was added to a tenant's balance so far. Raises StoreError."""
+        return int(await self._line.ask("HGET", self._keys.topped_up(tenant), unit) or 0)
+
+    async def top_up(self, tenant: str, unit: Unit, amount: int) -> int:
+        """Add to a balance; what was added so far, with this. Raises StoreError: then it may have been added."""
+        return int(await self._line.ask("HINCRBY", self._keys.topped_up(tenant), unit, amount))
 
     async def tenants(self) -> list[str]:
         """Every tenant that was ever counted. Raises StoreError."""

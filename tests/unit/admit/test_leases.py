@@ -150,7 +150,7 @@ async def test_slots_are_shared_without_the_store_too(house: House) -> None:
 
 
 async def test_a_budget_is_spent_only_from_what_is_held_however_long_the_store_is_away(house: House) -> None:
-    budget = replace(METER, subject="b", ages=False)
+    budget = replace(METER, subject="b", period=0)
     await house.take(house.first, meter=budget)
     house.quota.down = True
     await house.tick(house.first)
@@ -208,3 +208,26 @@ async def test_the_share_is_of_all_workers_that_were_heard_of(house: House) -> N
     census = house.first.rounds.census
     assert census == Census(2, census.rank, house.quota.run)
     assert share_of(house.first.of(METER), census).requests == 50
+
+
+async def test_a_full_window_is_remembered_and_nobody_asks_again_for_a_second(house: House) -> None:
+    narrow = replace(METER, limits=Limits(2, None, None))
+    assert await house.spend(house.first, 9, narrow) == 2
+    asked = len(house.quota.statements)
+    task = asyncio.ensure_future(house.first.take([(house.first.of(narrow), 1, 0, 0)]))
+    await settled()
+    with pytest.raises(RefusedError) as refused:
+        await task
+    assert len(house.quota.statements) == asked
+    assert refused.value.grant is not None
+    assert refused.value.grant.retry_after == pytest.approx(1_061 - house.clock.now, abs=0.5)
+    await house.clock.advance(1.0)
+    assert not await house.take(house.first, meter=narrow)
+    assert len(house.quota.statements) > asked
+
+
+async def test_a_smaller_amount_may_fit_where_a_larger_one_did_not(house: House) -> None:
+    tokens = replace(METER, limits=Limits(10, None, None))
+    assert await house.take(house.first, 6, meter=tokens)
+    assert not await house.take(house.first, 5, meter=tokens)
+    assert await house.take(house.first, 4, meter=tokens)

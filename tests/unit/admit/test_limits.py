@@ -57,7 +57,7 @@ def test_a_refusal_says_current_limit_and_when(reason: str, scope: Scope, code: 
 
 
 def test_a_budget_that_is_spent_is_no_rate() -> None:
-    error = refusal(Meter("t", Scope.BUDGET, LIMITS, ages=False), short("tokens", None))
+    error = refusal(Meter("t", Scope.BUDGET, LIMITS, period=0), short("tokens", None))
     assert (error.code, error.retry_after) == (Code.AUTHZ_INSUFFICIENT_BALANCE, None)
 
 

@@ -150,16 +150,16 @@ async def test_a_meter_in_shadow_counts_and_never_refuses() -> None:
 
 
 async def test_a_budget_is_reserved_and_charged_in_money() -> None:
-    budget = Meter("b", Scope.BUDGET, Limits(None, 1_000, None), ages=False)
+    budget = Meter("b", Scope.BUDGET, Limits(None, 1_000, None), period=0, money=True)
     house = Gatehouse(METER, budget)
     async with house.admission.reserve(house.meters, house.facts) as reservation:
-        await reservation.cover(50, 900)
+        await reservation.cover(50, 50, 900)
         assert used(house, budget) == Amounts(0, 900, 0)
-        reservation.record(Charge(30, 30), 30, 600)
+        reservation.record(Charge(30, 30), 30, 30, 600)
     assert await told(house, "b") == Amounts(0, 600, 0)
     with pytest.raises(GatewayError) as caught:
         async with house.admission.reserve(house.meters, house.facts) as reservation:
-            await reservation.cover(50, 500)
+            await reservation.cover(50, 50, 500)
     assert caught.value.code is Code.AUTHZ_INSUFFICIENT_BALANCE
     assert used(house) == Amounts(1, 30, 0)
 

@@ -81,8 +81,8 @@ def test_dollars_are_exact(config: str) -> None:
         ("blog", ["--usd", "five"], 2, "plain decimal"),
         ("blog", ["--usd", "0"], 2, "nothing to add"),
         ("shop", ["--tokens", "-5"], 2, "--tokens"),
-        ("free", ["--tokens", "5"], 1, "no `balance`"),
-        ("nobody", ["--tokens", "5"], 1, "no `balance`"),
+        ("free", ["--tokens", "5"], 1, "has a `balance`"),
+        ("nobody", ["--tokens", "5"], 1, "has a `balance`"),
     ],
 )
 def test_what_cannot_be_added_is_said(config: str, tenant: str, options: list[str], code: int, text: str) -> None:

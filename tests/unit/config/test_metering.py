@@ -72,3 +72,23 @@ def test_what_holds_without_the_store_is_the_bounds_own_or_everybodys(
 def test_a_shadow_is_only_what_says_so() -> None:
     found = meters("key-of-a1", "rerank", "jina-reranker-m0")
     assert [meter.scope for meter in found.values() if meter.shadow] == [Scope.KEY]
+
+
+def test_the_products_limits_are_the_apis() -> None:
+    text = "tenants: {k: {tier: key, keys: [key-of-k]}, p: {tier: premium, keys: [key-of-p]}}"
+    snapshot = compile_snapshot(parse(text, "f", {}), secret=SECRET, digest=digest)
+    found = {
+        (name, endpoint): meter.limits
+        for name in ("k", "p")
+        for endpoint, meter in snapshot.directory[digest(f"key-of-{name}", SECRET)].by_endpoint.items()
+    }
+    assert found == {
+        ("k", "embeddings"): Limits(500, 1_000_000, None),
+        ("k", "rerank"): Limits(500, 1_000_000, None),
+        ("k", "classify"): Limits(200, 500_000, None),
+        ("k", "train"): Limits(20, 200_000, None),
+        ("p", "embeddings"): Limits(2_000, 5_000_000, None),
+        ("p", "rerank"): Limits(2_000, 5_000_000, None),
+        ("p", "classify"): Limits(1_000, 3_000_000, None),
+        ("p", "train"): Limits(60, 1_000_000, None),
+    }

@@ -41,6 +41,8 @@ async def test_the_fourth_org_is_answered_without_a_call_and_cannot_tell() -> No
     assert facts.remaining == third[1].remaining
     assert (facts.hits, facts.misses, facts.upstream_tokens) == (0, 2, 0)
     assert [saving.cause for saving in facts.savings] == [Cause.PROMOTED]
+    seen = [(facts.paid_tokens, facts.nanos, facts.saved_tokens, facts.saved_nanos) for facts in (third[1], facts)]
+    assert seen[0] == seen[1], "the ledger tells no difference"
 
 
 async def test_what_was_promoted_is_the_orgs_own_from_then_on() -> None:

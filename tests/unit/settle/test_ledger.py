@@ -12,7 +12,7 @@ from fakes.observer import FakeObserver
 
 from gateway.errors import StoreError
 from gateway.settle.ledger import MOST_ROWS, SURE_SECONDS, Books
-from gateway.vocabulary import Account, Batch, Cause, Facts, Saving, Tally
+from gateway.vocabulary import Account, Batch, Facts, Tally
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -32,9 +32,8 @@ class Desk:
 
     def answered(self, times: int = 1, key: str = "k") -> None:
         for _ in range(times):
-            facts = Facts("embeddings", "r", "m", "a", key_id=key, reported_tokens=10, upstream_tokens=4, nanos=80)
-            facts.savings = (Saving(Cause.STORED, 1, 5, 0.0, 0.0), Saving(Cause.DUPLICATE, 1, 1, 0.0, 0.0))
-            facts.saved_nanos = 120
+            facts = Facts("embeddings", "r", "m", "a", key_id=key, reported_tokens=10, paid_tokens=4, nanos=80)
+            facts.saved_tokens, facts.saved_nanos = 6, 120
             self.books.add(facts)
 
     def counted(self) -> int:

@@ -1,17 +1,28 @@
 -- A holder's statement, answered with a grant. After ring.lua and holds.lua. Nothing is granted beyond a limit: what
 -- was spent in the window, what all holders hold and what is granted now never add up to more.
--- ARGV: 1 now or '', 2 holder, 3 number of the statement, 4 whether amounts age (1 or 0), 5 lease ms, 6 channel for calls
+-- ARGV: 1 now or '', 2 holder, 3 number of the statement, 4 where its period began (-1: a sliding minute), 5 lease ms, 6 channel for calls
 -- back, 7 subject, 8 run id of the server as the worker knows it or '', 9 holders to expect, 10 ms the keys live or 0,
 -- 11 whether the holder leaves, 12-14 limits (-1 = none), 15-17 released, 18-20 idle, 21-23 least needed,
 -- 24-26 needed by all who wait, 27-29 wanted at most, 30 whether what was known is told again, 31-33 held then,
--- from 34 on: bucket, requests, tokens of each second in which something was spent
--- Reply: outcome (0 told, 1 lost, 2 wait), granted r, t, c, used r, t, c, short of (0 none, 1 requests, 2 concurrency,
+-- 34 what the ledger has of the period (-1: not asked), from 35 on: bucket, requests, tokens of each second in which
+-- something was spent
+-- Reply: outcome (0 told, 1 lost, 2 wait, 3 spent, 4 unseeded), granted r, t, c, used r, t, c, short of (0 none, 1 requests, 2 concurrency,
 -- 3 tokens), wait ms (-1: it never ages), whether idle amounts are called back, now in ms
 local arg = {}
 for position = 1, #ARGV do arg[position] = tonumber(ARGV[position]) end
 local now = clock(ARGV[1])
-local holder, number, ages = ARGV[2], arg[3], arg[4] == 1
-local bucket = ages and math.floor(now / 1000) or 0
+local holder, number, ages = ARGV[2], arg[3], arg[4] < 0
+local bucket = math.floor(now / 1000)
+if not ages then
+  -- A period is one bucket, named by its first second. The next one begins with what the ledger has of it; whoever is
+  -- late tells the running one, and what was spent in a former one changes nothing.
+  bucket = math.max(arg[4], tonumber(redis.call('HGET', TOKENS, 'h')) or -1)
+  if redis.call('HGET', TOKENS, 'h') ~= tostring(bucket) then
+    if arg[34] < 0 then return { 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, now } end
+    redis.call('DEL', TOKENS)
+    redis.call('HSET', TOKENS, 'h', bucket, 's', arg[34], bucket % COUNTED, arg[34])
+  end
+end
 
 local heads = {}
 heads.r, heads.ring_r = ring_turn(REQUESTS, bucket)
@@ -35,9 +46,9 @@ if not known then
   sum.r, sum.t, sum.c = sum.r + known.r, sum.t + known.t, sum.c + known.c
 end
 
-for position = 34, #ARGV, 3 do
+for position = 35, #ARGV, 3 do
   local spent_r, spent_t = arg[position + 1], arg[position + 2]
-  local at = ages and math.min(arg[position], bucket) or 0
+  local at = math.min(arg[position], bucket)
   if ring_counts(heads.r, at) then
     ring_add(REQUESTS, heads.r, at, spent_r)
     heads.ring_r = heads.ring_r + spent_r
@@ -71,6 +82,7 @@ local function refuse(position)
     local key, head = position == 1 and REQUESTS or TOKENS, position == 1 and heads.r or heads.t
     wait = 1000
     if position < 3 then
+      if outcome == 0 then outcome = 3 end
       wait = not ages and -1 or least > limit and WINDOW_MS or ring_wait(key, head, ring[position] + least - limit, now)
     end
     return
