@@ -171,7 +171,7 @@ class App:
         await asyncio.gather(*(http.shutdown(self._settings.drain_timeout) for http in self._http))
         for task in self._background:
             task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await asyncio.wait(self._background, timeout=_SETTLE_SECONDS)
         await self._leases.close()
         await self._books.close()
         await self._tasks.drain(_SETTLE_SECONDS)

@@ -22,19 +22,28 @@ LONGEST_SILENCE = 3_600.0
 
 
 async def hear(client: Redis, keys: Keys, heard: Callable[[str], Awaitable[None]]) -> None:
-    """Tell `heard` every subject that is called back, for ever; a store that is away is tried again."""
-    while True:
+    """Tell `heard` every subject that is called back, until cancelled; a store that is away is tried again.
+
+    redis-py loses a cancellation that comes while it closes a broken connection, so it is looked for here, too.
+    """
+    while not _cancelled():
         try:
             with store_errors():
                 await _listen(client, keys, heard)
         except StoreError:
             await asyncio.sleep(PAUSE)
+    raise asyncio.CancelledError
 
 
 async def _listen(client: Redis, keys: Keys, heard: Callable[[str], Awaitable[None]]) -> None:
     async with client.pubsub(ignore_subscribe_messages=True) as channel:
         await channel.subscribe(keys.calls_back)
-        while True:
+        while not _cancelled():
             message = await channel.get_message(timeout=LONGEST_SILENCE)
             if message is not None and isinstance(message["data"], bytes):
                 await heard(message["data"].decode())
+
+
+def _cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
