@@ -89,7 +89,7 @@ class App:
         self._lease_seconds = config.limits.lease_seconds
         self._tasks = TaskGroup()
         # Two clients: a cache that is busy with large answers must not keep admissions waiting for a connection.
-        self._clients = [connect(store_url, config.store.timeout) for _ in range(2)]
+        self._clients = [connect(store_url, config.store.timeout, cluster=config.store.cluster) for _ in range(2)]
         quota_line, cache_line = (Line(client, self._tasks, config.store.timeout) for client in self._clients)
         quota = RedisQuota(quota_line, keys, self._lease_seconds)
         stored = RedisAnswers(cache_line, keys, config.cache.ttl, clock, observer)

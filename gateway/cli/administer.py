@@ -12,10 +12,9 @@ from gateway.cli.store import FAILED, PATIENCE, on_store, settings
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from redis.asyncio import Redis
-
     from gateway.administration.administrator import Administrator
     from gateway.config.schema import Config
+    from gateway.stores.redis.client import Client
     from gateway.stores.redis.keys import Keys
 
 Result = TypeVar("Result")
@@ -39,7 +38,7 @@ def administer(config: Path | None, data_dir: str | None, work: Callable[[Admini
 
 
 async def _at_work(
-    config: Config, client: Redis, keys: Keys, work: Callable[[Administrator], Awaitable[Result]]
+    config: Config, client: Client, keys: Keys, work: Callable[[Administrator], Awaitable[Result]]
 ) -> Result:
     import secrets  # noqa: PLC0415 - as above
 

@@ -11,12 +11,11 @@ from gateway.cli.store import FAILED, PATIENCE, ledger_on, on_store, settings
 from gateway.vocabulary import dollars, nanos
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
-
     from gateway.admit.budget import Meter
     from gateway.config.schema import Config, Tenant
     from gateway.config.spending import Balance
     from gateway.ports import Unit
+    from gateway.stores.redis.client import Client
     from gateway.stores.redis.keys import Keys
 
 balance = typer.Typer(no_args_is_help=True, help="Show what a tenant has left, or add to it.")
@@ -80,7 +79,7 @@ def _made(config: Config, tenant: str) -> Tenant | None:
     from gateway.stores.redis.client import Line  # noqa: PLC0415 - as above
     from gateway.tasks import TaskGroup  # noqa: PLC0415 - as above
 
-    async def read(client: Redis, keys: Keys) -> Tenant | None:
+    async def read(client: Client, keys: Keys) -> Tenant | None:
         _, accounts = await RedisAccounts(Line(client, TaskGroup(), PATIENCE), keys, SystemClock()).load()
         record = accounts.tenants.get(tenant)
         return None if record is None else record.configured()
@@ -91,7 +90,7 @@ def _made(config: Config, tenant: str) -> Tenant | None:
 def _show(config: Config, tenant: str, begun: Balance) -> None:
     from gateway.admit.budget import meters  # noqa: PLC0415 - as above
 
-    async def read(client: Redis, keys: Keys) -> tuple[Meter, int, int]:
+    async def read(client: Client, keys: Keys) -> tuple[Meter, int, int]:
         unit = meters((), begun, 0)[0].unit
         ledger = ledger_on(client, keys, config.ledger.retain_days)
         added, used = await ledger.topped_up(tenant, unit), await ledger.lifetime(tenant)

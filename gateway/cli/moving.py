@@ -13,14 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
 
-    from redis.asyncio import Redis
-
+    from gateway.stores.redis.client import Client
     from gateway.stores.redis.keys import Keys
 
 IMPORTED_AT_ONCE = 64
 
 
-async def send(client: Redis, keys: Keys, out: BinaryIO, moved: Callable[[int], None]) -> int:
+async def send(client: Client, keys: Keys, out: BinaryIO, moved: Callable[[int], None]) -> int:
     """Write all entries to `out`; how many. Raises StoreError, OSError."""
     count = 0
     await asyncio.to_thread(out.write, START)
@@ -31,7 +30,7 @@ async def send(client: Redis, keys: Keys, out: BinaryIO, moved: Callable[[int], 
     return count
 
 
-async def take(client: Redis, keys: Keys, stream: BinaryIO, moved: Callable[[int], None]) -> tuple[int, int]:
+async def take(client: Client, keys: Keys, stream: BinaryIO, moved: Callable[[int], None]) -> tuple[int, int]:
     """Store what is not stored yet; entries read and stored. Raises StoreError, TransferError, OSError."""
     read = added = 0
     records = unpacked(stream)

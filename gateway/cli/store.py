@@ -12,9 +12,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from redis.asyncio import Redis
-
-    from gateway.config.schema import Config
+    from gateway.config.schema import Config, Store
+    from gateway.stores.redis.client import Client
     from gateway.stores.redis.keys import Keys
     from gateway.stores.redis.usage import RedisLedger
 
@@ -40,20 +39,20 @@ def settings(path: Path | None, data_dir: str | None) -> Config:
     raise typer.Exit(FAILED)
 
 
-def on_store(config: Config, work: Callable[[Redis, Keys], Awaitable[Result]]) -> Result:
+def on_store(config: Config, work: Callable[[Client, Keys], Awaitable[Result]]) -> Result:
     """What `work` gives, or the end of the command with a sentence when the store fails."""
     from gateway.errors import StoreError  # noqa: PLC0415 - as above
 
     url = config.store.url or f"unix://{quote(str(_socket(config)))}"
     try:
-        return asyncio.run(_run(url, config.store.prefix, work))
+        return asyncio.run(_run(url, config.store, work))
     except StoreError as error:
         remedy = "check store.url" if config.store.url else "start the gateway, or name its --data-dir"
         typer.echo(f"gateway: the store at {_shown(config)} failed ({error}); {remedy}", err=True)
         raise typer.Exit(FAILED) from None
 
 
-def ledger_on(client: Redis, keys: Keys, retain_days: int) -> RedisLedger:
+def ledger_on(client: Client, keys: Keys, retain_days: int) -> RedisLedger:
     """The ledger in a store, for commands."""
     from gateway.clock import SystemClock  # noqa: PLC0415 - as above
     from gateway.stores.redis.client import Line  # noqa: PLC0415 - as above
@@ -63,13 +62,13 @@ def ledger_on(client: Redis, keys: Keys, retain_days: int) -> RedisLedger:
     return RedisLedger(Line(client, TaskGroup(), PATIENCE), keys, retain_days, SystemClock())
 
 
-async def _run(url: str, prefix: str, work: Callable[[Redis, Keys], Awaitable[Result]]) -> Result:
+async def _run(url: str, store: Store, work: Callable[[Client, Keys], Awaitable[Result]]) -> Result:
     from gateway.stores.redis.client import connect  # noqa: PLC0415 - as above
     from gateway.stores.redis.keys import Keys  # noqa: PLC0415 - as above
 
-    client = connect(url, PATIENCE)
+    client = connect(url, PATIENCE, cluster=store.cluster)
     try:
-        return await work(client, Keys(prefix))
+        return await work(client, Keys(store.prefix))
     finally:
         await client.aclose()
 

@@ -18,8 +18,7 @@ from gateway.vocabulary import total
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from redis.asyncio import Redis
-
+    from gateway.stores.redis.client import Client
     from gateway.stores.redis.keys import Keys
     from gateway.vocabulary import Account, Tally
 
@@ -50,7 +49,7 @@ def usage(  # noqa: PLR0913 - each is an option
     first, last = _hours(since, until)
     chosen = settings(config, data_dir)
 
-    async def read(client: Redis, keys: Keys) -> list[tuple[Account, Tally]]:
+    async def read(client: Client, keys: Keys) -> list[tuple[Account, Tally]]:
         ledger = ledger_on(client, keys, chosen.ledger.retain_days)
         names = await ledger.tenants() if tenant is None else [tenant]
         return [row for name in names for row in await ledger.rows(name, first, last)]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from gateway.config.addresses import is_address, store_problems
 from gateway.config.defaults import EMBEDDED, merged_tiers, with_defaults
 from gateway.config.problem import Origin, Path, Problem, suggestion
 from gateway.config.serving import catalogue_model, directly_served, embeds, served_models
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from gateway.config.schema import Config, ModelEntry, Tenant
     from gateway.config.snapshot import Served
 
-_STORE_SCHEMES = ("redis", "rediss", "unix")
 _KEEPING = ("cache_scope", "ask_in_full")
 _CATALOGUE_FACTS = ("dimensions", "context_length", "embeddings", "rerank", "matryoshka", "tokenizer")
 
@@ -23,7 +22,7 @@ _CATALOGUE_FACTS = ("dimensions", "context_length", "embeddings", "rerank", "mat
 def check_references(config: Config, origin: Origin) -> list[Problem]:
     """Everything that makes a configuration of the right form unusable."""
     return [
-        *_store(config, origin),
+        *store_problems(config, origin),
         *_admin(config, origin),
         *_passthrough(config, origin),
         *_tenants(config, origin),
@@ -35,13 +34,6 @@ def check_references(config: Config, origin: Origin) -> list[Problem]:
 def warnings(config: Config, origin: Origin) -> list[Problem]:
     """What can be meant so, but seldom is."""
     return list(_warnings(config, origin))
-
-
-def _store(config: Config, origin: Origin) -> Iterator[Problem]:
-    url = config.store.url
-    if url is not None and not _is_address(url, _STORE_SCHEMES):
-        remedy = "write redis://host:6379/0, rediss://host:6379/0 or unix:///path/to.sock"
-        yield origin.problem(("store", "url"), "not the address of a store", remedy)
 
 
 def _passthrough(config: Config, origin: Origin) -> Iterator[Problem]:
@@ -106,17 +98,8 @@ def _backends(config: Config, origin: Origin) -> Iterator[Problem]:
         if backend.url == EMBEDDED:
             if backend.dialect != "tei":
                 yield origin.problem(path, "the bundled model does not speak this dialect", "write `dialect: tei`")
-        elif not _is_address(backend.url, ("http", "https", "unix")):
+        elif not is_address(backend.url, ("http", "https", "unix")):
             yield origin.problem(path, "not an address", "write http(s)://host[:port][/path] or unix:/path/to.sock")
-
-
-def _is_address(url: str, schemes: tuple[str, ...]) -> bool:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return False
-    return parts.scheme in schemes and bool(parts.path if parts.scheme == "unix" else parts.hostname)
 
 
 def _models(config: Config, origin: Origin) -> Iterator[Problem]:

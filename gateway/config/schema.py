@@ -51,6 +51,7 @@ class Store(Section):
         repr=False,
         description="redis://, rediss:// or unix:// address; without it a private Valkey is started",
     )
+    cluster: bool = Field(default=False, description="the address is that of one node of a Redis Cluster")
     timeout: Seconds = Field(0.5, description="seconds a command may take before the store counts as down")
     prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,32}$")] = Field(
         "gw", description="first part of every key name, so that a store can be shared"

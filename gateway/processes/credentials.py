@@ -19,11 +19,10 @@ from gateway.stores.redis.keys import Keys
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from redis.asyncio import Redis
-
     from gateway.config.schema import Config
     from gateway.launch import IssuedKey
     from gateway.processes.data_dir import DataDir
+    from gateway.stores.redis.client import Client
 
 PATIENCE = 10.0
 """Seconds a store may take to become reachable at the start."""
@@ -53,7 +52,7 @@ async def prepare(
     Raises:
         StartError: the store is out of reach for `patience` seconds, or holds something damaged.
     """
-    client = connect(store_url, max(config.store.timeout, 1.0), 1)
+    client = connect(store_url, max(config.store.timeout, 1.0), 1, cluster=config.store.cluster)
     try:
         keys = Keys(config.store.prefix)
         await _reach(client, keys, say, patience)
@@ -73,7 +72,7 @@ async def prepare(
     return Credentials(secret, issued, dev_key)
 
 
-async def _reach(client: Redis, keys: Keys, say: Callable[[str], None], patience: float) -> None:
+async def _reach(client: Client, keys: Keys, say: Callable[[str], None], patience: float) -> None:
     began = time.monotonic()
     told = False
     while True:
@@ -93,13 +92,13 @@ async def _reach(client: Redis, keys: Keys, say: Callable[[str], None], patience
             return
 
 
-async def _secret(config: Config, client: Redis, keys: Keys) -> bytes:
+async def _secret(config: Config, client: Client, keys: Keys) -> bytes:
     if config.server.secret is not None:
         return config.server.secret.encode()
     return await ensure_secret(client, keys, secrets.token_bytes(SECRET_BYTES))
 
 
-async def _dev_key(client: Redis, keys: Keys, secret: bytes, data_dir: DataDir) -> str:
+async def _dev_key(client: Client, keys: Keys, secret: bytes, data_dir: DataDir) -> str:
     """The key in <data-dir>/dev-key, made if there is none; its digest is stored again each time, lest it was lost."""
     key = data_dir.read_dev_key()
     if key is None:

@@ -40,17 +40,25 @@ class RedisAnswers:
         found: list[Answer | None] = []
         for start in range(0, len(keys), CHUNK):
             chunk = keys[start : start + CHUNK]
-            names = [self._keys.answer(key.address) for key in chunk]
-            try:
-                entries = await self._line.ask("MGET", *names)
-            except StoreError:
-                self._observer.store_failure(ROLE)
-                break
+            entries, failed = await self._read([self._keys.answer(key.address) for key in chunk])
             found.extend(
                 decode(key.proof, entry) if isinstance(entry, bytes) else None
-                for key, entry in zip(chunk, entries, strict=True)
+                for key, entry in zip(chunk, entries, strict=False)
             )
+            if failed:
+                self._observer.store_failure(ROLE)
+                break
         return found + [None] * (len(keys) - len(found))
+
+    async def _read(self, names: Sequence[bytes]) -> tuple[Sequence[Any], bool]:
+        """What is stored, and whether the store failed; one node of a cluster that fails leaves the others' entries."""
+        if not self._line.clustered:
+            try:
+                return await self._line.ask("MGET", *names), False
+            except StoreError:
+                return (), True
+        entries = await asyncio.gather(*(self._line.queue("GET", name) for name in names), return_exceptions=True)
+        return entries, any(isinstance(entry, StoreError) for entry in entries)
 
     async def put(self, entries: Sequence[tuple[ItemKey, Answer]]) -> None:
         """Remember answers; what the store does not take is dropped."""

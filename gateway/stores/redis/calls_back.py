@@ -11,8 +11,7 @@ from gateway.stores.redis.client import store_errors
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from redis.asyncio import Redis
-
+    from gateway.stores.redis.client import Client
     from gateway.stores.redis.keys import Keys
 
 PAUSE = 0.2
@@ -21,7 +20,7 @@ PAUSE = 0.2
 LONGEST_SILENCE = 3_600.0
 
 
-async def hear(client: Redis, keys: Keys, heard: Callable[[str], Awaitable[None]]) -> None:
+async def hear(client: Client, keys: Keys, heard: Callable[[str], Awaitable[None]]) -> None:
     """Tell `heard` every subject that is called back, until cancelled; a store that is away is tried again.
 
     redis-py loses a cancellation that comes while it closes a broken connection, so it is looked for here, too.
@@ -35,7 +34,8 @@ async def hear(client: Redis, keys: Keys, heard: Callable[[str], Awaitable[None]
     raise asyncio.CancelledError
 
 
-async def _listen(client: Redis, keys: Keys, heard: Callable[[str], Awaitable[None]]) -> None:
+async def _listen(client: Client, keys: Keys, heard: Callable[[str], Awaitable[None]]) -> None:
+    await client.initialize()  # a cluster's client must know its nodes first
     async with client.pubsub(ignore_subscribe_messages=True) as channel:
         await channel.subscribe(keys.calls_back)
         while not _cancelled():

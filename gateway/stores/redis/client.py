@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError
 
 from gateway.errors import StoreError
+from gateway.stores.redis.cluster import FAILURES, Cluster, Command, Field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from redis.asyncio.cluster import ClusterNode
+
     from gateway.tasks import TaskGroup
 
-Field: TypeAlias = bytes | str | int
-Question: TypeAlias = tuple[tuple[Field, ...], "asyncio.Future[Any]"]
+Client: TypeAlias = Redis | Cluster
+Question: TypeAlias = tuple[Command, "asyncio.Future[Any]"]
 
 BATCH = 64
 """Most commands in one pipeline; what is beyond goes out beside it, on another connection."""
@@ -28,24 +32,43 @@ CONNECTIONS = 32
 """Most connections one process opens for one role; further commands wait for a free one."""
 
 
-def connect(url: str, timeout_seconds: float, connections: int = CONNECTIONS) -> Redis:
-    """A client for a redis://, rediss:// or unix:// address; it connects on first use.
+@overload
+def connect(
+    url: str, timeout_seconds: float, connections: int = CONNECTIONS, *, cluster: Literal[False] = False
+) -> Redis: ...
+@overload
+def connect(url: str, timeout_seconds: float, connections: int = CONNECTIONS, *, cluster: bool) -> Client: ...
+def connect(url: str, timeout_seconds: float, connections: int = CONNECTIONS, *, cluster: bool = False) -> Client:
+    """A client for a redis://, rediss:// or unix:// address, or for the cluster a node of which is there.
 
-    Nothing is retried: a command that timed out may have run, and only its caller knows whether it may run twice.
+    It connects on first use. Nothing is retried: a command that timed out may have run, and only its caller knows
+    whether it may run twice.
     """
+    options: dict[str, Any] = {
+        "socket_timeout": timeout_seconds,
+        "socket_connect_timeout": timeout_seconds,
+        "health_check_interval": 0,
+        "decode_responses": False,
+        "protocol": 2,
+        "driver_info": None,
+    }
+    if cluster:
+        address: dict[str, Any] = dict(parse_url(url))
+        return Cluster(connections, ssl=address.pop("connection_class", None) is not None, **options | address)
     pool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=connections,
-        timeout=timeout_seconds,
-        socket_timeout=timeout_seconds,
-        socket_connect_timeout=timeout_seconds,
-        retry=Retry(NoBackoff(), 0),
-        health_check_interval=0,
-        decode_responses=False,
-        protocol=2,
-        driver_info=None,
+        url, max_connections=connections, timeout=timeout_seconds, retry=Retry(NoBackoff(), 0), **options
     )
     return Redis.from_pool(pool)
+
+
+async def ask_all(client: Client, commands: Sequence[Command], node: ClusterNode | None = None) -> list[Any]:
+    """The replies to commands that go out together, errors among them; `node` is for a cluster."""
+    if isinstance(client, Cluster):
+        return await client.ask(commands, node)
+    pipeline = client.pipeline(transaction=False)
+    for command in commands:
+        pipeline.execute_command(*command)
+    return await pipeline.execute(raise_on_error=False)
 
 
 @contextmanager
@@ -53,7 +76,7 @@ def store_errors() -> Iterator[None]:
     """Turns every failure of the store into StoreError; the server's sentence may quote input and is dropped."""
     try:
         yield
-    except (RedisError, OSError, TimeoutError) as error:
+    except FAILURES as error:
         raise StoreError(type(error).__name__) from error
 
 
@@ -68,13 +91,19 @@ class Line:
     A batch runs in a task of its own, which no cancelled request can interrupt: a command cut off between request
     and reply would leave that reply on a pooled connection for somebody else. A waiting caller may go away; the batch
     ends by itself, at the latest by the client's timeouts, and its task is in `tasks`, so that shutdown waits for it.
+    On a cluster each node has a batch of its own, and a command names its key right after its name.
     """
 
-    def __init__(self, client: Redis, tasks: TaskGroup, timeout_seconds: float) -> None:
+    def __init__(self, client: Client, tasks: TaskGroup, timeout_seconds: float) -> None:
         self.client = client
         self._tasks = tasks
         self._timeout = timeout_seconds
         self._waiting: list[Question] = []
+
+    @property
+    def clustered(self) -> bool:
+        """Whether keys are spread over servers, so that no command may name two that share no tag."""
+        return isinstance(self.client, Cluster)
 
     async def ask(self, *command: Field) -> Any:  # noqa: ANN401 - each command has its own reply
         """The reply to one command, given by its words.
@@ -100,21 +129,32 @@ class Line:
         loop = asyncio.get_running_loop()
         if self._waiting:
             loop.call_soon(self._send)
+        for part in self._apart(batch):
+            self._begin(part)
+
+    def _begin(self, batch: list[Question]) -> None:
+        loop = asyncio.get_running_loop()
         late = loop.call_later(self._timeout, _answer, batch, [StoreError("no answer in time")] * len(batch))
         self._tasks.spawn(self._run(batch), "store batch").add_done_callback(lambda _: late.cancel())
+
+    def _apart(self, batch: list[Question]) -> list[list[Question]]:
+        """Nobody waits for a node that another's command goes to."""
+        if not isinstance(self.client, Cluster):
+            return [batch]
+        parts = self.client.apart([command for command, _ in batch])
+        return [[batch[position] for position in part] for part in parts]
 
     async def _run(self, batch: Sequence[Question]) -> None:
         replies: Sequence[Any] = [StoreError("cancelled")] * len(batch)
         try:
             with store_errors():
-                pipeline = self.client.pipeline(transaction=False)
-                for command, _ in batch:
-                    pipeline.execute_command(*command)
-                replies = await pipeline.execute(raise_on_error=False)
+                replies = await ask_all(self.client, [command for command, _ in batch])
         except StoreError as error:
             replies = [error] * len(batch)
         finally:
             _answer(batch, replies)
+        if isinstance(self.client, Cluster):
+            await self.client.look_again(replies)
 
 
 def _answer(batch: Sequence[Question], replies: Sequence[Any]) -> None:

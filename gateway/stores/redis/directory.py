@@ -9,14 +9,13 @@ from gateway.errors import StoreError
 from gateway.stores.redis.client import store_errors
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
-
+    from gateway.stores.redis.client import Client
     from gateway.stores.redis.keys import Keys
 
 SECRET_BYTES = 32
 
 
-async def ensure_secret(client: Redis, keys: Keys, fresh: bytes) -> bytes:
+async def ensure_secret(client: Client, keys: Keys, fresh: bytes) -> bytes:
     """The secret in the store; the first gateway to ask puts `fresh` (32 random bytes) there. It never expires.
 
     Raises:
@@ -33,13 +32,13 @@ async def ensure_secret(client: Redis, keys: Keys, fresh: bytes) -> bytes:
     return stored
 
 
-async def add_issued_key(client: Redis, keys: Keys, digest: bytes, tenant: str, key_id: str) -> None:
+async def add_issued_key(client: Client, keys: Keys, digest: bytes, tenant: str, key_id: str) -> None:
     """Remember an issued key by its digest (authenticate.digest); the key itself is not stored. Raises StoreError."""
     with store_errors():
         await client.hset(keys.issued, digest, json.dumps([tenant, key_id]).encode())
 
 
-async def issued_keys(client: Redis, keys: Keys) -> dict[bytes, tuple[str, str]]:
+async def issued_keys(client: Client, keys: Keys) -> dict[bytes, tuple[str, str]]:
     """Digest → tenant and key id of every issued key. Raises StoreError."""
     with store_errors():
         stored = await client.hgetall(keys.issued)

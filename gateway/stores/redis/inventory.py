@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from redis.exceptions import ResponseError
 
-from gateway.stores.redis.client import store_errors
+from gateway.stores.redis.client import ask_all, store_errors
+from gateway.stores.redis.cluster import Cluster
 from gateway.stores.redis.header import HEADER_BYTES, Described
 from gateway.stores.redis.header import describe as describe_header
 from gateway.stores.redis.transfer import Record
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from typing import Any
 
-    from redis.asyncio import Redis
+    from redis.asyncio.cluster import ClusterNode
 
-    from gateway.stores.redis.client import Field
+    from gateway.stores.redis.client import Client
+    from gateway.stores.redis.cluster import Command
     from gateway.stores.redis.keys import Keys
 
 LISTED = 500
@@ -94,7 +96,7 @@ class Inventory:
 
     def __init__(
         self,
-        client: Redis,
+        client: Client,
         keys: Keys,
         moved: Callable[[int], None] = lambda _: None,
         describe: Callable[[bytes], Described | None] = describe_header,
@@ -157,30 +159,37 @@ class Inventory:
         return sum(map(bool, replies))
 
     async def _names(self) -> AsyncIterator[list[bytes]]:
-        cursor: bytes | int = b"0"
-        while True:
-            [[cursor, names]] = await self._batch([("SCAN", cursor, "MATCH", self._keys.answer(b"*"), "COUNT", LISTED)])
-            if names:
-                yield names
-                self._moved(len(names))
-            if int(cursor) == 0:
-                return
+        for node in await self._nodes():
+            cursor: bytes | int = b"0"
+            while True:
+                scan = ("SCAN", cursor, "MATCH", self._keys.answer(b"*"), "COUNT", LISTED)
+                [[cursor, names]] = await self._batch([scan], node)
+                if names:
+                    yield names
+                    self._moved(len(names))
+                if int(cursor) == 0:
+                    break
+
+    async def _nodes(self) -> Sequence[ClusterNode | None]:
+        """Who has names: a cluster's primaries, or the one server there is."""
+        if not isinstance(self._client, Cluster):
+            return [None]
+        with store_errors():
+            await self._client.initialize()
+        return self._client.get_primaries()
 
     async def _headers(self, names: Sequence[bytes]) -> list[Described | None]:
         """What each entry says of itself; None for another type, another version, or what has gone meanwhile."""
         found = await self._batch([("GETRANGE", name, 0, HEADER_BYTES - 1) for name in names])
         return [self._describe(prefix) if isinstance(prefix, bytes) else None for prefix in found]
 
-    async def _batch(self, commands: Sequence[tuple[Field, ...]]) -> list[Any]:
+    async def _batch(self, commands: Sequence[Command], node: ClusterNode | None = None) -> list[Any]:
         """The replies to commands that go out together; None where a name holds something of another type."""
         replies: list[Any] = []
         if not commands:
             return replies
         with store_errors():
-            pipeline = self._client.pipeline(transaction=False)
-            for command in commands:
-                pipeline.execute_command(*command)
-            for reply in await pipeline.execute(raise_on_error=False):
+            for reply in await ask_all(self._client, commands, node):
                 foreign = isinstance(reply, ResponseError) and str(reply).startswith("WRONGTYPE")
                 if isinstance(reply, Exception) and not foreign:
                     raise reply

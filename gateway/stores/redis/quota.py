@@ -80,9 +80,11 @@ class RedisQuota:
         )
 
     async def register(self, worker: str, seconds: float) -> Census:
-        """As QuotaStore.register. Raises StoreError."""
+        """As QuotaStore.register. Raises StoreError. Each node of a cluster has a run id of its own: none is told."""
         arguments = (self._now(), worker, int(seconds * MS))
         workers, rank = await self._register.run(self._line, (self._keys.workers,), arguments)
+        if self._line.clustered:
+            return Census(workers, rank, "")
         server = await self._line.ask("INFO", "server")
         return Census(workers, rank, str(server.get("run_id", "")))
 
@@ -92,8 +94,8 @@ class RedisQuota:
         return wait_ms / MS if wait_ms else None
 
     async def ping(self) -> None:
-        """Return if the store answers. Raises StoreError."""
-        await self._line.ask("PING")
+        """Return if the store answers; of a cluster, the node that knows the workers. Raises StoreError."""
+        await self._line.ask("EXISTS", self._keys.workers)
 
     def _now(self) -> int | str:
         return "" if self._clock_ms is None else self._clock_ms()

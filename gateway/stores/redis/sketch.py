@@ -11,9 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from redis.asyncio import Redis
-
-    from gateway.stores.redis.client import Line
+    from gateway.stores.redis.client import Client, Line
     from gateway.stores.redis.keys import Keys
     from gateway.vocabulary import ItemKey
 
@@ -49,7 +47,7 @@ def _forget(written: asyncio.Future[Any]) -> None:
         written.exception()
 
 
-async def accesses(client: Redis, keys: Keys) -> list[tuple[float, bytes]]:
+async def accesses(client: Client, keys: Keys) -> list[tuple[float, bytes]]:
     """Everything recorded, oldest first: seconds since 1970 by the store's clock, and address. Raises StoreError."""
     found: list[tuple[float, bytes]] = []
     start = "-"

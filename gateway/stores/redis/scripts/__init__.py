@@ -23,9 +23,11 @@ class Script:
         self._sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
     async def run(self, line: Line, keys: Sequence[str | bytes], arguments: Sequence[str | int]) -> Any:  # noqa: ANN401 - each script has its own reply
-        """The script's reply. A missing script did not run, so asking again is safe. Raises StoreError."""
+        """The script's reply. A missing script did not run, so asking again is safe. Raises StoreError.
+
+        EVAL loads it where its keys are, which on a cluster may be another server by now.
+        """
         try:
             return await line.ask("EVALSHA", self._sha, len(keys), *keys, *arguments)
         except MissingScriptError:
-            await line.ask("SCRIPT", "LOAD", self.text)
-            return await line.ask("EVALSHA", self._sha, len(keys), *keys, *arguments)
+            return await line.ask("EVAL", self.text, len(keys), *keys, *arguments)
