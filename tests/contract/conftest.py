@@ -31,7 +31,7 @@ RETAIN_DAYS = 10
 KEYS = Keys("gw")
 
 
-@pytest.fixture(params=["fake", "valkey", "redis"])
+@pytest.fixture(params=["fake", "valkey", "redis", "cluster"])
 async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     clock, observer = FakeClock(), FakeObserver()
     if request.param == "fake":
@@ -47,7 +47,7 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
         votes, ledger = FakeVotes(observer), FakeLedger(clock.epoch, RETAIN_DAYS)
         yield World(fake, answers, claims, votes, ledger, end_claims, forget, clock, observer)
         return
-    client = connect(request.getfixturevalue(f"{request.param}_url"), 5.0)
+    client = connect(request.getfixturevalue(f"{request.param}_url"), 5.0, cluster=request.param == "cluster")
     await client.flushall()
     tasks = TaskGroup()
     line = Line(client, tasks, 5.0)
@@ -69,6 +69,7 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
         forget_all,
         clock,
         observer,
+        knows_run=request.param != "cluster",
     )
     await tasks.drain(5.0)
     await client.aclose()

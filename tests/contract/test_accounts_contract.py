@@ -25,12 +25,12 @@ TENANT = RuntimeTenant(tier="tier1", org="o", cache_scope=CacheScope.TENANT, ena
 KEY = RuntimeKey(tenant="a", name="ci", digest="0f" * 32, created=5, expires=9, revoked=7)
 
 
-@pytest.fixture(params=["fake", "valkey", "redis"])
+@pytest.fixture(params=["fake", "valkey", "redis", "cluster"])
 async def accounts(request: pytest.FixtureRequest) -> AsyncIterator[AccountStore]:
     if request.param == "fake":
         yield FakeAccounts()
         return
-    client = connect(request.getfixturevalue(f"{request.param}_url"), 5.0)
+    client = connect(request.getfixturevalue(f"{request.param}_url"), 5.0, cluster=request.param == "cluster")
     await client.flushall()
     tasks = TaskGroup()
     yield RedisAccounts(Line(client, tasks, 5.0), KEYS, SystemClock())

@@ -66,14 +66,14 @@ class Account:
         await self.first.settle(self.name, lease, allowance, 1, tokens if used is None else used)
 
 
-@pytest.fixture(params=["fake", "valkey", "redis"])
+@pytest.fixture(params=["fake", "valkey", "redis", "cluster"])
 async def account(request: pytest.FixtureRequest) -> AsyncIterator[Account]:
     clock = FakeClock()
     if request.param == "fake":
         fake = FakeAllowances(clock.milliseconds, LEASE_SECONDS)
         yield Account(fake, fake, clock)
         return
-    client = connect(request.getfixturevalue(f"{request.param}_url"), 5.0)
+    client = connect(request.getfixturevalue(f"{request.param}_url"), 5.0, cluster=request.param == "cluster")
     await client.flushall()
     tasks = TaskGroup()
     first, second = (

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class World:
     """`forget` empties the store, as a restart without its data does.
 
-    `end_claims` makes every claim run out, as if its owner had died.
+    `end_claims` makes every claim run out, as if its owner had died. A store of several servers knows no run.
     """
 
     quota: QuotaStore
@@ -30,6 +30,7 @@ class World:
     forget: Callable[[], Awaitable[None]]
     clock: FakeClock
     observer: FakeObserver
+    knows_run: bool = True
 
     def advance(self, seconds: float) -> None:
         self.clock.now += seconds

@@ -15,7 +15,7 @@ from gateway.stores.redis.keys import Keys
 from gateway.vocabulary import Answer, Shape
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
+    from gateway.stores.redis.client import Client
 
 KEYS = Keys("gw")
 MANY = 1_200
@@ -26,7 +26,7 @@ def address(number: int) -> bytes:
     return number.to_bytes(16, "big")
 
 
-async def fill(client: Redis, count: int, *, made: int = 100) -> None:
+async def fill(client: Client, count: int, *, made: int = 100) -> None:
     """Entries number 0 to count - 1, each a second younger than the one before; other things lie beside them."""
     pipeline = client.pipeline(transaction=False)
     for number in range(count):
@@ -46,7 +46,7 @@ def named(prefix: bytes) -> Described | None:
     return replace(entry, model=B if entry.made % 2 else A, tenant=tenant)
 
 
-async def test_stats_of_more_than_one_batch(store_client: Redis) -> None:
+async def test_stats_of_more_than_one_batch(store_client: Client) -> None:
     await fill(store_client, MANY)
     await store_client.set(KEYS.answer(b"d" * 16), b"damaged")
     await store_client.rpush(KEYS.answer(b"l" * 16).decode(), "a list")
@@ -58,7 +58,7 @@ async def test_stats_of_more_than_one_batch(store_client: Redis) -> None:
     assert len(moved) > 1
 
 
-async def test_stats_by_model_and_of_nothing(store_client: Redis) -> None:
+async def test_stats_by_model_and_of_nothing(store_client: Client) -> None:
     assert (await Inventory(store_client, KEYS).stats()).models == {}
     await fill(store_client, 5)
     models = (await Inventory(store_client, KEYS, describe=named).stats()).models
@@ -77,7 +77,7 @@ async def test_stats_by_model_and_of_nothing(store_client: Redis) -> None:
         (Choice(), set()),
     ],
 )
-async def test_a_purge_removes_what_fits_all_conditions(store_client: Redis, choice: Choice, left: set[int]) -> None:
+async def test_a_purge_removes_what_fits_all_conditions(store_client: Client, choice: Choice, left: set[int]) -> None:
     await fill(store_client, 6)
     purged = await Inventory(store_client, KEYS, describe=named).purge(choice)
     assert purged == Purged(6 - len(left))
@@ -86,14 +86,14 @@ async def test_a_purge_removes_what_fits_all_conditions(store_client: Redis, cho
     assert await store_client.exists("gw:secret", "gwx:c:" + "a" * 16) == 2
 
 
-async def test_entries_that_do_not_say_their_origin_are_kept_and_counted(store_client: Redis) -> None:
+async def test_entries_that_do_not_say_their_origin_are_kept_and_counted(store_client: Client) -> None:
     await fill(store_client, 3)
     inventory = Inventory(store_client, KEYS)
     assert await inventory.purge(Choice(model=A)) == Purged(0, 3)
     assert await inventory.purge(Choice(tenant=SHOP, before=10**6)) == Purged(0, 3)
 
 
-async def test_unknown_age_counts_as_old_and_damage_goes_only_with_everything(store_client: Redis) -> None:
+async def test_unknown_age_counts_as_old_and_damage_goes_only_with_everything(store_client: Client) -> None:
     await fill(store_client, 1, made=0)
     await store_client.set(KEYS.answer(b"d" * 16), b"damaged")
     inventory = Inventory(store_client, KEYS)
@@ -101,7 +101,7 @@ async def test_unknown_age_counts_as_old_and_damage_goes_only_with_everything(st
     assert await inventory.purge(Choice()) == Purged(1)
 
 
-async def test_records_are_restored_as_they_were_but_not_over_what_is_there(store_client: Redis) -> None:
+async def test_records_are_restored_as_they_were_but_not_over_what_is_there(store_client: Client) -> None:
     await fill(store_client, 150)
     inventory = Inventory(store_client, KEYS)
     records = [record async for some in inventory.records() for record in some]
@@ -117,7 +117,7 @@ async def test_records_are_restored_as_they_were_but_not_over_what_is_there(stor
         assert 0 < await store_client.pttl(KEYS.answer(address(number))) <= 50_000
 
 
-async def test_a_store_that_refuses_is_an_error(store_client: Redis) -> None:
+async def test_a_store_that_refuses_is_an_error(store_client: Client) -> None:
     await fill(store_client, 3)
     inventory = Inventory(store_client, KEYS)
     records = [record async for some in inventory.records() for record in some]

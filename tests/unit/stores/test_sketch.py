@@ -15,7 +15,7 @@ from gateway.tasks import TaskGroup
 from gateway.vocabulary import ItemKey
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
+    from gateway.stores.redis.client import Client
 
 KEYS = Keys("gw")
 
@@ -31,7 +31,7 @@ async def written(tasks: TaskGroup) -> None:
 
 
 async def test_one_address_in_256_is_written_down_in_order(
-    store_client: Redis, monkeypatch: pytest.MonkeyPatch
+    store_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tasks = TaskGroup()
     recorder = Sketch(Line(store_client, tasks, 5.0), KEYS)
@@ -47,7 +47,7 @@ async def test_one_address_in_256_is_written_down_in_order(
     assert times[0] == pytest.approx(time.time(), abs=60)
 
 
-async def test_the_trace_is_bounded(store_client: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_trace_is_bounded(store_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sketch, "LONGEST", 10)
     tasks = TaskGroup()
     Sketch(Line(store_client, tasks, 5.0), KEYS).seen([key(0, rest) for rest in range(500)])
@@ -55,7 +55,7 @@ async def test_the_trace_is_bounded(store_client: Redis, monkeypatch: pytest.Mon
     assert await store_client.xlen(KEYS.sketch) < 200
 
 
-async def test_what_is_not_sampled_asks_nothing(store_client: Redis) -> None:
+async def test_what_is_not_sampled_asks_nothing(store_client: Client) -> None:
     tasks = TaskGroup()
     line = Line(store_client, tasks, 5.0)
     Sketch(line, KEYS).seen([key(first) for first in range(1, 256)])
