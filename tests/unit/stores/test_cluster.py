@@ -15,7 +15,7 @@ from gateway.errors import StoreError
 from gateway.ports import Amounts, Statement
 from gateway.stores.redis.cache import RedisAnswers
 from gateway.stores.redis.calls_back import hear
-from gateway.stores.redis.client import Line, connect
+from gateway.stores.redis.client import Line, connect, store_errors
 from gateway.stores.redis.cluster import REDIRECTS, Cluster
 from gateway.stores.redis.keys import Keys
 from gateway.stores.redis.quota import RedisQuota
@@ -147,6 +147,7 @@ async def test_calls_back_are_heard_from_every_node(both: tuple[Line, Cluster], 
         listening = asyncio.ensure_future(hear(listener, KEYS, heard.put))
         for number, node in enumerate(client.get_primaries()):
             while heard.empty() or heard.get_nowait() != f"t:{number}":
+                assert not listening.done()
                 await client.ask([("PUBLISH", KEYS.calls_back, f"t:{number}")], node)
                 await asyncio.sleep(0.01)
         listening.cancel()
@@ -189,8 +190,17 @@ async def test_a_node_that_is_gone_makes_the_client_look_again(both: tuple[Line,
     assert await line.ask("GET", "a") is None
 
 
-async def test_a_cluster_that_is_not_there(cluster_url: str, valkey_url: str) -> None:
-    del cluster_url, valkey_url
+async def test_everything_is_closed_even_if_the_last_command_failed(both: tuple[Line, Cluster]) -> None:
+    line, client = both
+    await asyncio.gather(*(line.ask("GET", name) for name in NAMES))
+    client.nodes_manager.slots_cache[key_slot(b"a")] = [ClusterNode("127.0.0.1", 1, **client.connection_kwargs)]
+    with pytest.raises(StoreError), store_errors():
+        await client.get("a")
+    await client.aclose()
+    assert not [held for node in client.get_nodes() for held in node._connections if held.is_connected]
+
+
+async def test_a_cluster_that_is_not_there() -> None:
     async with connected("redis://127.0.0.1:1", 0.5) as (line, _):
         for _ in range(2):
             with pytest.raises(StoreError, match="RedisClusterException"):
