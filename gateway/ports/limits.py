@@ -92,7 +92,7 @@ class Grant:
 
 
 class Census(NamedTuple):
-    """The workers on a store: how many, which of them this is (from 0), and the server's run id ('' unknown, or several)."""
+    """The workers on a store: how many, which of them this is (from 0), and the server's run id ('' unknown)."""
 
     workers: int
     rank: int

@@ -25,7 +25,7 @@ TEXTS = [f"text {number}" for number in range(60)]
 CONFIG = """
 store: {{url: '{store}', cluster: true}}
 backends: {{jina: {{dialect: jina, url: {url}, key: "{key}", limits: {{rpm: 500, concurrency: 20}}}}}}
-tiers: {{ten: {{rpm: 10, tpm: 100000, concurrency: 10}}}}
+tiers: {{ten: {{rpm: 10}}}}
 cache: {{memory: 0}}
 tenants:
   burst: {{tier: ten, keys: [key-of-burst]}}
