@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ import orjson
 from gateway.admit.budget import BALANCE, crossed
 from gateway.ports import Notice
 from gateway.vocabulary import dollars
+from gateway.vocabulary.when import shown
 
 if TYPE_CHECKING:
     from gateway.admit.budget import Meter
@@ -68,11 +68,11 @@ def _body(occasion: Occasion, now: int) -> bytes:
     return orjson.dumps(
         {
             "type": occasion.event,
-            "timestamp": _moment(now),
+            "timestamp": shown(now),
             "data": {
                 "tenant": occasion.tenant,
                 "meter": meter.name,
-                "period_start": None if meter.end is None else _moment(meter.start),
+                "period_start": None if meter.end is None else shown(meter.start),
                 "unit": "tokens" if in_tokens else "usd",
                 "limit": meter.limit if in_tokens else dollars(meter.limit),
                 "used": occasion.used if in_tokens else dollars(occasion.used),
@@ -80,7 +80,3 @@ def _body(occasion: Occasion, now: int) -> bytes:
             },
         }
     )
-
-
-def _moment(epoch: int) -> str:
-    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
