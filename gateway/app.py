@@ -25,6 +25,8 @@ from gateway.edge.admin import Admin
 from gateway.edge.operations import Operations
 from gateway.edge.server import Edge, HttpServer
 from gateway.edge.usage import UsageReport
+from gateway.notify.courier import Courier
+from gateway.notify.thresholds import Records, Thresholds
 from gateway.observe.logs import configure
 from gateway.observe.metrics import Metrics
 from gateway.observe.observer import RequestObserver
@@ -40,6 +42,7 @@ from gateway.stores.redis.calls_back import hear
 from gateway.stores.redis.claims import RedisClaims
 from gateway.stores.redis.client import Line, connect
 from gateway.stores.redis.keys import Keys
+from gateway.stores.redis.notices import RedisNotices
 from gateway.stores.redis.quota import RedisQuota
 from gateway.stores.redis.sketch import Sketch
 from gateway.stores.redis.usage import RedisLedger
@@ -105,7 +108,10 @@ class App:
         budgets = Budgets(ledger, clock)
         self._leases = Leases(quota, clock, self._tasks, observer, lease_seconds=self._lease_seconds, seed=budgets.used)
         journal = FileJournal(Path(config.server.data_dir) / "ledger", clock.identifier())
-        self._books = Books(journal, ledger, clock, observer)
+        notices = RedisNotices(ledger_line, keys)
+        self._thresholds = Thresholds(Records(ledger, notices), lambda: pipeline.snapshot, clock, observer)
+        self._courier = Courier(notices, self._upstream, lambda: pipeline.snapshot.config, clock, observer)
+        self._books = Books(journal, ledger, clock, observer, self._thresholds.touched)
         admission = Admission(self._leases, quota, observer)
         pipeline = Pipeline(
             snapshot=snapshot,
@@ -143,6 +149,8 @@ class App:
             self._tasks.spawn(self._leases.keep(), "keep leases"),
             self._tasks.spawn(hear(self._clients[0], self._keys, self._leases.called_back), "hear calls back"),
             self._tasks.spawn(self._books.run(), "ledger"),
+            self._tasks.spawn(self._thresholds.run(), "spending thresholds"),
+            self._tasks.spawn(self._courier.run(), "notices"),
             self._tasks.spawn(beats, "upstream heartbeat"),
             self._tasks.spawn(self._follower.run(), "follow accounts"),
         ]
@@ -174,6 +182,7 @@ class App:
         await asyncio.wait(self._background, timeout=_SETTLE_SECONDS)
         await self._leases.close()
         await self._books.close()
+        await self._thresholds.look()
         await self._tasks.drain(_SETTLE_SECONDS)
         await self._upstream.close()
         for client in self._clients:

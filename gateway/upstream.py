@@ -20,6 +20,8 @@ REPLY_LIMIT = 536_870_912
 """Bytes of a reply that are read at most; 2,048 multi-vectors of 1,000 tokens are half of it."""
 
 _CONNECT_SECONDS = 5.0
+_POSTS = 32
+"""Most notices posted at once."""
 
 
 class Upstream:
@@ -31,6 +33,7 @@ class Upstream:
     def __init__(self, backends: Mapping[str, Backend]) -> None:
         self._backends = dict(backends)
         self._sessions: dict[str, aiohttp.ClientSession] = {}
+        self._poster: aiohttp.ClientSession | None = None
 
     async def send(self, backend: str, exchange: Exchange, timeout_seconds: float) -> RawReply:
         """One request and its whole reply.
@@ -59,6 +62,27 @@ class Upstream:
         except (aiohttp.ClientError, OSError) as error:
             raise TransportError(type(error).__name__) from error
 
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], timeout_seconds: float) -> int:
+        """ports.Post: one POST to an address of the operator's, for notices.
+
+        The address comes from the configuration, never from a client, so nothing has to guard what it resolves to: an
+        operator may well name a private host. The reply's body is not read; its connection is closed.
+
+        Raises:
+            TransportError: no connection, a broken reply, or none within the time.
+        """
+        timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        if self._poster is None:
+            self._poster = _client(aiohttp.TCPConnector(limit=_POSTS, force_close=True))
+        try:
+            response = await self._poster.post(url, data=body, headers=headers, timeout=timeout, allow_redirects=False)
+        except TimeoutError as error:
+            raise TransportError("no reply in time", timed_out=True) from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise TransportError(type(error).__name__) from error
+        response.close()
+        return response.status
+
     def add(self, backends: Mapping[str, Backend]) -> None:
         """Know these backends, too. None is forgotten: requests that began before may still ask it."""
         self._backends |= backends
@@ -66,19 +90,24 @@ class Upstream:
     def _session(self, name: str, settings: Backend) -> aiohttp.ClientSession:
         session = self._sessions.get(name)
         if session is None:
-            session = self._sessions[name] = aiohttp.ClientSession(
-                connector=_connector(settings),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"user-agent": "gateway", "accept-encoding": "identity"},
-                trust_env=False,
-            )
+            session = self._sessions[name] = _client(_connector(settings))
         return session
 
     async def close(self) -> None:
         """Close every pool."""
-        for session in self._sessions.values():
+        for session in (*self._sessions.values(), *([self._poster] if self._poster else [])):
             await session.close()
         self._sessions.clear()
+        self._poster = None
+
+
+def _client(connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"user-agent": "gateway", "accept-encoding": "identity"},
+        trust_env=False,
+    )
 
 
 def _connector(settings: Backend) -> aiohttp.BaseConnector:

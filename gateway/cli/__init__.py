@@ -16,6 +16,7 @@ COMMANDS = (
     "gateway.cli.tenants",
     "gateway.cli.keys",
     "gateway.cli.audit",
+    "gateway.cli.webhooks",
 )
 """One module a command; it exports a function of its own name, or a group of commands."""
 

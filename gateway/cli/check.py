@@ -60,6 +60,9 @@ def summary(loaded: Loaded) -> Iterator[str]:
     for name, backend in config.backends.items():
         yield f"backend   {name}: {backend.dialect}, {address(backend.url)} (not contacted)"
     yield f"models    {len(served)} served"
+    for webhook in config.webhooks:
+        # The path may be a secret.
+        yield f"webhook   {'/'.join(address(webhook.url).split('/')[:3])}: {', '.join(webhook.events)} (not contacted)"
 
 
 def _tenants(config: Config) -> Iterator[str]:

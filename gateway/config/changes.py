@@ -32,7 +32,7 @@ _LIVE = frozenset(
 )
 """Settings that are read anew for each request. What is not here was built into something when the gateway started."""
 
-_BY_NAME = frozenset({"tiers", "tenants", "backends", "models"})
+_BY_NAME = frozenset({"tiers", "tenants", "backends", "models", "webhooks"})
 _CONNECTED = ("url", "concurrency")
 _DEV_TENANT = "dev"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from gateway.config.explain import SECTIONS
+from gateway.config.explain import SECTIONS, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,8 @@ def _lines() -> Iterator[str]:
     for name, (section, named) in SECTIONS.items():
         yield f"## `{name}`"
         yield ""
-        yield (section.__doc__ or "") + (f" Written as `{name}: {{NAME: {{…}}}}`." if named else "")
+        form = "[{…}]" if listed(name) else "{NAME: {…}}"
+        yield (section.__doc__ or "") + (f" Written as `{name}: {form}`." if named else "")
         yield ""
         yield "| Setting | Default | Meaning |"
         yield "|---|---|---|"

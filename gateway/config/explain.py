@@ -33,11 +33,16 @@ _NAME_FORM = "use letters, digits and . _ : / - (first a letter or digit), 128 c
 _SETTING_LIKE = re.compile(r"[A-Za-z][A-Za-z_.-]{0,39}")
 
 
+def listed(section: str) -> bool:
+    """Whether a section is a list of entries."""
+    return get_origin(Config.model_fields[section].annotation) is tuple
+
+
 def _sections() -> dict[str, tuple[type[Section], bool]]:
     found = {}
     for name, field in Config.model_fields.items():
-        named = get_origin(field.annotation) is dict
-        section = get_args(field.annotation)[1] if named else field.annotation
+        named = get_origin(field.annotation) in (dict, tuple)
+        section = get_args(field.annotation)[not listed(name)] if named else field.annotation
         if not (isinstance(section, type) and issubclass(section, Section)):
             raise TypeError(f"{name} is not a section")
         found[name] = (section, named)
@@ -45,7 +50,7 @@ def _sections() -> dict[str, tuple[type[Section], bool]]:
 
 
 SECTIONS: Mapping[str, tuple[type[Section], bool]] = _sections()
-"""Each section's schema, and whether it maps names (of tenants, of backends …) to it."""
+"""Each section's schema, and whether it maps names (of tenants, of backends …) to it, or is a list of it."""
 
 
 def explain(error: ErrorDetails, origin: Origin) -> Problem:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from gateway.config.explain import SECTIONS, explain
+from gateway.config.explain import SECTIONS, explain, listed
 from gateway.config.locate import locate
 from gateway.config.problem import ConfigError, Origin, Problem
 from gateway.config.references import check_references, warnings
@@ -96,7 +96,7 @@ def _fill_empty(data: dict[str, Json]) -> None:
     """A section, an entry or a list with nothing below it is empty, as it looks, not null."""
     for section, (_, named) in SECTIONS.items():
         if section in data and data[section] is None:
-            data[section] = {}
+            data[section] = [] if listed(section) else {}
         entries = data.get(section)
         if not named or not isinstance(entries, dict):
             continue

@@ -8,6 +8,7 @@ from gateway.config.addresses import is_address, store_problems
 from gateway.config.defaults import EMBEDDED, merged_tiers, with_defaults
 from gateway.config.problem import Origin, Path, Problem, suggestion
 from gateway.config.serving import catalogue_model, directly_served, embeds, served_models
+from gateway.config.webhooks import check_webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,6 +29,7 @@ def check_references(config: Config, origin: Origin) -> list[Problem]:
         *_tenants(config, origin),
         *_backends(config, origin),
         *_models(config, origin),
+        *_webhooks(config, origin),
     ]
 
 
@@ -100,6 +102,11 @@ def _backends(config: Config, origin: Origin) -> Iterator[Problem]:
                 yield origin.problem(path, "the bundled model does not speak this dialect", "write `dialect: tei`")
         elif not is_address(backend.url, ("http", "https", "unix")):
             yield origin.problem(path, "not an address", "write http(s)://host[:port][/path] or unix:/path/to.sock")
+
+
+def _webhooks(config: Config, origin: Origin) -> Iterator[Problem]:
+    usable = tuple(is_address(webhook.url, ("http", "https")) for webhook in config.webhooks)
+    yield from check_webhooks(config.webhooks, usable, origin)
 
 
 def _models(config: Config, origin: Origin) -> Iterator[Problem]:

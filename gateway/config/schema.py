@@ -9,6 +9,7 @@ from pydantic import Field, IPvAnyNetwork, StringConstraints
 from gateway.catalogue.model import Tokenizer  # noqa: TC001 - pydantic reads it when the class is made
 from gateway.config.section import Name, Positive, Price, Seconds, Section
 from gateway.config.spending import Balance, Budget  # noqa: TC001 - pydantic evaluates annotations
+from gateway.config.webhooks import Webhook  # noqa: TC001 - as above
 from gateway.vocabulary import CacheScope, Fallback
 
 
@@ -269,5 +270,6 @@ class Config(Section):
     cache: Cache = Cache()
     limits: LimitSettings = LimitSettings()
     ledger: LedgerSettings = LedgerSettings()
+    webhooks: tuple[Webhook, ...] = ()
     admin: Admin = Admin()
     observe: Observe = Observe()

@@ -50,6 +50,12 @@ class Snapshot:
     passthrough: Caller | None = None
     tiers: Mapping[str, Tier] = field(default_factory=dict)
 
+    def tier_of(self, tenant: str) -> str:
+        """The plan of a tenant, of the configuration or made at run time; empty for nobody."""
+        if tenant in self.config.tenants:
+            return self.config.tenants[tenant].tier
+        return next((caller.tier for caller in self.directory.values() if caller.tenant == tenant), "")
+
     def spending(self, tenant: str, tier: str) -> tuple[tuple[Budget, ...], Balance | None]:
         """A tenant's budgets and balance: its own, else its tier's."""
         own, plan = self.config.tenants.get(tenant), self.tiers.get(tier)

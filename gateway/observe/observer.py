@@ -8,6 +8,7 @@ import structlog
 
 from gateway.errors import Code
 from gateway.observe.logs import places
+from gateway.observe.notice_metrics import NoticeMetrics
 from gateway.observe.queue_metrics import QueueMetrics
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class RequestObserver:
     def __init__(self, metrics: Metrics, settings: Observe, clock: Clock) -> None:
         self._metrics = metrics
         self._queues = QueueMetrics(metrics.registry)
+        self._notices = NoticeMetrics(metrics.registry)
         self._sample = settings.log_sample
         self._clock = clock
         self._log = structlog.get_logger("gateway")
@@ -127,6 +129,15 @@ class RequestObserver:
     def unjournaled(self) -> None:
         """The journal of the ledger takes no more."""
         self._metrics.unjournaled.inc()
+
+    def threshold(self, tenant: str, meter: str, share: str) -> None:
+        """A tenant used that share of a budget or its balance."""
+        self._notices.threshold(tenant, meter, share).inc()
+        self._log.warning("spending threshold", tenant=tenant, meter=meter, share=share)
+
+    def notice(self, outcome: str) -> None:
+        """What became of a try to deliver a notice."""
+        self._notices.outcome(outcome).inc()
 
     def upstream_queued(self, backend: str, lane: Lane, seconds: float, length: int) -> None:
         """A call left the queue of a backend."""

@@ -17,6 +17,7 @@ from gateway.ports.limits import (
     Spend,
     Statement,
 )
+from gateway.ports.notices import DeadNotice, Notice, Notices, Post
 from gateway.ports.outside import Exchange, Observer, RawReply, Transport
 from gateway.ports.time import Clock
 
@@ -32,13 +33,17 @@ __all__ = [
     "Census",
     "Claims",
     "Clock",
+    "DeadNotice",
     "Exchange",
     "Grant",
     "Journal",
     "Ledger",
+    "Notice",
+    "Notices",
     "Observer",
     "Orphan",
     "Outcome",
+    "Post",
     "QuotaStore",
     "RawReply",
     "Spend",

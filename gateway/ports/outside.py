@@ -63,7 +63,7 @@ class Observer(Protocol):
         ...
 
     def store_failure(self, role: str) -> None:
-        """The `quota`, `cache`, `ledger` or `allowance` store failed to answer."""
+        """The `quota`, `cache`, `ledger`, `notices` or `allowance` store failed to answer."""
         ...
 
     def unjournaled(self) -> None:
@@ -72,6 +72,14 @@ class Observer(Protocol):
 
     def shadowed(self, scope: str) -> None:
         """A meter in shadow mode would have refused a request; `scope` is one of vocabulary.Scope."""
+        ...
+
+    def threshold(self, tenant: str, meter: str, share: str) -> None:
+        """A tenant used that share of a budget or its balance; told once by whoever noticed first."""
+        ...
+
+    def notice(self, outcome: str) -> None:
+        """A notice to the operator was `delivered`, will be `retried`, or is `dead`."""
         ...
 
     def degraded(self, decision: str) -> None:

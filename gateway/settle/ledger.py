@@ -11,6 +11,8 @@ from gateway.errors import StoreError
 from gateway.vocabulary import SECONDS_PER_HOUR, Account, Batch, Tally
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gateway.ports import Clock, Journal, Ledger, Observer, Orphan
     from gateway.vocabulary import Facts
 
@@ -40,13 +42,23 @@ class Books:
 
     A batch is sent again after `SURE_SECONDS`: a store that was killed and came back without it takes it then, one
     that has it changes nothing. Only then the journal lets go of it.
+
+    `flushed` is told each batch that the ledger took, each time, be it of a dead process; it must not take long.
     """
 
-    def __init__(self, journal: Journal, ledger: Ledger, clock: Clock, observer: Observer) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        ledger: Ledger,
+        clock: Clock,
+        observer: Observer,
+        flushed: Callable[[Batch], None] = lambda _: None,
+    ) -> None:
         self._journal = journal
         self._ledger = ledger
         self._clock = clock
         self._observer = observer
+        self._flushed = flushed
         self._open: dict[Account, Tally] = {}
         self._waiting: deque[Batch] = deque()
         self._sent: deque[tuple[float, Batch]] = deque()
@@ -115,6 +127,7 @@ class Books:
             await self._ledger.add(batch, self._settled())
             self._waiting.popleft()
             self._sent.append((self._clock.monotonic(), batch))
+            self._flushed(batch)
 
     async def confirm(self) -> None:
         """Ask again for what was sent a while ago, and let the journal forget what is sure. Raises StoreError."""
@@ -126,6 +139,7 @@ class Books:
                 self._sent.popleft()
                 if lost:
                     self._sent.append((self._clock.monotonic(), batch))
+                self._flushed(batch)
             await self._journal.release(self._settled())
             if self._full:
                 self._cut()
@@ -143,6 +157,8 @@ class Books:
                 continue
             batches = entry.orphan.batches
             added = [await self._ledger.add(batch, batches[0].sequence - 1) for batch in batches]
+            for batch in batches:
+                self._flushed(batch)
             if batches and (entry.sent_at is None or any(added)):
                 entry.sent_at = self._clock.monotonic()
             else:

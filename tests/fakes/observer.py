@@ -21,6 +21,8 @@ class FakeObserver:
     shadows: list[str] = field(default_factory=list)
     decisions: list[str] = field(default_factory=list)
     unjournaled_rows: int = 0
+    thresholds: list[tuple[str, str, str]] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
 
     def request(self, facts: Facts, seconds: float, error: GatewayError | None) -> None:
         assert seconds >= 0
@@ -49,6 +51,12 @@ class FakeObserver:
 
     def store_failure(self, role: str) -> None:
         self.store_failures.append(role)
+
+    def threshold(self, tenant: str, meter: str, share: str) -> None:
+        self.thresholds.append((tenant, meter, share))
+
+    def notice(self, outcome: str) -> None:
+        self.notices.append(outcome)
 
     def unjournaled(self) -> None:
         self.unjournaled_rows += 1

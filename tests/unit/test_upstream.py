@@ -97,3 +97,35 @@ async def test_a_reply_beyond_the_limit_is_given_up(upstream: Upstream, monkeypa
     monkeypatch.setattr("gateway.upstream.REPLY_LIMIT", 2)
     with pytest.raises(TransportError, match="too large"):
         await upstream.send("there", Exchange("POST", "/x", b"abc"), 5)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[str]:
+    application = web.Application()
+    application.router.add_route("*", "/{path}", echo)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield "http://127.0.0.1:{1}".format(*runner.addresses[0])
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize(("path", "status"), [("/x", 418), ("/redirect", 302)])
+async def test_a_post_goes_where_it_is_told_and_no_further(
+    upstream: Upstream, receiver: str, path: str, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert await upstream.post(receiver + path, b"x" * 1_000_000, {"webhook-id": "m"}, 5) == status
+
+
+@pytest.mark.parametrize("path", ["/never", "/drop"])
+async def test_a_post_without_an_answer(upstream: Upstream, receiver: str, path: str) -> None:
+    with pytest.raises(TransportError) as raised:
+        await upstream.post(receiver + path, b"{}", {}, 0.2)
+    assert raised.value.timed_out is (path == "/never")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://[/", "http://" + "x" * 300 + "/"])
+async def test_a_post_to_nobody(upstream: Upstream, url: str) -> None:
+    with pytest.raises(TransportError):
+        await upstream.post(url, b"{}", {}, 5)

@@ -75,6 +75,12 @@ class Keys:
         return f"{self.prefix}:usage-tenants"
 
     @property
+    def notices(self) -> tuple[str, str, str, str, str]:
+        """Due times, records and tries of undelivered notices, claims, dead notices: in the order scripts take them."""
+        tag = f"{self.prefix}:{{notices}}"
+        return (f"{tag}:due", f"{tag}:records", f"{tag}:tries", f"{tag}:claims", f"{tag}:dead")
+
+    @property
     def secret(self) -> str:
         """The secret that all gateways on this store share."""
         return f"{self.prefix}:secret"

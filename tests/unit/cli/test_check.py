@@ -25,6 +25,8 @@ MINIMAL = """\
 backends: {jina: {dialect: jina, url: https://user:pass@api.jina.ai/v1, key: ${JINA_API_KEY}}}
 tenants: {search: {tier: tier1, keys: [${SEARCH_KEY}, another-key]}, idle: {}}
 store: {url: "rediss://me:hidden@redis.example:6380/1?password=hidden"}
+webhooks:
+  - {url: "https://me:hidden@ops.example:8443/hidden", secret: "hidden-0123456789-abcdef", events: [budget.spent]}
 """
 
 
@@ -54,6 +56,7 @@ def test_a_usable_file_is_summed_up_without_secrets(path: Path, monkeypatch: pyt
         "tenant    idle: tier free, org default, keys: 0",
         "backend   jina: jina, https://api.jina.ai/v1 (not contacted)",
         "models    24 served",
+        "webhook   https://ops.example:8443: budget.spent (not contacted)",
     ]
     assert result.stderr.startswith(f"warning: {path}:2: tenants.idle: has no keys")
 

@@ -25,6 +25,7 @@ backends: {jina: {dialect: jina, url: http://h, key: k}}
         ("key: k}}", "key: other, timeout: 3}, more: {dialect: tei, url: http://o}}", []),
         ("port: 8080", "port: 8080, timeout: 3, body_limit: 9, validation: lenient", []),
         ("tiers:", "limits: {count_cached_tokens: true}\ncache: {scope: off}\ntiers:", []),
+        ("tiers:", "webhooks: [{url: http://h, secret: 0123456789abcdef01234567}]\ntiers:", []),
         ("port: 8080", "port: 8081", ["server.port"]),
         ("port: 8080", "port: 8080, workers: 2, data_dir: d", ["server.data_dir", "server.workers"]),
         ("port: 8080", "port: 8080, authentication: passthrough", ["server.authentication"]),

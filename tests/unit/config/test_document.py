@@ -16,7 +16,7 @@ from gateway.config.schema import Config
 
 ROOT = Path(__file__).parents[3]
 ENVIRONMENT = {"SEARCH_KEY": "search-key", "JINA_API_KEY": "jina-key", "GATEWAY_SECRET": "0123456789abcdef"}
-ENVIRONMENT |= {"ADMIN_TOKEN": "fedcba9876543210"}
+ENVIRONMENT |= {"ADMIN_TOKEN": "fedcba9876543210", "WEBHOOK_SECRET": "w" * 24}
 SETTINGS = [(section, name) for section, (model, _) in SECTIONS.items() for name in model.model_fields]
 
 
@@ -46,7 +46,8 @@ def test_the_example_with_everything_uncommented_is_usable(uncommented: str) -> 
 def test_the_example_shows_every_setting_and_why(section: str, name: str, example: str, uncommented: str) -> None:
     # Quoting the references is enough for a plain YAML reader here.
     data = yaml.safe_load(re.sub(r"(?<=: )\$\{\w+\}", "x", uncommented))[section]
-    entries = list(data.values()) if SECTIONS[section][1] else [data]
+    entries = list(data.values()) if SECTIONS[section][1] and isinstance(data, dict) else [data]
+    entries = data if isinstance(data, list) else entries
     assert any(name in entry for entry in entries)
     assert re.search(rf"(?m)^\s*#?{name}: .* # \S", example)
 

@@ -235,3 +235,26 @@ async def test_closing_tells_what_it_can_and_leaves_the_rest(*, away: bool, coun
     assert desk.counted() == counted
     assert orphan.left
     assert desk.journal.closed
+
+
+async def test_whoever_asked_is_told_each_batch_that_the_ledger_took() -> None:
+    told: list[tuple[str, int]] = []
+    desk = Desk()
+    desk.books = Books(
+        desk.journal,
+        desk.ledger,
+        desk.clock,
+        desk.observer,
+        lambda batch: told.append((batch.writer, batch.sequence)),
+    )
+    desk.journal.dead = [FakeOrphan([Batch("dead", 3, {Account(HOUR, "a", "k", "m", "e"): Tally(7)})])]
+    desk.answered()
+    desk.ledger.away = True
+    async with desk.running():
+        await desk.clock.advance(3.0)
+        assert told == []
+        desk.ledger.away = False
+        await desk.clock.advance(1.0)
+        assert sorted(told) == sorted([(desk.journal.writer, 1), ("dead", 3)])
+        await desk.clock.advance(SURE_SECONDS + 1)
+    assert sorted(told) == sorted([(desk.journal.writer, 1), ("dead", 3)] * 2)
