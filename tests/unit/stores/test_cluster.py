@@ -35,9 +35,11 @@ NAMES = [f"name-{number}" for number in range(32)]
 async def connected(url: str, seconds: float = PATIENCE, connections: int = 4) -> AsyncIterator[tuple[Line, Cluster]]:
     client, tasks = connect(url, seconds, connections, cluster=True), TaskGroup()
     assert isinstance(client, Cluster)
-    yield Line(client, tasks, seconds), client
-    await tasks.drain(PATIENCE)
-    await client.aclose()
+    try:
+        yield Line(client, tasks, seconds), client
+    finally:
+        await tasks.drain(PATIENCE)
+        await client.aclose()
 
 
 @pytest.fixture
@@ -155,18 +157,19 @@ async def test_calls_back_are_heard_from_every_node(both: tuple[Line, Cluster], 
 
 
 async def test_a_node_that_hangs_spoils_no_reply_of_the_others(both: tuple[Line, Cluster], cluster_url: str) -> None:
-    _, steady = both
-    async with connected(cluster_url, seconds=0.1) as (line, _):
-        observer = FakeObserver()
+    patient, steady = both
+    observer = FakeObserver()
+    keys = [ItemKey(bytes([number]) * 16, b"p" * 16) for number in range(24)]
+    entries = [(key, Answer(Shape.SCORE, bytes(8), 0, 1)) for key in keys]
+    await RedisAnswers(patient, KEYS, 60, FakeClock(), observer).put(entries)
+    hanging = steady.get_primaries()[0]
+    theirs = [steady.get_node_from_key(KEYS.answer(key.address)) != hanging for key in keys]  # type: ignore[arg-type] # it takes what can be encoded
+    assert {True, False} == set(theirs)
+    async with connected(cluster_url, seconds=0.5) as (line, client):
+        await client.initialize()
         answers = RedisAnswers(line, KEYS, 60, FakeClock(), observer)
-        keys = [ItemKey(bytes([number]) * 16, b"p" * 16) for number in range(24)]
-        await answers.put([(key, Answer(Shape.SCORE, bytes(8), 0, 1)) for key in keys])
-        hanging = steady.get_primaries()[0]
-        theirs = [steady.get_node_from_key(KEYS.answer(key.address)) != hanging for key in keys]  # type: ignore[arg-type] # it takes what can be encoded
-        await steady.execute_command("CLIENT PAUSE", 400, "ALL", target_nodes=hanging)
-        found = await answers.get(keys)
-        assert [answer is not None for answer in found] == theirs
-        assert {True, False} == set(theirs)
+        await steady.execute_command("CLIENT PAUSE", 800, "ALL", target_nodes=hanging)
+        assert [answer is not None for answer in await answers.get(keys)] == theirs
         assert observer.store_failures == ["cache"]
 
         async def complete() -> bool:
