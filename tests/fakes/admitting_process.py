@@ -114,11 +114,11 @@ class Clients:
 
 
 @asynccontextmanager
-async def standing(url: str) -> AsyncIterator[tuple[Admission, Leases]]:
+async def standing(url: str, store: type[RedisQuota] = RedisQuota) -> AsyncIterator[tuple[Admission, Leases]]:
     """An admission as a worker of the gateway has it, on a real store."""
     clients = [connect(url, TIMEOUT_SECONDS), connect(url, TIMEOUT_SECONDS)]
     tasks, observer = TaskGroup(), FakeObserver()
-    quota = RedisQuota(Line(clients[0], tasks, TIMEOUT_SECONDS), KEYS, LEASE_SECONDS)
+    quota = store(Line(clients[0], tasks, TIMEOUT_SECONDS), KEYS, LEASE_SECONDS)
     leases = Leases(quota, SystemClock(), tasks, observer, lease_seconds=LEASE_SECONDS)
     await leases.tick()
     background = [
@@ -141,7 +141,7 @@ async def standing(url: str) -> AsyncIterator[tuple[Admission, Leases]]:
 async def main(plan: Plan) -> bytes:
     async with standing(plan.url) as (admission, leases):
         while leases.rounds.holders < plan.processes:
-            await asyncio.sleep(0.01)
+            await leases.tick()
         print("ready", flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
         clients = Clients(plan, admission)

@@ -4,7 +4,7 @@ Each bar, and a mutant that breaks it:
 
 | bar | mutant |
 | --- | --- |
-| no true minute holds more than the limit | exchange.lua: `free` without `- sum[name]`; leases.py: no look in `taken_at_once` |
+| no true minute holds more than the limit | exchange.lua: `free` without `sum`; leases.py: no look in `taken_at_once` |
 | exactly the limit is admitted, nothing stranded | lease.py: `state` trims to the share although called back |
 | never more at once than slots | exchange.lua: as above |
 | every slot can be used, wherever it was held | exchange.lua: nothing published: idle slots come with the next tick |
