@@ -129,7 +129,7 @@ def _within(clients: Clients, row: dict[str, Any]) -> bool:
     sure, unsure = clients.answered, clients.unsure
     words = [len(told.text.split()) for told in unsure]
     least = sum(told.tokens for told in sure)
-    return len(sure) <= requests <= len(sure) + len(unsure) and least <= tokens <= least + sum(words)
+    return bool(len(sure) <= requests <= len(sure) + len(unsure) and least <= tokens <= least + sum(words))
 
 
 async def _all(holds: bool) -> bool:  # noqa: FBT001 - the answer of a check
