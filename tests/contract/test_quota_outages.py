@@ -55,3 +55,22 @@ async def test_a_store_that_knows_less_than_it_did_is_told_again(world: World) -
     spent = (Spend(int(world.clock.now), 1, 0),)
     told = await world.quota.exchange(replace(asking("a", 4), restored=Amounts(5, 0, 2), spent=spent))
     assert (told.outcome, told.used) == (Outcome.TOLD, Amounts(6, 0, 2))
+
+
+async def test_who_tells_again_waits_for_the_others_like_everybody(world: World) -> None:
+    await world.quota.exchange(asking("a", 1, Amounts(0, 0, 1)))
+    await world.quota.exchange(asking("b", 1, Amounts(0, 0, 3)))
+    await world.forget()
+    assert (await world.quota.exchange(asking("a", 2))).outcome is Outcome.LOST
+    again = replace(asking("a", 3, Amounts(0, 0, 2)), restored=Amounts(0, 0, 1))
+    told = await world.quota.exchange(again)
+    assert (told.outcome, told.granted) == (Outcome.WAIT, Amounts())
+
+
+async def test_a_statement_that_comes_after_the_next_one_changes_nothing(world: World) -> None:
+    await world.quota.exchange(asking("a", 1, Amounts(0, 0, 3)))
+    late = replace(asking("a", 2), released=Amounts(0, 0, 1))
+    await world.quota.exchange(late)
+    await world.quota.exchange(asking("a", 3))
+    await world.quota.exchange(late)
+    assert (await world.quota.exchange(asking("a", 4))).used == Amounts(0, 0, 2)

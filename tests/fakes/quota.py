@@ -96,7 +96,7 @@ class FakeQuota:
         if not patient:
             self._expire(state, now, bucket)
         holder = state.holders.get(statement.holder) or self._revived(state, statement.holder)
-        if holder is not None and holder.number == statement.number and holder.reply is not None:
+        if holder is not None and holder.number >= statement.number and holder.reply is not None:
             holder.until = now + self._lease
             return holder.reply
         if holder is None and not known_subject and run and run != self.run:
@@ -184,7 +184,7 @@ class FakeQuota:
         limits = (meter.limits.requests, meter.limits.tokens, meter.limits.concurrency)
         ring = state.ring(bucket, ages=meter.ages)
         granted, short_of, wait, outcome = [0, 0, 0], None, 0.0, Outcome.TOLD
-        if any(statement.needed) and state.quiet > now and statement.restored is None:
+        if any(statement.needed) and state.quiet > now:
             return self._reply(state, ring, granted, Outcome.WAIT, None, state.quiet - now, now)
         for at, name in ORDER:
             limit, needed, idle = limits[at], statement.needed[at], holder.idle[at]

@@ -27,10 +27,10 @@ ANSWERS = {200, 429, 503}
 
 @dataclass
 class Witness:
-    """The upstream. A text begins with its tenant's name; a reply takes up to `slowest` seconds."""
+    """The upstream. A text begins with its tenant's name; a reply takes up to its `slowest` seconds."""
 
     chance: random.Random
-    slowest: float = 0.25
+    slowest: dict[str, float] = field(default_factory=dict)
     began: dict[str, float] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
     running: Counter[str] = field(default_factory=Counter)
@@ -47,7 +47,9 @@ class Witness:
         self.running[tenant] += 1
         self.most_running[tenant] = max(self.most_running[tenant], self.running[tenant])
         try:
-            await (self.gate.wait() if self.gate else asyncio.sleep(self.chance.uniform(0, self.slowest)))
+            await (
+                self.gate.wait() if self.gate else asyncio.sleep(self.chance.uniform(0, self.slowest.get(tenant, 0.25)))
+            )
         finally:
             self.running[tenant] -= 1
         return web.Response(body=orjson.dumps(embeddings(call)), content_type="application/json")

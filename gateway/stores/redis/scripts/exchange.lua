@@ -40,7 +40,8 @@ local function remember()
   end
 end
 
-if known and known.n == number then
+-- Said again; or, from before the store hung, late: then nobody listens any more.
+if known and known.n >= number then
   remember()
   return known.reply
 end
@@ -110,7 +111,7 @@ local function refuse(position)
   if silent_holders(holder, called) then outcome = 2 end
 end
 
-if waiting and quiet > now and arg[30] == 0 then
+if waiting and quiet > now then
   outcome, wait = 2, quiet - now
 else
   local order = { 1, 3, 2 }
