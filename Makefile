@@ -22,6 +22,7 @@ check: $(VENV)/test.stamp
 bench: $(VENV)/test.stamp
 	$(BIN)/python bench/cached_hit.py
 	$(BIN)/python bench/never_pay_twice.py
+	$(BIN)/python bench/admissions.py
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

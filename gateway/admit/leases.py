@@ -150,15 +150,15 @@ class Leases:
         except StoreError:
             self._failed()
             return
-        if self.rounds.counted(census):
-            for lease in self._leases.values():
-                lease.lost = lease.told
-        was_down, self.down = self.down, False
+        was_away = self.rounds.counted(census) or self.down
+        self.down = False
+        if was_away:
+            self.rounds.reached()
         now = self._clock.monotonic()
         for lease in list(self._leases.values()):
             if now - lease.used_at > IDLE_SECONDS and not any(lease.busy):
                 self._leave(lease)
-            elif was_down or lease.owes or lease.surplus(self.rounds.holders) or self._due(lease, now):
+            elif was_away or lease.owes or lease.surplus(self.rounds.holders) or self._due(lease, now):
                 self.rounds.begin(lease)
 
     async def called_back(self, subject: str) -> None:

@@ -46,6 +46,7 @@ class Rounds:
         self._wants: dict[str, list[tuple[int, int, int]]] = {}
         self._running: dict[str, asyncio.Future[Grant]] = {}
         self._run_changed = -QUIET_SECONDS
+        self._reached = clock.monotonic()
 
     @property
     def holders(self) -> int:
@@ -53,13 +54,17 @@ class Rounds:
         return max(1, self.census.workers)
 
     def counted(self, census: Census) -> bool:
-        """Take in a census; whether the store is another one than before, and knows nothing."""
+        """Take in a census; whether the server is another process, which may know less."""
         self.heard = self._clock.monotonic()
         changed = bool(self.census.run) and census.run != self.census.run
         if changed:
             self._run_changed = self.heard
         self.census = census
         return changed
+
+    def reached(self) -> None:
+        """The store was away, and is back."""
+        self._reached = self._clock.monotonic()
 
     def idle(self, lease: Lease) -> bool:
         """Whether nobody waits for anything of a meter."""
@@ -125,7 +130,7 @@ class Rounds:
             wants = tuple(self._wants.get(lease.meter.subject, ()))
             sent = self._clock.monotonic()
             statement = lease.state(sent, self.holders, wants)
-            grant = await self._store.exchange(statement, self._known_run(sent))
+            grant = await self._store.exchange(statement, self._known_run(sent), patient=self._is_patient(sent))
             self.heard = self._clock.monotonic()
             if grant.outcome is Outcome.UNSEEDED:
                 lease.said = replace(statement, seed=await self._seed(lease.meter))
@@ -134,6 +139,10 @@ class Rounds:
             if grant.outcome is not Outcome.LOST:
                 return grant
             lease.lost = True
+
+    def _is_patient(self, now: float) -> bool:
+        """Whether the store was away a moment ago, so that others who live may not have spoken yet."""
+        return now - self._reached < QUIET_SECONDS
 
     def _known_run(self, now: float) -> str:
         """The run id to be compared with the server's; for a while after a restart one that equals none."""

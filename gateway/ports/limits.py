@@ -102,11 +102,12 @@ class Census(NamedTuple):
 class QuotaStore(Protocol):
     """Windows and what workers hold of them. Every method raises StoreError when the store cannot answer."""
 
-    async def exchange(self, statement: Statement, run: str = "") -> Grant:
+    async def exchange(self, statement: Statement, run: str = "", *, patient: bool = False) -> Grant:
         """Charge what was spent, take back what is released, and grant what the limits allow.
 
         `run` is the server's run id as the worker knows it: a store that has forgotten everything then grants nothing
-        for a moment, until all workers have told it what they know.
+        for a moment, until all workers have told it what they know. `patient`: nobody who ran out is taken for
+        dead, since nobody could speak while the store was away.
         """
         ...
 

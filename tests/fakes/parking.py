@@ -42,8 +42,8 @@ class ParkingQuota:
         self.lost = 0
         self._tasks = tasks
 
-    async def exchange(self, statement: ports.Statement, run: str = "") -> ports.Grant:
-        grant = await self._call("exchange", self.inner.exchange(statement, run))
+    async def exchange(self, statement: ports.Statement, run: str = "", *, patient: bool = False) -> ports.Grant:
+        grant = await self._call("exchange", self.inner.exchange(statement, run, patient=patient))
         if self.lost:
             self.lost -= 1
             raise StoreError("no reply")

@@ -85,7 +85,7 @@ class FakeQuota:
         self.usage(subject)
         return Amounts(*self._subjects[subject].held())
 
-    async def exchange(self, statement: Statement, run: str = "") -> Grant:
+    async def exchange(self, statement: Statement, run: str = "", *, patient: bool = False) -> Grant:
         now = self._now()
         self.statements.append(statement)
         known_subject = statement.meter.subject in self._subjects
@@ -93,19 +93,22 @@ class FakeQuota:
         bucket = int(now) if statement.meter.period is None else self._period(state, statement)
         if bucket is None:
             return Grant(Outcome.UNSEEDED, Amounts(), Amounts(), None, 0.0, called_back=False, now=now)
-        self._expire(state, now, bucket)
-        holder = state.holders.get(statement.holder)
-        if holder is not None and holder.number == statement.number and holder.reply is not None:
+        if not patient:
+            self._expire(state, now, bucket)
+        holder = state.holders.get(statement.holder) or self._revived(state, statement.holder)
+        if holder is not None and holder.number >= statement.number and holder.reply is not None:
+            holder.until = now + self._lease
             return holder.reply
-        if holder is None:
-            holder = self._revived(state, statement.holder)
         if holder is None and not known_subject and run and run != self.run:
             state.quiet = now + QUIET
-        if holder is None and statement.number > 1 and statement.restored is None:
+        known = 0 if holder is None else holder.number
+        if known < statement.number - 1 and statement.restored is None:
             state.quiet = now + QUIET
             return Grant(Outcome.LOST, Amounts(), Amounts(), None, 0.0, called_back=False, now=now)
         if holder is None:
-            holder = state.holders[statement.holder] = Holder(held=list(statement.restored or Amounts()))
+            holder = state.holders[statement.holder] = Holder()
+        if statement.restored is not None:
+            holder.held = list(statement.restored)
         self._charge(state, holder, statement, bucket)
         holder.idle = list(statement.idle)
         reply = self._granted(state, holder, statement, now, bucket)
@@ -181,7 +184,7 @@ class FakeQuota:
         limits = (meter.limits.requests, meter.limits.tokens, meter.limits.concurrency)
         ring = state.ring(bucket, ages=meter.ages)
         granted, short_of, wait, outcome = [0, 0, 0], None, 0.0, Outcome.TOLD
-        if any(statement.needed) and state.quiet > now and statement.restored is None:
+        if any(statement.needed) and state.quiet > now:
             return self._reply(state, ring, granted, Outcome.WAIT, None, state.quiet - now, now)
         for at, name in ORDER:
             limit, needed, idle = limits[at], statement.needed[at], holder.idle[at]

@@ -40,7 +40,7 @@ class RedisQuota:
         self._register = Script("ring", "register")
         self._hit = Script("ring", "hit")
 
-    async def exchange(self, statement: Statement, run: str = "") -> Grant:
+    async def exchange(self, statement: Statement, run: str = "", *, patient: bool = False) -> Grant:
         """As QuotaStore.exchange. Raises StoreError."""
         meter, held = statement.meter, statement.restored or Amounts()
         limits = meter.limits
@@ -65,6 +65,7 @@ class RedisQuota:
             int(statement.restored is not None),
             *held,
             -1 if statement.seed is None else statement.seed,
+            int(patient),
             *(value for spend in statement.spent for value in spend),
         )
         reply = await self._exchange.run(self._line, self._keys.quota(meter.subject), arguments)

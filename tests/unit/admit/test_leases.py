@@ -231,3 +231,22 @@ async def test_a_smaller_amount_may_fit_where_a_larger_one_did_not(house: House)
     assert await house.take(house.first, 6, meter=tokens)
     assert not await house.take(house.first, 5, meter=tokens)
     assert await house.take(house.first, 4, meter=tokens)
+
+
+async def test_a_store_that_was_restarted_with_its_data_is_told_nothing_twice(house: House) -> None:
+    assert await house.spend(house.first, 5) == 5
+    await house.tick(house.first)
+    house.quota.run += "1"
+    await house.tick(house.first)
+    assert house.quota.usage("t").requests == 5
+
+
+async def test_after_an_absence_longer_than_a_lease_slots_in_use_are_not_given_away(house: House) -> None:
+    for _ in range(5):
+        assert await house.take(house.first, slots=1)
+    house.quota.down = True
+    await house.tick(house.first, house.second)
+    house.clock.now += 20
+    house.quota.down = False
+    await house.tick(house.second)
+    assert [await house.take(house.second, slots=1) for _ in range(4)] == [True] * 3 + [False]

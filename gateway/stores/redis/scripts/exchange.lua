@@ -4,7 +4,8 @@
 -- back, 7 subject, 8 run id of the server as the worker knows it or '', 9 holders to expect, 10 ms the keys live or 0,
 -- 11 whether the holder leaves, 12-14 limits (-1 = none), 15-17 released, 18-20 idle, 21-23 least needed,
 -- 24-26 needed by all who wait, 27-29 wanted at most, 30 whether what was known is told again, 31-33 held then,
--- 34 what the ledger has of the period (-1: not asked), from 35 on: bucket, requests, tokens of each second in which
+-- 34 what the ledger has of the period (-1: not asked), 35 whether nobody is taken for dead: the store itself was away,
+-- from 36 on: bucket, requests, tokens of each second in which
 -- something was spent
 -- Reply: outcome (0 told, 1 lost, 2 wait, 3 spent, 4 unseeded), granted r, t, c, used r, t, c, short of (0 none, 1 requests, 2 concurrency,
 -- 3 tokens), wait ms (-1: it never ages), whether idle amounts are called back, now in ms
@@ -28,25 +29,39 @@ local heads = {}
 heads.r, heads.ring_r = ring_turn(REQUESTS, bucket)
 heads.t, heads.ring_t = ring_turn(TOKENS, bucket)
 local sum = sums()
-expire(sum, heads, now)
+if arg[35] == 0 then expire(sum, heads, now) end
+local known = record_of(holder) or revive(holder, sum, heads)
 
-local held = record_of(holder)
-if held and held.n == number then return held.reply end
-local known = held or revive(holder, sum, heads)
+local function remember()
+  redis.call('HSET', HOLDS, '=r', sum.r, '=t', sum.t, '=c', sum.c, '=ir', sum.i[1], '=it', sum.i[2], '=ic', sum.i[3])
+  if known then
+    redis.call('HSET', HOLDS, holder, cmsgpack.pack(known))
+    redis.call('ZADD', EXPIRIES, now + arg[5], holder)
+  end
+end
+
+-- Said again; or, from before the store hung, late: then nobody listens any more.
+if known and known.n >= number then
+  remember()
+  return known.reply
+end
 if not known and redis.call('EXISTS', HOLDS) == 0 and ARGV[8] ~= '' then
   local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
   if run ~= ARGV[8] then redis.call('HSET', HOLDS, 'q', now + QUIET_MS) end
 end
-if not known and number > 1 and arg[30] == 0 then
+-- Nothing is known, or something older: a store that was restarted may lack what it had not yet written.
+if (known and known.n or 0) < number - 1 and arg[30] == 0 then
   redis.call('HSET', HOLDS, 'q', now + QUIET_MS)
+  remember()
   return { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, now }
 end
-if not known then
-  known = { r = arg[31], t = arg[32], c = arg[33], i = { 0, 0, 0 } }
-  sum.r, sum.t, sum.c = sum.r + known.r, sum.t + known.t, sum.c + known.c
+known = known or { r = 0, t = 0, c = 0, i = { 0, 0, 0 } }
+if arg[30] == 1 then
+  sum.r, sum.t, sum.c = sum.r + arg[31] - known.r, sum.t + arg[32] - known.t, sum.c + arg[33] - known.c
+  known.r, known.t, known.c = arg[31], arg[32], arg[33]
 end
 
-for position = 35, #ARGV, 3 do
+for position = 36, #ARGV, 3 do
   local spent_r, spent_t = arg[position + 1], arg[position + 2]
   local at = math.min(arg[position], bucket)
   if ring_counts(heads.r, at) then
@@ -96,7 +111,7 @@ local function refuse(position)
   if silent_holders(holder, called) then outcome = 2 end
 end
 
-if waiting and quiet > now and arg[30] == 0 then
+if waiting and quiet > now then
   outcome, wait = 2, quiet - now
 else
   local order = { 1, 3, 2 }
@@ -122,15 +137,15 @@ end
 local used = {}
 for position, name in ipairs(names) do used[position] = ring[position] + sum[name] - sum.i[position] end
 local reply = { outcome, granted[1], granted[2], granted[3], used[1], used[2], used[3], short, wait, recent and 1 or 0, now }
-redis.call('HSET', HOLDS, '=r', sum.r, '=t', sum.t, '=c', sum.c, '=ir', sum.i[1], '=it', sum.i[2], '=ic', sum.i[3])
 if arg[11] == 1 then
+  known = nil
+  remember()
   redis.call('HDEL', HOLDS, holder)
   redis.call('ZREM', EXPIRIES, holder)
   if redis.call('ZCARD', EXPIRIES) == 0 then redis.call('DEL', HOLDS) end
 else
   known.n, known.i, known.at, known.reply = number, idle, now, reply
-  redis.call('HSET', HOLDS, holder, cmsgpack.pack(known))
-  redis.call('ZADD', EXPIRIES, now + arg[5], holder)
+  remember()
 end
 if arg[10] > 0 then
   for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, arg[10]) end

@@ -1,0 +1,76 @@
+"""What the quota store makes of holders that could not speak: they are neither dead, nor counted twice, nor leaked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gateway.ports import Amounts, Outcome, Spend, Statement
+from gateway.vocabulary import Limits, Meter, Scope
+
+if TYPE_CHECKING:
+    from fakes.world import World
+
+METER = Meter("t", Scope.TENANT, Limits(requests=10, tokens=100, concurrency=4))
+LEASE = 15.0
+
+
+def asking(holder: str, number: int, amounts: Amounts = Amounts()) -> Statement:  # noqa: B008 - a constant
+    return Statement(METER, holder, number, least=amounts, needed=amounts, wanted=amounts)
+
+
+async def test_after_the_stores_own_absence_nobody_is_dead_yet(world: World) -> None:
+    await world.quota.exchange(asking("a", 1, Amounts(0, 0, 3)))
+    world.advance(LEASE + 1)
+    first = await world.quota.exchange(asking("b", 1, Amounts(0, 0, 2)), patient=True)
+    assert (first.granted, first.short_of) == (Amounts(), "concurrency")
+    assert (await world.quota.exchange(asking("b", 2, Amounts(0, 0, 2)))).granted == Amounts(0, 0, 2)
+
+
+async def test_a_statement_said_again_after_its_holder_ran_out_is_still_the_same(world: World) -> None:
+    said = asking("a", 1, Amounts(3, 30, 2))
+    first = await world.quota.exchange(said)
+    world.advance(LEASE)
+    await world.quota.exchange(asking("b", 1))
+    assert await world.quota.exchange(said) == first
+    assert (await world.quota.exchange(asking("b", 2))).used == Amounts(3, 30, 2)
+    await world.quota.exchange(replace(asking("a", 2), released=Amounts(3, 30, 2)))
+    assert (await world.quota.exchange(asking("b", 3))).used == Amounts()
+
+
+async def test_who_says_something_again_frees_the_slots_of_the_dead_for_good(world: World) -> None:
+    said = asking("a", 1, Amounts(0, 0, 1))
+    await world.quota.exchange(asking("dead", 1, Amounts(0, 0, 3)))
+    world.advance(1)
+    await world.quota.exchange(said)
+    world.advance(LEASE - 1)
+    await world.quota.exchange(said)
+    assert (await world.quota.exchange(asking("b", 1, Amounts(0, 0, 3)))).granted == Amounts(0, 0, 3)
+
+
+async def test_a_store_that_knows_less_than_it_did_is_told_again(world: World) -> None:
+    await world.quota.exchange(asking("a", 1, Amounts(2, 0, 1)))
+    lost = await world.quota.exchange(asking("a", 3, Amounts(1, 0, 0)))  # the second was granted, and forgotten
+    assert (lost.outcome, lost.granted) == (Outcome.LOST, Amounts())
+    spent = (Spend(int(world.clock.now), 1, 0),)
+    told = await world.quota.exchange(replace(asking("a", 4), restored=Amounts(5, 0, 2), spent=spent))
+    assert (told.outcome, told.used) == (Outcome.TOLD, Amounts(6, 0, 2))
+
+
+async def test_who_tells_again_waits_for_the_others_like_everybody(world: World) -> None:
+    await world.quota.exchange(asking("a", 1, Amounts(0, 0, 1)))
+    await world.quota.exchange(asking("b", 1, Amounts(0, 0, 3)))
+    await world.forget()
+    assert (await world.quota.exchange(asking("a", 2))).outcome is Outcome.LOST
+    again = replace(asking("a", 3, Amounts(0, 0, 2)), restored=Amounts(0, 0, 1))
+    told = await world.quota.exchange(again)
+    assert (told.outcome, told.granted) == (Outcome.WAIT, Amounts())
+
+
+async def test_a_statement_that_comes_after_the_next_one_changes_nothing(world: World) -> None:
+    await world.quota.exchange(asking("a", 1, Amounts(0, 0, 3)))
+    late = replace(asking("a", 2), released=Amounts(0, 0, 1))
+    await world.quota.exchange(late)
+    await world.quota.exchange(asking("a", 3))
+    await world.quota.exchange(late)
+    assert (await world.quota.exchange(asking("a", 4))).used == Amounts(0, 0, 2)

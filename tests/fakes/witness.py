@@ -1,0 +1,157 @@
+"""E: an upstream that keeps a journal of who asked what and when, clients that keep theirs, and what both prove."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import orjson
+from aiohttp import web
+from fakes.jina_upstream import embeddings, tokens_of
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Iterator
+
+    from fakes.running_gateway import Gateway
+
+MODEL = "jina-embeddings-v3"
+WINDOW = 60.0
+ANSWERS = {200, 429, 503}
+"""What a client may be told while things fail; all else is a defect."""
+
+
+@dataclass
+class Witness:
+    """The upstream. A text begins with its tenant's name; a reply takes up to its `slowest` seconds."""
+
+    chance: random.Random
+    slowest: dict[str, float] = field(default_factory=dict)
+    began: dict[str, float] = field(default_factory=dict)
+    asked: Counter[str] = field(default_factory=Counter)
+    running: Counter[str] = field(default_factory=Counter)
+    most_running: Counter[str] = field(default_factory=Counter)
+    gate: asyncio.Event | None = None
+
+    async def answer(self, request: web.Request) -> web.Response:
+        now = time.monotonic()
+        call: dict[str, Any] = orjson.loads(await request.read())
+        (text,) = call["input"]
+        tenant = text.split()[0]
+        self.began.setdefault(text, now)
+        self.asked[text] += 1
+        self.running[tenant] += 1
+        self.most_running[tenant] = max(self.most_running[tenant], self.running[tenant])
+        try:
+            await (
+                self.gate.wait() if self.gate else asyncio.sleep(self.chance.uniform(0, self.slowest.get(tenant, 0.25)))
+            )
+        finally:
+            self.running[tenant] -= 1
+        return web.Response(body=orjson.dumps(embeddings(call)), content_type="application/json")
+
+    def application(self) -> web.Application:
+        application = web.Application()
+        application.router.add_post("/v1/embeddings", self.answer)
+        return application
+
+
+@dataclass
+class Told:
+    """One call as its client knows it; no status: the client hung up, or its connection was lost."""
+
+    text: str
+    sent: float
+    ended: float = 0.0
+    status: int = 0
+    tokens: int = 0
+
+
+@dataclass
+class Clients:
+    """Of one tenant. Shares of the calls are hung up, or repeat a text that was answered."""
+
+    gateway: Gateway
+    tenant: str
+    chance: random.Random
+    longest: int = 3
+    hang_ups: float = 0.15
+    repeats: float = 0.1
+    calls: list[Told] = field(default_factory=list)
+
+    async def run(self, number: int, until: float) -> None:
+        async def one() -> None:
+            while time.monotonic() < until:
+                await self.call(self._text())
+                await asyncio.sleep(self.chance.uniform(0, 0.05))
+
+        await asyncio.gather(*(one() for _ in range(number)))
+
+    async def call(self, text: str) -> Told:
+        told = Told(text, time.monotonic())
+        self.calls.append(told)
+        patience = self.chance.uniform(0.001, 0.3) if self.chance.random() < self.hang_ups else None
+        try:
+            async with asyncio.timeout(patience):
+                answer = await self.gateway.embed([text], f"key-of-{self.tenant}", MODEL, embedding_type="base64")
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            told.ended = time.monotonic()
+            return told
+        told.ended, told.status = time.monotonic(), answer.status
+        if answer.status == 200:
+            told.tokens = answer.json["usage"]["total_tokens"]
+            assert told.tokens == tokens_of(text)
+        return told
+
+    def _text(self) -> str:
+        if self.chance.random() < self.repeats and self.answered:
+            return self.chance.choice(self.answered[-20:]).text
+        return f"{self.tenant} {len(self.calls)}" + " w" * self.chance.randint(1, self.longest)
+
+    @property
+    def answered(self) -> list[Told]:
+        return [told for told in self.calls if told.status == 200]
+
+    @property
+    def unsure(self) -> list[Told]:
+        """Calls that nobody can say of whether they were answered."""
+        return [told for told in self.calls if not told.status]
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """One admission: somewhere between `earliest` and `latest`."""
+
+    earliest: float
+    latest: float
+    tokens: int
+
+
+def admitted(clients: Clients, witness: Witness) -> list[Admitted]:
+    """What was let in for sure: what reached the upstream, and what was answered out of the store."""
+    found, seen = [], set[str]()
+    for told in clients.calls:
+        began = witness.began.get(told.text)
+        if began is not None and told.text not in seen:
+            seen.add(told.text)
+            found.append(Admitted(told.sent, max(began, told.sent), witness.asked[told.text] * tokens_of(told.text)))
+        elif told.status == 200:
+            found.append(Admitted(told.sent, told.ended, 0))
+    return found
+
+
+def worst_window(entries: list[Admitted]) -> tuple[int, int]:
+    """Most requests and most tokens that were surely admitted within one true minute."""
+
+    def windows() -> Iterator[list[Admitted]]:
+        for last in entries:
+            yield [e for e in entries if e.earliest > last.latest - WINDOW and e.latest <= last.latest]
+
+    return (
+        max((len(window) for window in windows()), default=0),
+        max((sum(entry.tokens for entry in window) for window in windows()), default=0),
+    )
