@@ -133,6 +133,11 @@ class Lease:
             or (slots > idle[2] and limits.concurrency is not None)
         )
 
+    def short(self, amounts: tuple[int, int, int], of: str) -> bool:
+        """Whether less is idle than wanted of what a grant was short of."""
+        position = POSITIONS[of]
+        return self.limits[position] is not None and amounts[position] > self.idle[position]
+
     def take(self, requests: int, tokens: int, slots: int, now: float, *, leased: bool = True) -> Taken:
         """Put amounts to use: out of what is idle, or (not `leased`) beside it."""
         limits = self.meter.limits

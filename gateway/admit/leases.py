@@ -202,6 +202,8 @@ class Leases:
                 raise grant
             if grant is None or isinstance(grant, BaseException) or not want[0].lacks(*want[1:]):
                 continue
+            if grant.short_of is not None and not want[0].short(want[1:], grant.short_of):
+                continue  # what it got was called back, or taken, before it could be used: once more
             if grant.outcome is Outcome.WAIT and self._may_wait(grant, patience):
                 wait = True
             elif grant.short_of is not None or grant.outcome is Outcome.WAIT:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 Seed: TypeAlias = "Callable[[Meter], Awaitable[int]]"
 """What the ledger has of a budget's period. Raises StoreError."""
 
+Wants: TypeAlias = tuple[tuple[int, int, int], ...]
+"""Requests, tokens and slots that requests wait for."""
+
 QUIET_SECONDS = 2.0
 """Longer than a store that forgot everything waits to be told again (QUIET_MS in holds.lua)."""
 
@@ -83,7 +86,10 @@ class Rounds:
                 await asyncio.wait({self._running[lease.meter.subject]})
                 if not lease.lacks(*amounts):
                     return None
-            return await self.tell(lease)
+            grant = await self.tell(lease)
+            if grant.short_of is not None and lease.lacks(*amounts) and not lease.short(amounts, grant.short_of):
+                return await self._ask_alone(lease, amounts)  # that was about what others wanted
+            return grant
         finally:
             wants.remove(amounts)
             if not wants:
@@ -95,13 +101,20 @@ class Rounds:
         await asyncio.wait({running})
         return running.result()
 
-    def begin(self, lease: Lease) -> asyncio.Future[Grant]:
-        """The exchange that runs for a meter, or a new one."""
+    async def _ask_alone(self, lease: Lease, amounts: tuple[int, int, int]) -> Grant:
+        while (running := self._running.get(lease.meter.subject)) is not None:
+            await asyncio.wait({running})
+        running = self.begin(lease, (amounts,))
+        await asyncio.wait({running})
+        return running.result()
+
+    def begin(self, lease: Lease, wants: Wants | None = None) -> asyncio.Future[Grant]:
+        """The exchange that runs for a meter, or a new one: for all that is wanted by then, or for `wants` alone."""
         subject = lease.meter.subject
         running = self._running.get(subject)
         if running is None:
             running = self._running[subject] = asyncio.get_running_loop().create_future()
-            self._tasks.spawn(self._exchange(lease, running), "exchange")
+            self._tasks.spawn(self._exchange(lease, running, wants), "exchange")
         return running
 
     async def leave(self, lease: Lease) -> None:
@@ -109,11 +122,11 @@ class Rounds:
         await self.tell(lease)
         await self._store.exchange(lease.state(self._clock.monotonic(), self.holders, leaves=True))
 
-    async def _exchange(self, lease: Lease, answer: asyncio.Future[Grant]) -> None:
+    async def _exchange(self, lease: Lease, answer: asyncio.Future[Grant], alone: Wants | None) -> None:
         subject = lease.meter.subject
         failure: BaseException = StoreError("stopped")
         try:
-            grant = await self._told(lease)
+            grant = await self._told(lease, alone)
             self._running.pop(subject)
             answer.set_result(grant)
         except StoreError as error:
@@ -125,9 +138,9 @@ class Rounds:
                 answer.set_exception(failure)
                 answer.exception()  # nobody may be waiting
 
-    async def _told(self, lease: Lease) -> Grant:
+    async def _told(self, lease: Lease, alone: Wants | None) -> Grant:
         while True:
-            wants = tuple(self._wants.get(lease.meter.subject, ()))
+            wants = tuple(self._wants.get(lease.meter.subject, ())) if alone is None else alone
             sent = self._clock.monotonic()
             statement = lease.state(sent, self.holders, wants)
             grant = await self._store.exchange(statement, self._known_run(sent), patient=self._is_patient(sent))

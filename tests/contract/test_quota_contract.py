@@ -135,10 +135,11 @@ async def test_who_may_give_back_is_called_and_waited_for_and_then_it_is_said_fo
     assert (waiting.outcome, waiting.short_of, waiting.called_back) == (Outcome.WAIT, "requests", True)
     world.advance(0.003)
     assert (await a.say(idle=Amounts(4))).called_back
-    grant = await b.need(6)
-    assert (grant.outcome, grant.short_of) == (Outcome.TOLD, "requests"), "nobody is silent any more"
-    await a.say(released=Amounts(4))
-    assert (await b.need(6)).granted == Amounts(6)
+    assert (await b.need(6)).outcome is Outcome.WAIT, "that was on its way already, and has idle amounts"
+    await a.say(released=Amounts(4), idle=Amounts())
+    grant = await b.need(10)
+    assert (grant.outcome, grant.short_of) == (Outcome.TOLD, "requests"), "nobody has anything to give back"
+    assert (await b.need(9)).granted == Amounts(9)
 
 
 async def test_what_is_spent_is_waited_for_in_time_and_not_called_back(world: World, a: Worker, b: Worker) -> None:

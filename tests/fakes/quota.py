@@ -216,9 +216,7 @@ class FakeQuota:
             state.called = now
             self.calls_back.append(statement.meter.subject)
         silent = any(
-            name != statement.holder
-            and (other.at < state.called or (other.at == state.called and any(other.idle)))
-            and any(other.held)
+            name != statement.holder and (other.at <= state.called or any(other.idle)) and any(other.held)
             for name, other in state.holders.items()
         )
         return Outcome.WAIT if silent else Outcome.TOLD, 1.0

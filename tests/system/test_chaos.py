@@ -6,7 +6,7 @@ in the minute before the store loses its data: what only the dead knew is then k
 | bar | mutant that breaks it |
 | --- | --- |
 | no true minute above rpm or tpm | fallback.py: a share for everybody at once; lease.py: nothing told again |
-| never more at the upstream than slots | fallback.py as above; exchange.lua: `patient` ignored |
+| never more at the upstream than slots | fallback.py as above |
 | all slots are free a lease later | holds.lua: a dead holder's slots stay in the sum |
 | every answer once in the ledger | settle/ledger.py: nothing inherited |
 

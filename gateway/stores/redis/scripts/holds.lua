@@ -63,14 +63,15 @@ local function revive(name, sum, heads)
   return held
 end
 
--- Whether somebody who may have idle amounts has not spoken since they were called back.
+-- Whether somebody may still give idle amounts back: it said that it has some, or it has not spoken since they were
+-- called back. A statement that was on its way then counts as spoken, but says what is idle.
 local function silent_holders(own, since)
   local names = redis.call('ZRANGE', EXPIRIES, 0, -1)
   for _, name in ipairs(names) do
     if name ~= own and string.sub(name, 1, 1) ~= '!' then
       local held = record_of(name)
       local idle = held and held.i[1] + held.i[2] + held.i[3] or 0
-      local before = held and (held.at < since or (held.at == since and idle > 0))
+      local before = held and (held.at <= since or idle > 0)
       if before and (held.r > 0 or held.t > 0 or held.c > 0) then return true end
     end
   end
