@@ -141,20 +141,23 @@ class Lease:
     def take(self, requests: int, tokens: int, slots: int, now: float, *, leased: bool = True) -> Taken:
         """Put amounts to use: out of what is idle, or (not `leased`) beside it."""
         limits = self.meter.limits
-        amounts = (
-            requests if limits.requests is not None else 0,
-            tokens if limits.tokens is not None else 0,
-            slots if limits.concurrency is not None else 0,
-        )
-        since, busy, idle = self._since, self.busy if leased else self.unleased, self.idle
-        for position, amount in enumerate(amounts):
-            if amount:
-                busy[position] += amount
-                since[position] += amount
-                if leased:
-                    idle[position] -= amount
+        requests = requests if limits.requests is not None else 0
+        tokens = tokens if limits.tokens is not None else 0
+        slots = slots if limits.concurrency is not None else 0
+        since, busy = self._since, self.busy if leased else self.unleased
+        busy[0] += requests
+        busy[1] += tokens
+        busy[2] += slots
+        since[0] += requests
+        since[1] += tokens
+        since[2] += slots
+        if leased:
+            idle = self.idle
+            idle[0] -= requests
+            idle[1] -= tokens
+            idle[2] -= slots
         self.used_at = now
-        return Taken(self, int(now + self.offset), *amounts, leased)
+        return Taken(self, int(now + self.offset), requests, tokens, slots, leased)
 
     def nothing(self, now: float) -> Taken:
         """What a request took that took nothing."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from gateway.admit.leases import RefusedError
 from gateway.admit.limits import refusal, remaining
@@ -12,7 +11,7 @@ from gateway.errors import StoreError, ip_limit_exceeded
 from gateway.vocabulary import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import Sequence
 
     from gateway import ports
     from gateway.admit.lease import Taken
@@ -34,7 +33,7 @@ class Reservation:
         self._kept = 1
         self._spent = (0, 0, 0)
 
-    async def enter(self) -> None:
+    async def __aenter__(self) -> Self:
         """Take one request and one slot of every meter, or nothing of any.
 
         Raises:
@@ -45,6 +44,11 @@ class Reservation:
         self._door = await self._take(
             [(of(meter), 1, 0, 1) for meter in self._meters if meter.scope is not Scope.BUDGET]
         )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Settle, whatever happened."""
+        self.settle()
 
     async def cover(self, tokens: int, paid: int = 0, nanos: int = 0) -> None:
         """Take `tokens` of the windows, and `paid` tokens or `nanos` (nano-dollars) of budgets; zero asks nobody.
@@ -71,17 +75,24 @@ class Reservation:
 
     def settle(self) -> None:
         """Correct what was taken to what was really used and free the slot; nothing is waited for."""
-        settle, of = self._leases.settle, self._leases.of
+        settle, spent = self._leases.settle, self._spent
         covered = {taken.lease.meter.subject for taken in self._covered}
         for taken in self._door:
-            left = 0 if taken.lease.meter.subject in covered else _amount(taken.lease.meter, *self._spent)
-            settle(taken, self._kept, left)
+            meter = taken.lease.meter
+            settle(taken, self._kept, 0 if meter.subject in covered else _amount(meter, *spent))
         for taken in self._covered:
-            settle(taken, 0, _amount(taken.lease.meter, *self._spent))
-        for meter in self._meters:  # what nobody thought would cost anything
-            if meter.scope is Scope.BUDGET and meter.subject not in covered and _amount(meter, *self._spent):
-                settle(of(meter).nothing(self._leases.now), 0, _amount(meter, *self._spent))
+            settle(taken, 0, _amount(taken.lease.meter, *spent))
+        if spent[1]:
+            self._settle_budgets(covered)
         self._show()
+
+    def _settle_budgets(self, covered: set[str]) -> None:
+        """Charge to budgets what nobody thought would cost anything."""
+        for meter in self._meters:
+            amount = _amount(meter, *self._spent)
+            if meter.scope is Scope.BUDGET and meter.subject not in covered and amount:
+                lease = self._leases.of(meter)
+                self._leases.settle(lease.nothing(self._leases.now), 0, amount)
 
     async def _take(self, wants: list[Want], tokens: int = 0) -> list[Taken]:
         try:
@@ -93,7 +104,6 @@ class Reservation:
             self._show()
             failure.remaining = self._facts.remaining
             raise failure from None
-        self._show()
         return taken
 
     def _show(self) -> None:
@@ -117,19 +127,13 @@ class Admission:
         self._store = store
         self._observer = observer
 
-    @asynccontextmanager
-    async def reserve(self, meters: Sequence[Meter], facts: Facts) -> AsyncGenerator[Reservation, None]:
-        """Hold one request and one slot of every meter while the block runs; settles exactly once, whatever happens.
+    def reserve(self, meters: Sequence[Meter], facts: Facts) -> Reservation:
+        """For `async with`: hold one request and one slot of every meter while the block runs.
 
-        Raises:
-            GatewayError: a meter refuses (see Reservation.enter), or the store is down and its fallback refuses.
+        Entering raises GatewayError when a meter refuses, or when the store is down and its fallback refuses. Leaving
+        settles once, whatever happens; `facts.remaining` is then what is left.
         """
-        reservation = Reservation(self._leases, meters, facts)
-        await reservation.enter()
-        try:
-            yield reservation
-        finally:
-            reservation.settle()
+        return Reservation(self._leases, meters, facts)
 
     async def remaining(self, meters: Sequence[Meter]) -> Remaining | None:
         """What is left, for answers that were never admitted; None when the store cannot say."""

@@ -71,13 +71,13 @@ async def test_success_settles_to_what_was_used(house: Gatehouse) -> None:
     assert (house.facts.reported_tokens, house.facts.upstream_tokens) == (30, 30)
 
 
-async def test_facts_follow_every_step(house: Gatehouse) -> None:
+async def test_what_is_used_follows_every_step_and_what_is_left_is_told_in_the_end(house: Gatehouse) -> None:
     async with house.admission.reserve(house.meters, house.facts) as reservation:
-        assert house.facts.remaining == Remaining(9, 100)
+        assert used(house) == Amounts(1, 0, 1)
         await reservation.cover(0)
-        assert house.facts.remaining == Remaining(9, 100)
+        assert used(house) == Amounts(1, 0, 1)
         await reservation.cover(60)
-        assert house.facts.remaining == Remaining(9, 40)
+        assert used(house) == Amounts(1, 60, 1)
         reservation.record(Charge(5, 5), 5)
     assert house.facts.remaining == Remaining(9, 95)
 
