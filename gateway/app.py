@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from gateway.config.snapshot import Snapshot
 
 _BACKLOG = 1024
+_CACHE_RESTS = 0.5
+"""Seconds that the cache is skipped after it did not answer; the limits have a fallback of their own."""
 _HEARTBEATS_PER_LEASE = 3
 _LAYER_SECONDS = 60.0
 """A worker may answer from its own memory for this long after an entry was deleted in the store."""
@@ -93,7 +95,8 @@ class App:
         self._tasks = TaskGroup()
         # Two clients: a cache that is busy with large answers must not keep admissions waiting for a connection.
         self._clients = [connect(store_url, config.store.timeout, cluster=config.store.cluster) for _ in range(2)]
-        quota_line, cache_line = (Line(client, self._tasks, config.store.timeout) for client in self._clients)
+        quota_line = Line(self._clients[0], self._tasks, config.store.timeout)
+        cache_line = Line(self._clients[1], self._tasks, config.store.timeout, _CACHE_RESTS)
         quota = RedisQuota(quota_line, keys, self._lease_seconds)
         stored = RedisAnswers(cache_line, keys, config.cache.ttl, clock, observer)
         answers = LayeredAnswers(stored, config.cache.memory, _LAYER_SECONDS, clock)

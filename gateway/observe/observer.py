@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _REJECTIONS = frozenset(code for code in Code if code.value.startswith(("AUTH", "RATE_")))
 _ORDINARY = frozenset({"answered", "invalid", "model_not_found"})
 _SERVER_ERROR = 500
+_QUIET_SECONDS = 1.0
 
 
 class RequestObserver:
@@ -33,6 +34,7 @@ class RequestObserver:
         self._sample = settings.log_sample
         self._clock = clock
         self._log = structlog.get_logger("gateway")
+        self._told: dict[str, float] = {}
 
     def request(self, facts: Facts, seconds: float, error: GatewayError | None, status: int = 200) -> None:
         """Count a request; log it when it failed because of us, or when the sample takes it."""
@@ -153,6 +155,9 @@ class RequestObserver:
         self._metrics.reloads.labels(outcome).inc()
 
     def store_failure(self, role: str) -> None:
-        """The store failed in that role."""
+        """The store failed in that role. Every failure is counted; one a second is logged, lest the log fills up."""
         self._metrics.store_failure(role).inc()
-        self._log.warning("store command failed", role=role)
+        now = self._clock.monotonic()
+        if now - self._told.get(role, -_QUIET_SECONDS) >= _QUIET_SECONDS:
+            self._told[role] = now
+            self._log.warning("store command failed", role=role)

@@ -92,12 +92,16 @@ class Line:
     and reply would leave that reply on a pooled connection for somebody else. A waiting caller may go away; the batch
     ends by itself, at the latest by the client's timeouts, and its task is in `tasks`, so that shutdown waits for it.
     On a cluster each node has a batch of its own, and a command names its key right after its name.
+    After a batch that had no answer everything fails at once for `rest_seconds` (not on a cluster, whose other nodes
+    may answer).
     """
 
-    def __init__(self, client: Client, tasks: TaskGroup, timeout_seconds: float) -> None:
+    def __init__(self, client: Client, tasks: TaskGroup, timeout_seconds: float, rest_seconds: float = 0.0) -> None:
         self.client = client
         self._tasks = tasks
         self._timeout = timeout_seconds
+        self._rest_seconds = 0.0 if isinstance(client, Cluster) else rest_seconds
+        self._rests_until = float("-inf")
         self._waiting: list[Question] = []
 
     @property
@@ -119,6 +123,9 @@ class Line:
         """The reply to come; what is queued in one turn of the event loop goes out together. Fails as `ask` does."""
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[Any] = loop.create_future()
+        if loop.time() < self._rests_until:
+            reply.set_exception(StoreError("skipped"))
+            return reply
         self._waiting.append((command, reply))
         if len(self._waiting) == 1:
             loop.call_soon(self._send)
@@ -134,8 +141,16 @@ class Line:
 
     def _begin(self, batch: list[Question]) -> None:
         loop = asyncio.get_running_loop()
-        late = loop.call_later(self._timeout, _answer, batch, [StoreError("no answer in time")] * len(batch))
+        late = loop.call_later(self._timeout, self._give_up, batch)
         self._tasks.spawn(self._run(batch), "store batch").add_done_callback(lambda _: late.cancel())
+
+    def _give_up(self, batch: Sequence[Question]) -> None:
+        self._rest()
+        _answer(batch, [StoreError("no answer in time")] * len(batch))
+
+    def _rest(self) -> None:
+        """Ask nothing for a while, so that not every request waits for a server that hangs."""
+        self._rests_until = asyncio.get_running_loop().time() + self._rest_seconds
 
     def _apart(self, batch: list[Question]) -> list[list[Question]]:
         """Nobody waits for a node that another's command goes to."""
@@ -150,6 +165,7 @@ class Line:
             with store_errors():
                 replies = await ask_all(self.client, [command for command, _ in batch])
         except StoreError as error:
+            self._rest()
             replies = [error] * len(batch)
         finally:
             _answer(batch, replies)

@@ -205,3 +205,19 @@ async def test_a_damaged_or_foreign_entry_is_a_miss(line: Line) -> None:
     await line.client.hset(KEYS.answer(b"h" * 16).decode(), "a", "b")
     assert await answers.get([ItemKey(b"k" * 16, b"p"), ItemKey(b"h" * 16, b"p")]) == [None, None]
     assert observer.store_failures == []
+
+
+async def test_after_no_answer_nothing_is_asked_for_a_while_and_then_again(silent: Redis) -> None:
+    tasks = TaskGroup()
+    line = Line(silent, tasks, 0.05, rest_seconds=1.0)
+    loop = asyncio.get_running_loop()
+    with pytest.raises(StoreError):
+        await line.ask("PING")
+    rested = loop.time() + 1.0
+    with pytest.raises(StoreError, match="skipped"):
+        await line.ask("PING")
+    await asyncio.sleep(rested - loop.time())
+    with pytest.raises(StoreError) as late:
+        await line.ask("PING")
+    assert str(late.value) != "skipped"
+    await tasks.drain(5.0)
