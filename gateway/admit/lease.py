@@ -231,7 +231,7 @@ class Lease:
         if self.lost:
             self.window(now)
             restored = Amounts(*(idle + busy for idle, busy in zip(self.idle, self.busy, strict=True)))
-            spent, released = self.history, [0, 0, 0]
+            spent, released = self._told_again(), [0, 0, 0]
         self.said = Statement(
             self.meter,
             self.holder,
@@ -264,6 +264,21 @@ class Lease:
             self.idle[position] += amount
             self._base[position] = grant.used[position] - min(amount, said.needed[position])
             self._believed[position] = said.idle[position] + max(0, amount - said.needed[position])
+
+    def _told_again(self) -> dict[int, list[int]]:
+        """What a store that lost something is told was spent.
+
+        Of a window all of it: too much goes by in a minute. Of a budget's period, which does not pass, all only to a
+        store that had to be seeded, so had nothing of it; else what it has not confirmed.
+        """
+        if self.meter.ages or self.said is None or self.said.seed is not None:
+            return self.history
+        spent = {second: list(entry) for second, entry in self._unsaid.items()}
+        for second, requests, tokens in self.said.spent:
+            entry = spent.setdefault(second, [0, 0])
+            entry[0] += requests
+            entry[1] += tokens
+        return spent
 
     def _trim(self, holders: int, *, everything: bool) -> None:
         """Release idle amounts beyond what may be kept, so that a worker's part stays below its share."""

@@ -86,7 +86,7 @@ class Leases:
         if lease is None:
             holder = self._clock.identifier()
             lease = self._leases[meter.subject] = Lease(meter, holder, self._clock.monotonic())
-        elif lease.meter is not meter:
+        elif lease.meter is not meter and lease.meter != meter:  # most are made once, some for each request
             lease.meter, lease.refusal = meter, None
         return lease
 

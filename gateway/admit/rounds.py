@@ -88,25 +88,23 @@ class Rounds:
                     return None
             grant = await self.tell(lease)
             if grant.short_of is not None and lease.lacks(*amounts) and not lease.short(amounts, grant.short_of):
-                return await self._ask_alone(lease, amounts)  # that was about what others wanted
+                while not self._free(lease):
+                    await asyncio.wait({self._running[lease.meter.subject]})
+                return await self.tell(lease, (amounts,))  # that was about what others wanted
             return grant
         finally:
             wants.remove(amounts)
             if not wants:
                 self._wants.pop(lease.meter.subject, None)
 
-    async def tell(self, lease: Lease) -> Grant:
-        """One exchange; cancelling who waits for it does not stop it. Raises StoreError."""
-        running = self.begin(lease)
+    async def tell(self, lease: Lease, wants: Wants | None = None) -> Grant:
+        """One exchange, see `begin`; cancelling who waits for it does not stop it. Raises StoreError."""
+        running = self.begin(lease, wants)
         await asyncio.wait({running})
         return running.result()
 
-    async def _ask_alone(self, lease: Lease, amounts: tuple[int, int, int]) -> Grant:
-        while (running := self._running.get(lease.meter.subject)) is not None:
-            await asyncio.wait({running})
-        running = self.begin(lease, (amounts,))
-        await asyncio.wait({running})
-        return running.result()
+    def _free(self, lease: Lease) -> bool:
+        return lease.meter.subject not in self._running
 
     def begin(self, lease: Lease, wants: Wants | None = None) -> asyncio.Future[Grant]:
         """The exchange that runs for a meter, or a new one: for all that is wanted by then, or for `wants` alone."""
@@ -148,8 +146,8 @@ class Rounds:
             if grant.outcome is Outcome.UNSEEDED:
                 lease.said = replace(statement, seed=await self._seed(lease.meter))
                 continue
-            lease.hear(grant, statement, sent)
             if grant.outcome is not Outcome.LOST:
+                lease.hear(grant, statement, sent)
                 return grant
             lease.lost = True
 

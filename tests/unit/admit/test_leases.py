@@ -250,3 +250,32 @@ async def test_after_an_absence_longer_than_a_lease_slots_in_use_are_not_given_a
     house.quota.down = False
     await house.tick(house.second)
     assert [await house.take(house.second, slots=1) for _ in range(4)] == [True] * 3 + [False]
+
+
+async def test_a_window_that_is_full_is_remembered_for_meters_made_anew_each_time(house: House) -> None:
+    def address() -> Meter:
+        return Meter("ip:192.0.2.1", Scope.ADDRESS, Limits(2, None, None), expires=True)
+
+    assert [await house.take(house.first, meter=address()) for _ in range(3)] == [True, True, False]
+    asked = len(house.quota.statements)
+    with pytest.raises(RefusedError):
+        await house.first.take([(house.first.of(address()), 1, 0, 0)])
+    assert len(house.quota.statements) == asked
+
+
+@pytest.mark.parametrize(("lost", "told"), [("a statement", 6), ("everything", 5)])
+async def test_a_budget_is_not_charged_twice_by_a_store_that_lost_a_little(house: House, lost: str, told: int) -> None:
+    """Nor forgotten by one that lost all: the ledger of this test has nothing of it."""
+    budget = replace(METER, subject="b", period=0)
+    assert await house.spend(house.first, 5, budget) == 5
+    await house.tick(house.first)
+    if lost == "everything":
+        house.quota.forget()
+    else:
+        for holder in house.quota._subjects["b"].holders.values():
+            holder.number -= 2
+        assert await house.take(house.first, meter=budget)
+    await house.tick(house.first)
+    await house.clock.advance(2.0)
+    await house.tick(house.first)
+    assert house.quota.usage("b").requests == told
