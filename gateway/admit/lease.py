@@ -50,29 +50,6 @@ class Lease:
     true window ever holds more than the limit. Limits that do not exist are not counted.
     """
 
-    __slots__ = (
-        "_base",
-        "_believed",
-        "_number",
-        "_released",
-        "_since",
-        "_unsaid",
-        "busy",
-        "called_back",
-        "checked",
-        "history",
-        "holder",
-        "idle",
-        "lost",
-        "meter",
-        "offset",
-        "refusal",
-        "said",
-        "told",
-        "unleased",
-        "used_at",
-    )
-
     def __init__(self, meter: Meter, holder: str, now: float) -> None:
         self.meter = meter
         self.holder = holder
