@@ -199,11 +199,15 @@ def invalid_request(errors: tuple[FieldError, ...]) -> GatewayError:
 
 
 class TransportError(Exception):
-    """The other side of an outgoing call could not be reached or did not finish; `timed_out` says which."""
+    """An outgoing call got no whole answer.
 
-    def __init__(self, message: str, *, timed_out: bool = False) -> None:
+    `timed_out`: it took too long. `sent`: the other side may have seen the request, and may have done what it says.
+    """
+
+    def __init__(self, message: str, *, timed_out: bool = False, sent: bool = True) -> None:
         super().__init__(message)
         self.timed_out = timed_out
+        self.sent = sent
 
 
 class StoreError(Exception):

@@ -56,9 +56,11 @@ class Upstream:
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return RawReply(response.status, headers, body)
         except aiohttp.ConnectionTimeoutError as error:
-            raise TransportError("no connection in time") from error
+            raise TransportError("no connection in time", sent=False) from error
         except TimeoutError as error:
             raise TransportError("no reply in time", timed_out=True) from error
+        except aiohttp.ClientConnectorError as error:
+            raise TransportError("no connection", sent=False) from error
         except (aiohttp.ClientError, OSError) as error:
             raise TransportError(type(error).__name__) from error
 

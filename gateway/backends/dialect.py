@@ -26,16 +26,38 @@ class Ask:
 
 
 class OutcomeKind(StrEnum):
-    """What came of a call."""
+    """What came of a call.
+
+    INVALID: an input is bad (400, 422). TOO_LARGE: the call as a whole is (413). BUSY: its rate is (429).
+    REFUSED: our key or address is (401 to 405). UNAVAILABLE: the backend says that it failed (424, 5xx).
+    UNREACHABLE: no connection, so nothing was sent. RESET: the connection broke with no answer or half of one.
+    GARBAGE: an answer that cannot be believed.
+    """
 
     ANSWERED = "answered"
     INVALID = "invalid"
+    TOO_LARGE = "too_large"
     MODEL_NOT_FOUND = "model_not_found"
     BUSY = "busy"
     REFUSED = "refused"
     UNAVAILABLE = "unavailable"
+    UNREACHABLE = "unreachable"
+    RESET = "reset"
     TIMEOUT = "timeout"
     GARBAGE = "garbage"
+
+
+@dataclass(frozen=True, slots=True)
+class CallLimits:
+    """What one call may carry: inputs of an embeddings call, documents of a rerank, tokens, bytes of the body.
+
+    None: no such limit is known.
+    """
+
+    inputs: int | None = None
+    documents: int | None = None
+    tokens: int | None = None
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +81,15 @@ class Outcome:
 
 
 class Dialect(Protocol):
-    """A wire format. `inputs` and `documents` are how many one call may carry unless the config says otherwise."""
+    """A wire format.
+
+    `limits` hold unless the config or the backend itself says otherwise. `health` is the path of a `GET` that costs
+    nothing and answers 200 while the backend is well, if there is one.
+    """
 
     name: str
-    inputs: int
-    documents: int
+    limits: CallLimits
+    health: str | None
 
     def encode(self, ask: Ask) -> Exchange:
         """The request for an ask."""
@@ -71,4 +97,12 @@ class Dialect(Protocol):
 
     def decode(self, ask: Ask, reply: RawReply) -> Outcome:
         """What a reply means. Never raises: whatever cannot be read is GARBAGE."""
+        ...
+
+    def inquire(self, credential: str | None) -> Exchange | None:
+        """A request that costs nothing and asks the backend for its own limits; None where there is no such route."""
+        ...
+
+    def learn(self, reply: RawReply, model: str) -> CallLimits:
+        """What a reply to `inquire` tells about `model`; nothing where it cannot be read. Never raises."""
         ...

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from gateway.backends.apportion import shares
-from gateway.backends.dialect import Outcome, OutcomeKind
+from gateway.backends.dialect import CallLimits, Outcome, OutcomeKind
 from gateway.backends.reading import (
     UnreadableError,
     failure,
@@ -45,8 +45,8 @@ class Jina:
     """Dialect `jina`. Vectors are asked for as base64 float32 of full length: quick to read, and all else derives."""
 
     name = "jina"
-    inputs = 512
-    documents = 2048
+    limits = CallLimits(inputs=512, documents=2048)
+    health: str | None = None
 
     def encode(self, ask: Ask) -> Exchange:
         """`POST /v1/embeddings` or `POST /v1/rerank`."""
@@ -82,6 +82,16 @@ class Jina:
             return Outcome(OutcomeKind.ANSWERED, tuple(_answers(ask, entries, tokens)))
         except UnreadableError as error:
             return Outcome(OutcomeKind.GARBAGE, message=str(error))
+
+    def inquire(self, credential: str | None) -> Exchange | None:
+        """The API has no route that tells its limits."""
+        del credential
+        return None
+
+    def learn(self, reply: RawReply, model: str) -> CallLimits:
+        """Nothing is asked, so nothing is told."""
+        del reply, model
+        return CallLimits()
 
 
 def _answers(ask: Ask, entries: Json, tokens: list[int]) -> list[Answer]:

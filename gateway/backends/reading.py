@@ -139,7 +139,7 @@ _STATUSES = {
     404: OutcomeKind.REFUSED,
     405: OutcomeKind.REFUSED,
     408: OutcomeKind.TIMEOUT,
-    413: OutcomeKind.INVALID,
+    413: OutcomeKind.TOO_LARGE,
     422: OutcomeKind.INVALID,
     424: OutcomeKind.UNAVAILABLE,
     425: OutcomeKind.UNAVAILABLE,
@@ -148,8 +148,11 @@ _STATUSES = {
 }
 
 
+_ABOUT_INPUTS = frozenset({OutcomeKind.INVALID, OutcomeKind.TOO_LARGE})
+
+
 def failure(reply: RawReply) -> Outcome:
     """What a status other than 200 means. Only a refusal of the *input* carries the backend's words to the client."""
     kind = _STATUSES.get(reply.status, OutcomeKind.UNAVAILABLE)
-    message = message_of(reply.body) if kind is OutcomeKind.INVALID else ""
+    message = message_of(reply.body) if kind in _ABOUT_INPUTS else ""
     return Outcome(kind, message=message, retry_after=retry_after(reply.headers))

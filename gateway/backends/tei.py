@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from gateway.backends.apportion import shares
-from gateway.backends.dialect import Outcome, OutcomeKind
+from gateway.backends.dialect import CallLimits, Outcome, OutcomeKind
 from gateway.backends.reading import UnreadableError, failure, in_order, json_of, same_width, score, vector
 from gateway.ports import Exchange
 from gateway.vocabulary import FLOAT_BYTES, Answer, Shape
@@ -26,8 +26,8 @@ class TextEmbeddingsInference:
     """Dialect `tei`. The native routes are used because only they take `truncate` and `normalize` a request."""
 
     name = "tei"
-    inputs = 32
-    documents = 32
+    limits = CallLimits(inputs=32, documents=32, size=2_000_000)
+    health: str | None = "/health"
 
     def encode(self, ask: Ask) -> Exchange:
         """`POST /embed` or `POST /rerank`; texts only, which the models' schemas have made sure of."""
@@ -61,6 +61,21 @@ class TextEmbeddingsInference:
         except UnreadableError as error:
             return Outcome(OutcomeKind.GARBAGE, message=str(error))
         return Outcome(OutcomeKind.ANSWERED, tuple(answers))
+
+    def inquire(self, credential: str | None) -> Exchange | None:
+        """`GET /info` names `max_client_batch_size`."""
+        headers = {"authorization": f"Bearer {credential}"} if credential else {}
+        return Exchange("GET", "/info", headers=headers)
+
+    def learn(self, reply: RawReply, model: str) -> CallLimits:
+        """Texts a call, for both routes."""
+        del model
+        try:
+            content = json_of(reply)
+        except UnreadableError:
+            return CallLimits()
+        most = content.get("max_client_batch_size") if isinstance(content, dict) else None
+        return CallLimits(inputs=most, documents=most) if type(most) is int and most > 0 else CallLimits()
 
 
 def _vectors(ask: Ask, content: Json, tokens: list[int]) -> list[Answer]:

@@ -124,12 +124,25 @@ def _models(config: Config, origin: Origin) -> Iterator[Problem]:
         elif entry.backend not in config.backends:
             remedy = suggestion(entry.backend, config.backends)
             yield origin.problem((*path, "backend"), "no backend of that name", remedy)
+        elif entry.replicas and (wrong := list(_replicas(config, origin, path, entry))):
+            yield from wrong
         elif catalogue_model(name) is not None:
             for setting in _written(entry, _CATALOGUE_FACTS):
                 what = "the catalogue knows this about the model"
                 yield origin.problem((*path, setting), what, "leave the line out")
         else:
             yield from _own(origin, path, entry)
+
+
+def _replicas(config: Config, origin: Origin, path: Path, entry: ModelEntry) -> Iterator[Problem]:
+    named = [entry.backend]
+    for index, also in enumerate(entry.replicas):
+        here = (*path, "replicas", index, "backend")
+        if also.backend not in config.backends:
+            yield origin.problem(here, "no backend of that name", suggestion(also.backend, config.backends))
+        elif also.backend in named:
+            yield origin.problem(here, "serves this model already", "name each backend once; `weight` says how much")
+        named.append(also.backend)
 
 
 def _not_without_backend(origin: Origin, path: Path, entry: ModelEntry) -> Iterator[Problem]:
@@ -165,7 +178,7 @@ def _written(entry: ModelEntry, settings: tuple[str, ...]) -> list[str]:
 
 
 def _warnings(config: Config, origin: Origin) -> Iterator[Problem]:
-    used = {served.backend for served in served_models(config).values()}
+    used = {route.backend for served in served_models(config).values() for route in served.routes}
     passed = config.server.authentication == "passthrough"
     for name, tenant in config.tenants.items():
         if passed:

@@ -157,12 +157,25 @@ class Backend(Section):
         return tuple(dict.fromkeys(key for key in (self.key, *self.keys) if key)) or (None,)
 
 
+class Replica(Section):
+    """A further backend of a model."""
+
+    backend: Name = Field(description="which backend")
+    backend_model: str | None = Field(None, description="the model's name there, by default the first backend's")
+    weight: Annotated[float, Field(ge=0.01, le=1_000)] = Field(1.0, description="its share of the work; 1 by default")
+
+
 class ModelEntry(Section):
     """A model of your own, an alias, or where a catalogue model is served."""
 
     alias: Name | None = Field(None, description="another name for this model; the answer names the real one")
     backend: Name | None = Field(None, description="which backend serves it")
     backend_model: str | None = Field(None, description="its name at the backend, when different")
+    replicas: tuple[Replica, ...] = Field(
+        (),
+        description="more backends with the very same weights, as `[{backend: b, backend_model: x, weight: 2}]`: work "
+        "is shared out by weight (1 for `backend`), and each stands in for the others",
+    )
     revision: str | None = Field(None, description="names the vector space; change it when the weights change")
     dimensions: Positive | None = Field(None, description="length of its vectors; needed for an embedding model")
     context_length: Positive | None = Field(None, description="tokens it reads at most")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gateway.catalogue.model import Family, Model
 from gateway.catalogue.registry import CATALOGUE, LOCAL_MODEL
 from gateway.config.defaults import EMBEDDED
-from gateway.config.snapshot import Served
+from gateway.config.snapshot import Route, Served
 from gateway.vocabulary import Shape
 
 if TYPE_CHECKING:
@@ -61,12 +61,12 @@ def directly_served(config: Config) -> dict[str, Served]:
     embedded = next((name for name, backend in config.backends.items() if backend.url == EMBEDDED), None)
     if jina is not None:
         remote = (model for model in CATALOGUE.values() if model.name != LOCAL_MODEL.name)
-        entries += [Served(model, jina, model.name) for model in remote]
+        entries += [Served(model, (Route(jina, model.name),)) for model in remote]
     if embedded is not None:
-        entries.append(Served(LOCAL_MODEL, embedded, LOCAL_MODEL.name))
+        entries.append(Served(LOCAL_MODEL, (Route(embedded, LOCAL_MODEL.name),)))
     for name, entry in config.models.items():
         added = _configured(name, entry)
-        if added is not None and added.backend in config.backends:
+        if added is not None and all(route.backend in config.backends for route in added.routes):
             entries.append(added)
     by_name = {name: served for served in entries for name in names(served.model)}
     for name, entry in config.models.items():
@@ -91,9 +91,16 @@ def _configured(name: str, entry: ModelEntry) -> Served | None:
     listed = catalogue_model(name)
     if listed is None:
         model = _own_model(name, entry, entry.backend)
-        return Served(model, entry.backend, entry.backend_model or name) if model else None
+        return Served(model, _routes(entry, entry.backend, name)) if model else None
     moved = replace(listed, revision=entry.revision or listed.revision, price=entry.price or listed.price)
-    return Served(moved, entry.backend, entry.backend_model or listed.name)
+    return Served(moved, _routes(entry, entry.backend, listed.name))
+
+
+def _routes(entry: ModelEntry, backend: str, name: str) -> tuple[Route, ...]:
+    """The first backend and its replicas; each may know the model by another name."""
+    known_as = entry.backend_model or name
+    more = [Route(also.backend, also.backend_model or known_as, also.weight) for also in entry.replicas]
+    return (Route(backend, known_as), *more)
 
 
 def _own_model(name: str, entry: ModelEntry, backend: str) -> Model | None:

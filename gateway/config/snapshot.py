@@ -17,15 +17,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """A model that this gateway answers for: its catalogue entry and who is asked, under which name.
+class Route:
+    """One backend that answers for a model: its name in the config, the model's name there, its share of the work."""
 
-    `cache_scope` narrows the caller's for this model.
+    backend: str
+    backend_model: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A model that this gateway answers for: its catalogue entry, and who may be asked, one or more.
+
+    All routes serve one revision, so that any of them may answer. `cache_scope` narrows the caller's for this model.
     """
 
     model: Model
-    backend: str
-    backend_model: str
+    routes: tuple[Route, ...]
     cache_scope: CacheScope = CacheScope.SHARED
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gateway.vocabulary import Answer, Caller, Job
 
 _MICROS = 1_000_000
+_MOST = 2_048
 _DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in DIALECTS}
 
 
@@ -62,7 +63,7 @@ class Order:
     @property
     def backend(self) -> Backend:
         """The settings of the backend that is asked."""
-        return self.snapshot.config.backends[self.served.backend]
+        return self.snapshot.config.backends[self.served.routes[0].backend]
 
 
 class Dispatcher:
@@ -93,7 +94,7 @@ class Dispatcher:
 
     async def _piece(self, order: Order, piece: Sequence[int]) -> dict[int, Answer]:
         units = tuple(order.job.units[position] for position in piece)
-        ask = Ask(order.job, units, order.served.backend_model)
+        ask = Ask(order.job, units, order.served.routes[0].backend_model)
         ticket = _ticket(order, piece)
         attempt = 0
         while True:
@@ -123,7 +124,7 @@ class Dispatcher:
 
     async def _call(self, order: Order, ask: Ask, ticket: Ticket) -> Outcome:
         """One exchange: with the caller's own key at once, with ours once it has its turn at the backend."""
-        name, backend = order.served.backend, order.backend
+        name, backend = order.served.routes[0].backend, order.backend
         if order.of_the_caller:
             started = self._clock.monotonic()
             asked = replace(ask, credential=order.passed)
@@ -139,7 +140,7 @@ class Dispatcher:
         """The outcome, counted, with the time that each unit took."""
         seconds = self._clock.monotonic() - started
         self._observer.upstream_call(
-            order.served.backend, ask.job.endpoint, outcome.kind.value, seconds, outcome.tokens
+            order.served.routes[0].backend, ask.job.endpoint, outcome.kind.value, seconds, outcome.tokens
         )
         share = int(seconds / len(ask.units) * _MICROS)
         return replace(outcome, answers=tuple([replace(answer, micros=share) for answer in outcome.answers]))
@@ -150,7 +151,9 @@ class Dispatcher:
             allowed = min(backend.timeout, max(0.001, remaining))
             reply = await self._transport.send(name, dialect.encode(ask), allowed)
         except TransportError as error:
-            return Outcome(OutcomeKind.TIMEOUT if error.timed_out else OutcomeKind.UNAVAILABLE)
+            if not error.sent:
+                return Outcome(OutcomeKind.UNREACHABLE)
+            return Outcome(OutcomeKind.TIMEOUT if error.timed_out else OutcomeKind.RESET)
         return dialect.decode(ask, reply)
 
 
@@ -163,5 +166,5 @@ def _piece_limit(backend: Backend, endpoint: str) -> int:
     """Units a call may carry: the config's word, else the dialect's."""
     dialect = _DIALECTS[backend.dialect]
     if endpoint == "rerank":
-        return backend.max_documents or dialect.documents
-    return backend.max_inputs or dialect.inputs
+        return backend.max_documents or dialect.limits.documents or _MOST
+    return backend.max_inputs or dialect.limits.inputs or _MOST

@@ -24,7 +24,7 @@ FIRST_DELAY_SECONDS = 0.1
 LONGEST_WAIT_SECONDS = 5.0
 """A backend that asks for a longer pause is not waited for: the client can plan that wait better than we can."""
 
-_WORTH_ANOTHER = frozenset({OutcomeKind.UNAVAILABLE})
+_WORTH_ANOTHER = frozenset({OutcomeKind.UNAVAILABLE, OutcomeKind.UNREACHABLE, OutcomeKind.RESET})
 """Not TIMEOUT: a call that ran out of time may have been paid for, and would be paid for again. Not BUSY: the shaper
 sends it again when the backend's pause is over, however often that takes."""
 
@@ -47,6 +47,8 @@ _SENTENCES = {
     OutcomeKind.REFUSED: "The backend refused the gateway's request",
     OutcomeKind.GARBAGE: "The backend's answer was not usable",
     OutcomeKind.UNAVAILABLE: "The backend is not available",
+    OutcomeKind.UNREACHABLE: "The backend is not available",
+    OutcomeKind.RESET: "The backend broke off",
 }
 
 
@@ -65,7 +67,7 @@ def failure(outcome: Outcome, job: Job, timeout_error: GatewayError, *, of_the_c
     match outcome.kind:
         case OutcomeKind.REFUSED if of_the_caller and outcome.code in _REFUSALS:
             return _REFUSALS[outcome.code]()
-        case OutcomeKind.INVALID:
+        case OutcomeKind.INVALID | OutcomeKind.TOO_LARGE:
             detail = outcome.message or "The backend did not accept the input"
             field = f"body -> {job.model} -> {'documents' if job.endpoint == 'rerank' else 'input'}"
             errors = outcome.errors or (FieldError(field, detail, "value_error"),)

@@ -16,6 +16,7 @@ from gateway.config.metering import limits_of
 from gateway.config.parse import parse
 from gateway.config.problem import ConfigError
 from gateway.config.schema import Config, Tenant
+from gateway.config.snapshot import Route
 from gateway.vocabulary import CacheScope, Caller, Limits, Meter, Scope, Shape
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def test_without_backends_the_bundled_model_is_served() -> None:
     assert with_defaults(Config()) == parse("backends: {local: {dialect: tei, url: embedded}}", "f", {})
     snapshot = compile_snapshot(Config(), secret=SECRET, digest=digest, embedded_url="unix:/run/m.sock")
     assert set(snapshot.served) == {LOCAL_MODEL.name, LOCAL_MODEL.qualified_name}
-    assert (snapshot.served[LOCAL_MODEL.name].backend, snapshot.config.backends["local"].url) == (
+    assert (snapshot.served[LOCAL_MODEL.name].routes[0].backend, snapshot.config.backends["local"].url) == (
         "local",
         "unix:/run/m.sock",
     )
@@ -92,17 +93,17 @@ def test_the_bundled_model_runs_only_for_a_backend(text: str, wanted: bool) -> N
 def test_the_first_jina_backend_serves_the_catalogue_and_nothing_else() -> None:
     snapshot = compiled(JINA + "  later: {dialect: jina, url: https://x, key: k}\n")
     assert set(snapshot.served) == {name for m in CATALOGUE.values() for name in (m.name, m.qualified_name)}
-    assert {served.backend for served in snapshot.served.values()} == {"up"}
+    assert {route.backend for served in snapshot.served.values() for route in served.routes} == {"up"}
 
 
 def test_an_entry_moves_a_catalogue_model() -> None:
     name = "jina-embeddings-v3"
     served = compiled(f"{JINA}{TEI}models: {{{name}: {{backend: own, backend_model: j3, price: '1'}}}}").served
     moved = served[name]
-    assert (moved.backend, moved.backend_model, moved.model.price) == ("own", "j3", "1")
+    assert (moved.routes, moved.model.price) == ((Route("own", "j3"),), "1")
     assert moved.model.revision == CATALOGUE[name].revision
     assert served[CATALOGUE[name].qualified_name] == moved
-    assert served["jina-embeddings-v2-base-en"].backend == "up"
+    assert served["jina-embeddings-v2-base-en"].routes[0].backend == "up"
 
 
 def test_models_of_ones_own() -> None:
@@ -114,7 +115,7 @@ def test_models_of_ones_own() -> None:
         "  ranker: {backend: own, rerank: true}\n"
     ).served
     model = served["BAAI/bge-m3"].model
-    assert served["own/BAAI/bge-m3"].backend_model == "m3"
+    assert served["own/BAAI/bge-m3"].routes[0].backend_model == "m3"
     assert (model.embeddings, model.rerank, model.dimensions) == (Family.OWN_EMBEDDINGS, None, 1024)
     assert (model.revision, model.context_length, model.matryoshka) == ("BAAI/bge-m3@m3", 99, True)
     assert model.tokenizer is Tokenizer.O200K

@@ -16,6 +16,9 @@ TABLE = [
     (OutcomeKind.BUSY, False, Code.SERVICE_UNAVAILABLE),
     (OutcomeKind.REFUSED, False, Code.SERVICE_UNAVAILABLE),
     (OutcomeKind.UNAVAILABLE, True, Code.SERVICE_UNAVAILABLE),
+    (OutcomeKind.UNREACHABLE, True, Code.SERVICE_UNAVAILABLE),
+    (OutcomeKind.RESET, True, Code.SERVICE_UNAVAILABLE),
+    (OutcomeKind.TOO_LARGE, False, Code.INPUT_INVALID),
     (OutcomeKind.TIMEOUT, False, Code.SERVICE_TIMEOUT),
     (OutcomeKind.GARBAGE, False, Code.SERVICE_UNAVAILABLE),
 ]

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.catalogue.registry import CATALOGUE, LOCAL_MODEL
 from gateway.config.schema import Config
-from gateway.config.snapshot import Served, Snapshot
+from gateway.config.snapshot import Route, Served, Snapshot
 from gateway.endpoints.embeddings import Embeddings
 from gateway.endpoints.rerank import Rerank
 from gateway.errors import Code, FieldError, GatewayError
@@ -35,7 +35,7 @@ def _snapshot(*, only: tuple[str, ...] | None = None, **config: Json) -> Snapsho
     served: dict[str, Served] = {}
     for model in (*CATALOGUE.values(), LOCAL_MODEL):
         if only is None or model.name in only:
-            entry = Served(model, "somewhere", model.name)
+            entry = Served(model, (Route("somewhere", model.name),))
             served[model.name] = served[model.qualified_name] = entry
     if LOCAL_MODEL.name in served:
         served["small"] = served[LOCAL_MODEL.name]
