@@ -12,7 +12,7 @@ from gateway.ports import RawReply
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.config.schema import Backend
+    from gateway.config.backends import Backend
     from gateway.ports import Exchange
 
 UNIX_PREFIX = "unix:"

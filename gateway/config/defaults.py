@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.config.schema import Backend, Bounds, Config, Tier
+from gateway.config.backends import Backend
+from gateway.config.schema import Bounds, Config, Tier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

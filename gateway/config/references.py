@@ -13,7 +13,8 @@ from gateway.config.webhooks import check_webhooks
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from gateway.config.schema import Config, ModelEntry, Tenant
+    from gateway.config.backends import ModelEntry
+    from gateway.config.schema import Config, Tenant
     from gateway.config.snapshot import Served
 
 _KEEPING = ("cache_scope", "ask_in_full")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, IPvAnyNetwork, StringConstraints
 
-from gateway.catalogue.model import Tokenizer  # noqa: TC001 - pydantic reads it when the class is made
+from gateway.config.backends import Backend, ModelEntry  # noqa: TC001 - pydantic evaluates annotations
 from gateway.config.section import Name, Positive, Price, Seconds, Section
 from gateway.config.spending import Balance, Budget  # noqa: TC001 - pydantic evaluates annotations
 from gateway.config.webhooks import Webhook  # noqa: TC001 - as above
@@ -112,86 +112,6 @@ class Tenant(Section):
     )
     queue_timeout: Seconds = Field(
         30.0, description="seconds a call may wait for what a backend's `limits` or its own pauses allow; then 503"
-    )
-
-
-class KeyLimits(Section):
-    """What a backend allows each key; leave a limit out (or null) for no limit."""
-
-    rpm: Positive | None = Field(None, description="calls a minute")
-    tpm: Positive | None = Field(None, description="tokens a minute")
-    concurrency: Positive | None = Field(None, description="calls running at once")
-
-
-class Backend(Section):
-    """A server that answers for models."""
-
-    dialect: Literal["jina", "tei"] = Field(description="wire format: jina, or tei (text-embeddings-inference)")
-    url: Annotated[str, StringConstraints(pattern=r"^((https?://|unix:/).+|embedded)$")] = Field(
-        description="http(s)://host[:port][/path], unix:/path/to.sock, or embedded: the bundled model (tei only)"
-    )
-    key: Annotated[str, StringConstraints(min_length=1)] | None = Field(
-        None, repr=False, description="bearer token the backend wants, best as ${ENV}"
-    )
-    keys: tuple[Annotated[str, StringConstraints(min_length=1, pattern=r"^\S+$")], ...] = Field(
-        (), repr=False, description="more bearer tokens; all are used, each within `limits`"
-    )
-    limits: KeyLimits | None = Field(
-        None,
-        description="what the backend allows each key, as {rpm, tpm, concurrency}: calls and tokens a minute, calls at "
-        "once. Calls wait for it in a fair queue, instead of being refused",
-    )
-    timeout: Seconds = Field(60.0, description="seconds one call may take")
-    concurrency: Positive = Field(32, description="calls running at once from one worker")
-    retries: Annotated[int, Field(ge=0, le=10)] = Field(2, description="further tries after a failure worth one")
-    max_inputs: Positive | None = Field(
-        None, description="inputs a call; longer lists are split. By default 512 for jina, 32 for tei"
-    )
-    max_documents: Positive | None = Field(
-        None, description="documents a rerank call; longer lists are split. By default 2048 for jina, 32 for tei"
-    )
-
-    @property
-    def credentials(self) -> tuple[str | None, ...]:
-        """Every distinct key, `key` first; one None where the backend wants none."""
-        return tuple(dict.fromkeys(key for key in (self.key, *self.keys) if key)) or (None,)
-
-
-class Replica(Section):
-    """A further backend of a model."""
-
-    backend: Name = Field(description="which backend")
-    backend_model: str | None = Field(None, description="the model's name there, by default the first backend's")
-    weight: Annotated[float, Field(ge=0.01, le=1_000)] = Field(1.0, description="its share of the work; 1 by default")
-
-
-class ModelEntry(Section):
-    """A model of your own, an alias, or where a catalogue model is served."""
-
-    alias: Name | None = Field(None, description="another name for this model; the answer names the real one")
-    backend: Name | None = Field(None, description="which backend serves it")
-    backend_model: str | None = Field(None, description="its name at the backend, when different")
-    replicas: tuple[Replica, ...] = Field(
-        (),
-        description="more backends with the very same weights, as `[{backend: b, backend_model: x, weight: 2}]`: work "
-        "is shared out by weight (1 for `backend`), and each stands in for the others",
-    )
-    revision: str | None = Field(None, description="names the vector space; change it when the weights change")
-    dimensions: Positive | None = Field(None, description="length of its vectors; needed for an embedding model")
-    context_length: Positive | None = Field(None, description="tokens it reads at most")
-    embeddings: bool | None = Field(None, description="whether it answers /v1/embeddings")
-    rerank: bool | None = Field(None, description="whether it answers /v1/rerank")
-    matryoshka: bool | None = Field(None, description="whether a shorter prefix of its vectors is meaningful")
-    tokenizer: Tokenizer | None = Field(
-        None,
-        description="its vocabulary, if it is cl100k_base, o200k_base, qwen3.5 or all-MiniLM-L6-v2",
-    )
-    price: Price | None = Field(None, description="US dollars a token, for accounting")
-    cache_scope: CacheScope | None = Field(
-        None, description="off, tenant, org or shared; the narrower of this and the tenant's holds"
-    )
-    ask_in_full: bool | None = Field(
-        None, description="whether full vectors are asked for, to derive smaller ones from; by default true"
     )
 
 

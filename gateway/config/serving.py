@@ -12,7 +12,8 @@ from gateway.config.snapshot import Route, Served
 from gateway.vocabulary import Shape
 
 if TYPE_CHECKING:
-    from gateway.config.schema import Config, ModelEntry
+    from gateway.config.backends import ModelEntry
+    from gateway.config.schema import Config
 
 DEFAULT_CONTEXT_LENGTH = 8_192
 """Tokens a model of one's own reads when its entry does not say."""

@@ -14,7 +14,7 @@ from gateway.vocabulary import Limits
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from gateway.config.schema import Backend
+    from gateway.config.backends import Backend
     from gateway.ports import Allowances, Clock, Observer
     from gateway.tasks import TaskGroup
 

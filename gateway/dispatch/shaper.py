@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from gateway.backends.dialect import Outcome
-    from gateway.config.schema import Backend
+    from gateway.config.backends import Backend
     from gateway.dispatch.fair_queue import Ticket
     from gateway.dispatch.pool import Outside
     from gateway.dispatch.upstream_key import Turn

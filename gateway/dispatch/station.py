@@ -10,7 +10,7 @@ from gateway.dispatch.pool import Pool
 from gateway.dispatch.upstream_key import Turn
 
 if TYPE_CHECKING:
-    from gateway.config.schema import Backend
+    from gateway.config.backends import Backend
     from gateway.dispatch.fair_queue import Ticket
     from gateway.dispatch.pool import Outside
 

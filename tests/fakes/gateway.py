@@ -23,8 +23,9 @@ from gateway.admit.estimate import Estimator
 from gateway.admit.leases import Leases
 from gateway.admit.reservation import Admission
 from gateway.authenticate import digest
+from gateway.config.backends import Backend
 from gateway.config.compile import compile_snapshot
-from gateway.config.schema import Backend, Config, Tenant, Tier
+from gateway.config.schema import Config, Tenant, Tier
 from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.in_flight import InFlight
 from gateway.dispatch.pool import Outside

@@ -12,7 +12,7 @@ from fakes.clock import FakeClock
 from fakes.observer import FakeObserver
 
 from gateway.backends.dialect import Outcome, OutcomeKind
-from gateway.config.schema import Backend, KeyLimits
+from gateway.config.backends import Backend, KeyLimits
 from gateway.dispatch.fair_queue import Ticket
 from gateway.dispatch.pool import Outside
 from gateway.dispatch.shaper import Shaper

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from fakes.shaped_worker import Town, many
 
-from gateway.config.schema import KeyLimits
+from gateway.config.backends import KeyLimits
 
 
 @pytest.mark.parametrize("limits", [None, KeyLimits(rpm=100)], ids=["unlimited", "limited"])

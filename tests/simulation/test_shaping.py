@@ -9,7 +9,7 @@ import pytest
 from fakes.clock import settled
 from fakes.shaped_worker import Town, many
 
-from gateway.config.schema import KeyLimits
+from gateway.config.backends import KeyLimits
 from gateway.vocabulary import Lane
 
 MINUTE = 60.0

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from fakes.shaped_worker import Town, many
 
-from gateway.config.schema import KeyLimits
+from gateway.config.backends import KeyLimits
 
 MINUTE = 60.0
 

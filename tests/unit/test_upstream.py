@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import web
 
-from gateway.config.schema import Backend
+from gateway.config.backends import Backend
 from gateway.errors import TransportError
 from gateway.ports import Exchange
 from gateway.upstream import Upstream, address

@@ -7,7 +7,7 @@ import pytest
 from fakes.gateway import Gateway, configured
 from fakes.jina_upstream import Fault
 
-from gateway.config.schema import ModelEntry
+from gateway.config.backends import ModelEntry
 from gateway.errors import Code, GatewayError
 from gateway.vocabulary import CacheScope, Cause, Directives, Reply
 

@@ -10,7 +10,8 @@ import pytest
 from fakes.gateway import Gateway, configured
 from fakes.jina_upstream import KEY, Fault
 
-from gateway.config.schema import Backend, Cache, LimitSettings, ModelEntry, Server
+from gateway.config.backends import Backend, ModelEntry
+from gateway.config.schema import Cache, LimitSettings, Server
 from gateway.dispatch.dispatcher import Order
 from gateway.errors import Code, GatewayError
 from gateway.vocabulary import CacheScope, Facts, Reply

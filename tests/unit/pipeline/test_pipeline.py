@@ -9,7 +9,8 @@ from fakes.clock import settled
 from fakes.gateway import OTHER_KEY, SEARCH_KEY, Gateway, configured
 from fakes.jina_upstream import Fault
 
-from gateway.config.schema import Backend, Cache, LimitSettings, Tenant
+from gateway.config.backends import Backend
+from gateway.config.schema import Cache, LimitSettings, Tenant
 from gateway.errors import Code, GatewayError
 from gateway.ports import Amounts
 from gateway.vocabulary import CacheScope, Remaining
