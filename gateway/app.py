@@ -18,8 +18,11 @@ from gateway.admit.leases import Leases
 from gateway.admit.reservation import Admission
 from gateway.clock import SystemClock
 from gateway.dispatch.dispatcher import Dispatcher
+from gateway.dispatch.fleet import Fleet
 from gateway.dispatch.in_flight import InFlight
+from gateway.dispatch.known_limits import KnownLimits
 from gateway.dispatch.pool import Outside
+from gateway.dispatch.sender import Sender
 from gateway.dispatch.shaper import Shaper
 from gateway.edge.admin import Admin
 from gateway.edge.operations import Operations
@@ -106,6 +109,15 @@ class App:
         outside = Outside(allowances, clock, self._tasks, observer, snapshot.secret, config.server.workers)
         self._shaper = Shaper(outside)
         self._upstream = Upstream(config.backends)
+        sender = Sender(
+            transport=self._upstream,
+            clock=clock,
+            observer=observer,
+            shaper=self._shaper,
+            fleet=Fleet(clock, observer),
+            tasks=self._tasks,
+        )
+        dispatcher = Dispatcher(sender, KnownLimits(self._upstream, clock, self._tasks), clock, self._tasks)
         ledger_line = Line(self._clients[0], self._tasks, config.store.timeout)
         ledger = RedisLedger(ledger_line, keys, config.ledger.retain_days, clock)
         budgets = Budgets(ledger, clock)
@@ -123,7 +135,7 @@ class App:
             estimator=Estimator(load({served.model.tokenizer or YARDSTICK for served in snapshot.served.values()})),
             planner=Planner(answers, votes, Sketch(cache_line, keys), clock),
             in_flight=InFlight(claims, clock, self._tasks, config.cache.claim_seconds),
-            dispatcher=Dispatcher(self._upstream, clock, observer, self._shaper),
+            dispatcher=dispatcher,
             clock=clock,
             observer=observer,
             count=self._books.add,

@@ -69,6 +69,10 @@ class GatewayError(Exception):
         self.remaining = remaining
         self.errors = errors
 
+    def again(self) -> GatewayError:
+        """The same failure to raise once more: one object raised by many would collect all their tracebacks."""
+        return GatewayError(self.code, self.message, retry_after=self.retry_after, errors=self.errors)
+
     @property
     def retryable(self) -> bool:
         """Whether the same request may succeed later without change."""

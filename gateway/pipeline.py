@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gateway.admit.meters import meters_of
 from gateway.authenticate import recognise
-from gateway.dispatch.dispatcher import Order
+from gateway.dispatch.order import Order
+from gateway.dispatch.refusals import refused
 from gateway.errors import Code, GatewayError, service_timeout
 from gateway.plan.cache_key import narrower
 from gateway.plan.planner import Inquiry, complete, only_if_cached_error
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from gateway.config.snapshot import Served, Snapshot
     from gateway.dispatch.dispatcher import Dispatcher
     from gateway.dispatch.in_flight import InFlight
+    from gateway.dispatch.order import Found
     from gateway.endpoints.endpoint import Endpoint
     from gateway.plan.planner import Planner
     from gateway.ports import Clock, Observer
@@ -141,12 +143,14 @@ class Pipeline:
             passed=caller.credential,
         )
 
-        async def fill(positions: Sequence[int]) -> Mapping[int, Answer]:
-            return await self._dispatcher.run(order, positions)
+        async def fill(positions: Sequence[int], sent: Callable[[], None]) -> Found:
+            return await self._dispatcher.run(replace(order, sent=sent), positions)
 
-        if work.call.directives.wants_new:
-            return Fresh(await fill(plan.missing))
-        return await self._in_flight.run(plan, work.call.deadline, service_timeout(order.patience), fill)
+        flown = replace(plan, storable=False) if work.call.directives.wants_new else plan
+        fresh = await self._in_flight.run(flown, work.call.deadline, service_timeout(order.patience), fill)
+        if fresh.refused:
+            raise refused(work.job, fresh.refused)
+        return fresh
 
     @asynccontextmanager
     async def _reserve(self, work: _Work, facts: Facts) -> AsyncIterator[Reservation]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.vocabulary import Job, Unit
+    from gateway.backends.dialect import Ask
+    from gateway.vocabulary import Unit
 
 _BYTES_PER_TOKEN = 4
 """Only for backends that report no usage at all: English text has about four bytes a token."""
@@ -31,9 +32,11 @@ def apportion(total: int, weights: Sequence[int]) -> list[int]:
     return shares
 
 
-def shares(total: int | None, job: Job, units: Sequence[Unit]) -> list[int]:
+def shares(total: int | None, ask: Ask) -> list[int]:
     """Tokens for each unit of a call that reported `total`, or an estimate by bytes where it reported nothing."""
-    weights = [weight(unit, job.query) for unit in units]
+    if total is not None and ask.weights is not None and any(ask.weights):
+        return apportion(total, ask.weights)
+    weights = [weight(unit, ask.job.query) for unit in ask.units]
     if total is None:
         return [-(-part // _BYTES_PER_TOKEN) for part in weights]
     return apportion(total, weights)

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 class Ask:
     """One call to a backend: some units of a job, under the backend's name for the model.
 
-    `credential` is the backend's bearer token.
+    `credential` is the backend's bearer token. `weights` are the units' tokens by our own count, in proportion to which
+    a call's usage is shared out; without them their bytes are.
     """
 
     job: Job
     units: tuple[Unit, ...]
     model: str
     credential: str | None = field(default=None, repr=False)
+    weights: tuple[int, ...] | None = None
 
 
 class OutcomeKind(StrEnum):

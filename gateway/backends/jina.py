@@ -77,7 +77,7 @@ class Jina:
             named = content.get("model")
             if isinstance(named, str) and named.rpartition("/")[2] != ask.model.rpartition("/")[2]:
                 raise UnreadableError("the answer is of another model")
-            tokens = shares(total_tokens(content.get("usage")), ask.job, ask.units)
+            tokens = shares(total_tokens(content.get("usage")), ask)
             entries = content.get("results" if ask.job.endpoint == "rerank" else "data")
             return Outcome(OutcomeKind.ANSWERED, tuple(_answers(ask, entries, tokens)))
         except UnreadableError as error:

@@ -54,7 +54,7 @@ class TextEmbeddingsInference:
         if reply.status != 200:  # noqa: PLR2004 - HTTP's OK
             return failure(reply)
         header = reply.headers.get(_TOKENS_HEADER, "")
-        tokens = shares(int(header) if header.isdigit() else None, ask.job, ask.units)
+        tokens = shares(int(header) if header.isdigit() else None, ask)
         try:
             content = json_of(reply)
             answers = _scores(ask, content, tokens) if ask.job.shape is Shape.SCORE else _vectors(ask, content, tokens)

@@ -1,170 +1,139 @@
-"""C: sends what is missing to its backend in pieces, retries what is worth it, and brings the answers back in order."""
+"""C: gets what is missing: cut into calls or gathered with others', halved to find what is bad, put back in order."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.backends import DIALECTS
-from gateway.backends.dialect import Ask, Outcome, OutcomeKind
-from gateway.dispatch.fair_queue import Ticket
-from gateway.dispatch.retry import delay, failure
-from gateway.dispatch.splitting import split
+from gateway.backends.dialect import OutcomeKind
+from gateway.dispatch.batcher import Batcher
+from gateway.dispatch.order import Found, wants
+from gateway.dispatch.retry import failure
+from gateway.dispatch.sender import parcel
+from gateway.dispatch.splitting import Bisection, cut
 from gateway.dispatch.station import LateError
-from gateway.errors import TransportError, service_timeout, service_unavailable
-from gateway.vocabulary import Lane
+from gateway.errors import service_timeout, service_unavailable
+from gateway.vocabulary import Answer, Modality, Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
-    from gateway.backends.dialect import Dialect
-    from gateway.config.schema import Backend
-    from gateway.config.snapshot import Served, Snapshot
-    from gateway.dispatch.shaper import Shaper
+    from gateway.backends.dialect import Outcome
+    from gateway.dispatch.known_limits import KnownLimits
+    from gateway.dispatch.order import Order, Want
+    from gateway.dispatch.sender import Sender
     from gateway.errors import GatewayError
-    from gateway.ports import Clock, Observer, Transport
-    from gateway.vocabulary import Answer, Caller, Job
+    from gateway.ports import Clock
+    from gateway.tasks import TaskGroup
 
-_MICROS = 1_000_000
+SMALL = 8
+"""Units of an order that still travels with others; a longer list is calls of its own."""
+
 _MOST = 2_048
-_DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in DIALECTS}
+"""Units a call where no limit is known."""
+
+_GATHERED = frozenset({Shape.DENSE, Shape.MULTI, Shape.SPARSE})
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What is to be got: units of a job, from whom, for whom, how urgently, by when (Clock.monotonic seconds).
+class _Refusal:
+    """Why a want has no answer: an outcome, or no turn in time. `alone`: it was asked by itself, so it is its own."""
 
-    `estimate` gives the tokens that some positions cost at most. `arrived` is awaited with each piece's answers as it
-    comes, so that what was paid for is kept even when another piece fails. `passed` is the caller's own key where keys
-    are passed through.
-    """
-
-    snapshot: Snapshot
-    served: Served
-    job: Job
-    caller: Caller
-    deadline: float
-    estimate: Callable[[Sequence[int]], int]
-    arrived: Callable[[Mapping[int, Answer]], Awaitable[None]]
-    lane: Lane = Lane.INTERACTIVE
-    passed: str | None = field(default=None, repr=False)
-
-    @property
-    def of_the_caller(self) -> bool:
-        """Whether the backend is asked with the caller's own key, which is the Jina API's and goes nowhere else."""
-        return self.passed is not None and self.backend.dialect == "jina"
-
-    @property
-    def patience(self) -> float:
-        """Seconds after which a call is given up: the backend's own limit, or the request's where that is shorter."""
-        return min(self.backend.timeout, self.snapshot.config.server.timeout)
-
-    @property
-    def backend(self) -> Backend:
-        """The settings of the backend that is asked."""
-        return self.snapshot.config.backends[self.served.routes[0].backend]
+    outcome: Outcome | LateError
+    alone: bool = False
 
 
 class Dispatcher:
-    """One for a worker. When a call may be sent, and with which key, is the shaper's."""
+    """One for a worker."""
 
-    def __init__(self, transport: Transport, clock: Clock, observer: Observer, shaper: Shaper) -> None:
-        self._transport = transport
+    def __init__(self, sender: Sender, limits: KnownLimits, clock: Clock, tasks: TaskGroup) -> None:
+        self._sender = sender
+        self._limits = limits
         self._clock = clock
-        self._observer = observer
-        self._shaper = shaper
+        self._batcher: Batcher[Answer | _Refusal] = Batcher(clock, tasks, self._settle)
 
-    async def run(self, order: Order, missing: Sequence[int]) -> dict[int, Answer]:
-        """An answer for each position in `missing`. All pieces are waited for; then the first failure is raised.
+    async def run(self, order: Order, missing: Sequence[int]) -> Found:
+        """An answer for each position in `missing`, or why there is none. All calls are waited for."""
+        limits = await self._limits.of(order)
+        most = (limits.documents if order.job.endpoint == "rerank" else limits.inputs) or _MOST
+        wanted = wants(order, missing)
+        kind = _kind(order) if len(wanted) <= min(SMALL, most) else None
+        if kind is not None:
+            window = order.backend(order.served.routes[0]).batch_window
+            results = await self._batcher.join(kind, wanted, limits, most, window)
+        else:
+            results = {}
+            pieces = [self._settle(piece) for piece in cut(wanted, limits, most)]
+            for part in [await pieces[0]] if len(pieces) == 1 else await asyncio.gather(*pieces):
+                results |= part
+        return self._found(order, results)
 
-        Raises:
-            GatewayError: what the client is to be told when a piece failed for good.
-        """
-        limit = _piece_limit(order.backend, order.job.endpoint)
-        pieces = [self._piece(order, piece) for piece in split(missing, limit)]
-        if len(pieces) == 1:
-            return await pieces[0]
-        fresh: dict[int, Answer] = {}
-        for result in await asyncio.gather(*pieces, return_exceptions=True):
-            if isinstance(result, BaseException):
-                raise result
-            fresh |= result
-        return fresh
+    async def _settle(self, wanted: tuple[Want, ...]) -> dict[Want, Answer | _Refusal]:
+        return await self._search(wanted, Bisection(len(wanted)))
 
-    async def _piece(self, order: Order, piece: Sequence[int]) -> dict[int, Answer]:
-        units = tuple(order.job.units[position] for position in piece)
-        ask = Ask(order.job, units, order.served.routes[0].backend_model)
-        ticket = _ticket(order, piece)
-        attempt = 0
-        while True:
-            try:
-                outcome = await self._call(order, ask, ticket)
-            except LateError as late:
-                raise self._late(order, late) from None
-            if outcome.kind is OutcomeKind.ANSWERED:
-                fresh = dict(zip(piece, outcome.answers, strict=True))
-                await order.arrived(fresh)
-                return fresh
-            if outcome.kind is OutcomeKind.BUSY and not order.of_the_caller:
-                continue  # its key pauses now, and the ticket waits for its turn again
-            remaining = order.deadline - self._clock.monotonic()
-            wait = delay(outcome, attempt, order.backend.retries, remaining, self._clock.random())
-            if wait is None:
-                timeout = service_timeout(order.patience)
-                raise failure(outcome, order.job, timeout, of_the_caller=order.of_the_caller)
-            await self._clock.sleep(wait)
-            attempt += 1
-
-    def _late(self, order: Order, late: LateError) -> GatewayError:
-        """What a client is told whose call never had its turn: the upstream's refusals are never passed on."""
-        if self._clock.monotonic() >= order.deadline:
-            return service_timeout(order.patience)
-        return service_unavailable("The backend's rate limit leaves no room in time", late.retry_after)
-
-    async def _call(self, order: Order, ask: Ask, ticket: Ticket) -> Outcome:
-        """One exchange: with the caller's own key at once, with ours once it has its turn at the backend."""
-        name, backend = order.served.routes[0].backend, order.backend
-        if order.of_the_caller:
-            started = self._clock.monotonic()
-            asked = replace(ask, credential=order.passed)
-            return self._told(order, ask, await self._exchange(name, backend, asked, order.deadline - started), started)
-        async with self._shaper.turn(name, backend, ticket) as turn:
-            started = self._clock.monotonic()
-            asked = replace(ask, credential=turn.key.credential)
-            outcome = await self._exchange(name, backend, asked, order.deadline - started)
-            self._shaper.report(name, turn, outcome)
-        return self._told(order, ask, outcome, started)
-
-    def _told(self, order: Order, ask: Ask, outcome: Outcome, started: float) -> Outcome:
-        """The outcome, counted, with the time that each unit took."""
-        seconds = self._clock.monotonic() - started
-        self._observer.upstream_call(
-            order.served.routes[0].backend, ask.job.endpoint, outcome.kind.value, seconds, outcome.tokens
-        )
-        share = int(seconds / len(ask.units) * _MICROS)
-        return replace(outcome, answers=tuple([replace(answer, micros=share) for answer in outcome.answers]))
-
-    async def _exchange(self, name: str, backend: Backend, ask: Ask, remaining: float) -> Outcome:
-        dialect = _DIALECTS[backend.dialect]
+    async def _search(self, wanted: tuple[Want, ...], bisection: Bisection) -> dict[Want, Answer | _Refusal]:
+        """A result for each want; a call that was refused for some of its units is halved until they are found."""
         try:
-            allowed = min(backend.timeout, max(0.001, remaining))
-            reply = await self._transport.send(name, dialect.encode(ask), allowed)
-        except TransportError as error:
-            if not error.sent:
-                return Outcome(OutcomeKind.UNREACHABLE)
-            return Outcome(OutcomeKind.TIMEOUT if error.timed_out else OutcomeKind.RESET)
-        return dialect.decode(ask, reply)
+            outcome = await self._sender.send(parcel(wanted))
+        except LateError as late:
+            return dict.fromkeys(wanted, _Refusal(late))
+        if outcome.kind is OutcomeKind.ANSWERED:
+            answers = dict(zip(wanted, outcome.answers, strict=True))
+            await _hand_over(answers)
+            return dict(answers)
+        results: dict[Want, Answer | _Refusal] = {}
+        halves = [self._search(half, bisection) for half in bisection.halves(wanted, outcome)]
+        for part in await asyncio.gather(*halves):
+            results |= part
+        return results or dict.fromkeys(wanted, _Refusal(outcome, alone=len(wanted) == 1))
+
+    def _found(self, order: Order, results: Mapping[Want, Answer | _Refusal]) -> Found:
+        """The results of one order; a failure that is not one unit's own is everybody's."""
+        found = Found()
+        for want, result in results.items():
+            if isinstance(result, Answer):
+                found.answers[want.position] = result
+            elif result.alone and _of_unit(result.outcome):
+                found.refused[want.position] = self._told(order, result)
+            else:
+                found.failure = found.failure or self._told(order, result)
+        return found
+
+    def _told(self, order: Order, refusal: _Refusal) -> GatewayError:
+        """What the client is told; refusals of the upstream for its rate are never passed on."""
+        timeout = service_timeout(order.patience)
+        if isinstance(refusal.outcome, LateError):
+            if self._clock.monotonic() >= order.deadline:
+                return timeout
+            return service_unavailable("The backend's rate limit leaves no room in time", refusal.outcome.retry_after)
+        own_key = any(order.of_the_caller(route) for route in order.served.routes)
+        return failure(refusal.outcome, order.job, timeout, of_the_caller=own_key)
 
 
-def _ticket(order: Order, piece: Sequence[int]) -> Ticket:
-    caller = order.caller
-    return Ticket(caller.tenant, order.estimate(piece), order.deadline, caller.weight, order.lane, caller.queue_timeout)
+def _of_unit(outcome: Outcome | LateError) -> bool:
+    return not isinstance(outcome, LateError) and outcome.kind in {OutcomeKind.INVALID, OutcomeKind.TOO_LARGE}
 
 
-def _piece_limit(backend: Backend, endpoint: str) -> int:
-    """Units a call may carry: the config's word, else the dialect's."""
-    dialect = _DIALECTS[backend.dialect]
-    if endpoint == "rerank":
-        return backend.max_documents or dialect.limits.documents or _MOST
-    return backend.max_inputs or dialect.limits.inputs or _MOST
+async def _hand_over(answers: Mapping[Want, Answer]) -> None:
+    """Each order gets its own, so that what is paid for is kept."""
+    by_order: dict[int, tuple[Order, dict[int, Answer]]] = {}
+    for want, answer in answers.items():
+        by_order.setdefault(id(want.order), (want.order, {}))[1][want.position] = answer
+    await asyncio.gather(*[order.arrived(own) for order, own in by_order.values()])
+
+
+def _kind(order: Order) -> Hashable:
+    """What calls must agree in to travel together; None for those that travel alone.
+
+    Where tenants wait for an upstream's limits in a fair queue, each is to wait for itself.
+    """
+    job, route = order.job, order.served.routes[0]
+    backend = order.backend(route)
+    modal = any(item.modality is Modality.PDF for unit in job.units for item in unit)
+    if not backend.batches or job.whole or modal or job.shape not in _GATHERED or job.query is not None:
+        return None
+    whose = order.caller.tenant if backend.is_shaped else None
+    own_key = order.passed if order.of_the_caller(route) else None
+    routes = (id(order.served), id(order.snapshot.config))
+    return (routes, job.endpoint, job.model, job.revision, job.shape, job.parameters, order.lane, whose, own_key)

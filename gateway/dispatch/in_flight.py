@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from contextlib import suppress
+from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
+from gateway.dispatch.flight import Crew, Flight, Landed, RefusedError, crash, land
 from gateway.errors import Code, GatewayError, StoreError, service_unavailable
 from gateway.vocabulary import Answer, Fresh
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from gateway.dispatch.order import Found
     from gateway.ports import Claims, Clock
     from gateway.tasks import TaskGroup
     from gateway.vocabulary import ItemKey, Plan
-
-    Fill: TypeAlias = Callable[[Sequence[int]], Awaitable[Mapping[int, Answer]]]
 
 FIRST_POLL_SECONDS = 0.005
 LONGEST_POLL_SECONDS = 0.1
@@ -28,12 +29,31 @@ REFUSED_AT_MOST = 1_024
 _DETERMINISTIC = frozenset({Code.INPUT_INVALID, Code.INPUT_MODEL_NOT_FOUND})
 
 
+class Fill(Protocol):
+    """Asks the backend for some positions and stores what comes before it returns; `sent` is called once it asks."""
+
+    async def __call__(self, positions: Sequence[int], sent: Callable[[], None]) -> Found:
+        """What came of each position."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Errand:
+    """What one request wants flown, until when, what it is told then, and how the backend is asked."""
+
+    plan: Plan
+    deadline: float
+    late: GatewayError
+    fill: Fill
+
+
 class InFlight:
     """One for a worker.
 
     A flight is one missing unit; its work belongs to a task, not to the client who came first, so a client that hangs
-    up stops nothing. Between processes a flight is claimed in the store; whoever finds it claimed waits for the answer
-    to appear and takes over when the claim ends without one.
+    up stops nothing that was sent; what nobody waits for before it is sent is not sent. Between processes a flight is
+    claimed in the store; whoever finds it claimed waits for the answer to appear and takes over when the claim ends
+    without one.
     """
 
     def __init__(self, claims: Claims, clock: Clock, tasks: TaskGroup, claim_seconds: float) -> None:
@@ -41,88 +61,119 @@ class InFlight:
         self._clock = clock
         self._tasks = tasks
         self._renew_seconds = claim_seconds / 3
-        self._flights: dict[bytes, asyncio.Future[tuple[Answer, bool]]] = {}
+        self._flights: dict[bytes, Flight] = {}
         self._refused: OrderedDict[bytes, tuple[float, GatewayError]] = OrderedDict()
 
     async def run(self, plan: Plan, deadline: float, late: GatewayError, fill: Fill) -> Fresh:
-        """An answer for each missing unit of a plan.
+        """An answer for each missing unit of a plan, or why that one was refused.
 
-        `fill` asks the backend for some positions and stores what comes before it returns. Nobody waits past its own
-        `deadline`; then `late` is raised. A failure is shared with everybody who waits for it, and with nobody later,
-        except that a list the backend refused is refused again for REFUSED_SECONDS without asking.
+        Nobody waits past its own `deadline`; then `late` is raised. A failure is shared with everybody who waits for
+        it, and with nobody later, except that what the backend refused is refused again for REFUSED_SECONDS without
+        asking.
 
         Raises:
             GatewayError: what went wrong.
         """
         if not plan.storable:
-            return Fresh(await fill(plan.missing))
+            found = await fill(plan.missing, _nothing)
+            if found.failure is not None:
+                raise found.failure
+            return Fresh(found.answers, refused=found.refused)
         name = _name(plan)
-        self._refuse_again(name)
-        answers: dict[int, Answer] = {}
-        shared: set[int] = set()
-        waiting = list(plan.missing)
+        if (again := self._refused_before(name)) is not None:
+            raise again
+        return await self._wait_for_all(_Errand(plan, deadline, late, fill), name)
+
+    async def _wait_for_all(self, errand: _Errand, name: bytes) -> Fresh:
+        fresh, deadline = Landed(), errand.deadline
+        waiting = fresh.refuse(errand.plan, self._refused_before)
         while waiting:
-            flights, mine = self._join(plan, waiting, deadline, late, fill)
-            await asyncio.wait(set(flights.values()), timeout=max(0.0, deadline - self._clock.monotonic()))
+            flights, mine = self._join(errand, waiting)
+            await self._wait(flights.values(), deadline)
             waiting = []
             for position, flight in flights.items():
-                if not flight.done():
-                    raise _again(late)
-                if (error := flight.exception()) is not None:
-                    if position not in mine and self._may_take_over(error, deadline, name):
-                        waiting.append(position)
-                        continue
-                    raise _again(error)
-                answers[position], paid = flight.result()
-                if position not in mine or not paid:
-                    shared.add(position)
-        return Fresh(answers, frozenset(shared))
+                if not flight.landing.done():
+                    raise errand.late.again()
+                error = flight.landing.exception()
+                if error is None:
+                    fresh.land(position, *flight.landing.result(), mine=position in mine)
+                elif isinstance(error, RefusedError):
+                    fresh.refused[position] = error.told.again()
+                elif position not in mine and self._may_take_over(error, deadline, name):
+                    waiting.append(position)
+                else:
+                    raise error.again() if isinstance(error, GatewayError) else error
+        return Fresh(fresh.answers, frozenset(fresh.shared), fresh.refused)
 
-    def _join(
-        self, plan: Plan, positions: Sequence[int], deadline: float, late: GatewayError, fill: Fill
-    ) -> tuple[dict[int, asyncio.Future[tuple[Answer, bool]]], set[int]]:
+    async def _wait(self, flights: Collection[Flight], deadline: float) -> None:
+        """Wait for the flights; those that were not sent yet and that nobody waits for any more do not take place."""
+        crews = {flight.crew for flight in flights}
+        for crew in crews:
+            crew.waiters += 1
+        try:
+            landings = {flight.landing for flight in flights}
+            await asyncio.wait(landings, timeout=max(0.0, deadline - self._clock.monotonic()))
+        finally:
+            for crew in crews:
+                crew.waiters -= 1
+                if not crew.waiters and not crew.sent and crew.task is not None and not crew.task.done():
+                    for proof in crew.proofs:
+                        self._forget(proof, crew)
+                    crew.task.cancel()
+
+    def _join(self, errand: _Errand, positions: Sequence[int]) -> tuple[dict[int, Flight], set[int]]:
         """The flight of each position, and which of them are ours to fly."""
-        flights, mine = {}, []
+        flights: dict[int, Flight] = {}
+        mine: list[int] = []
+        crew = Crew([])
         for position in positions:
-            proof = plan.keys[position].proof
+            proof = errand.plan.keys[position].proof
             flight = self._flights.get(proof)
             if flight is None:
-                flight = self._flights[proof] = asyncio.get_running_loop().create_future()
+                flight = self._flights[proof] = Flight(crew)
+                crew.proofs.append(proof)
                 mine.append(position)
             flights[position] = flight
         if mine:
-            self._tasks.spawn(self._fly(plan, mine, deadline, late, fill), "fill")
+            ours = {position: flights[position] for position in mine}
+            crew.task = self._tasks.spawn(self._fly(errand, ours, crew), "fill")
+            crew.task.add_done_callback(lambda _: self._ended(crew, ours.values()))
         return flights, set(mine)
 
-    async def _fly(self, plan: Plan, positions: Sequence[int], deadline: float, late: GatewayError, fill: Fill) -> None:
+    async def _fly(self, errand: _Errand, flights: Mapping[int, Flight], crew: Crew) -> None:
         """Land every flight: with an answer, or all that are left with the failure."""
-        token, poll = self._clock.identifier(), FIRST_POLL_SECONDS
-        left = list(positions)
-        failure: BaseException = service_unavailable("The gateway is stopping")
+        plan, token, poll = errand.plan, self._clock.identifier(), FIRST_POLL_SECONDS
+        left = list(flights)
         try:
             while left:
-                granted, left = await self._claim(plan, left, token)
+                granted, left = await self._claim(plan, flights, left, token)
                 if granted:
-                    await self._fill(plan, granted, token, fill)
+                    await self._fill(errand, {at: flights[at] for at in granted}, token, crew)
                 if not left:
                     return
-                if self._clock.monotonic() >= deadline:
-                    raise late
+                if self._clock.monotonic() >= errand.deadline:
+                    raise errand.late
                 await self._clock.sleep(poll * (0.5 + self._clock.random()))
                 poll = min(2 * poll, LONGEST_POLL_SECONDS)
         except Exception as error:
-            failure = error
-            self._remember_refusal(_name(plan), error)
+            crash(flights.values(), error)
             if not isinstance(error, GatewayError):
                 raise
-        finally:
-            for position in positions:
-                flight = self._flights.pop(plan.keys[position].proof)
-                if not flight.done():
-                    flight.set_exception(failure)
-                    flight.exception()  # whoever waited may be gone; nobody else is to hear of it
+            self._remember_refusal(_name(plan), error)
 
-    async def _claim(self, plan: Plan, positions: Sequence[int], token: str) -> tuple[list[int], list[int]]:
+    def _ended(self, crew: Crew, flights: Collection[Flight]) -> None:
+        """Nothing is left in the air, and nobody is to hear of a failure when whoever waited is gone."""
+        crash(flights, service_unavailable("The gateway is stopping"))
+        for proof in crew.proofs:
+            self._forget(proof, crew)
+
+    def _forget(self, proof: bytes, crew: Crew) -> None:
+        if (flight := self._flights.get(proof)) is not None and flight.crew is crew:
+            del self._flights[proof]
+
+    async def _claim(
+        self, plan: Plan, flights: Mapping[int, Flight], positions: Sequence[int], token: str
+    ) -> tuple[list[int], list[int]]:
         """Which positions are ours to ask for, and which somebody else is asking for; answered ones land.
 
         A store that does not answer leaves everything to us: better paid twice than not at all.
@@ -131,30 +182,38 @@ class InFlight:
             claims = await self._claims.claim([plan.keys[position] for position in positions], token)
         except StoreError:
             return list(positions), []
+        except asyncio.CancelledError:
+            await self._release([plan.keys[position] for position in positions], token)
+            raise
         granted: list[int] = []
         held: list[int] = []
         for position, claim in zip(positions, claims, strict=True):
             if isinstance(claim, Answer):
-                self._land(plan, {position: claim}, paid=False)
+                land(flights[position], claim, paid=False)
             else:
                 (granted if claim else held).append(position)
         return granted, held
 
-    async def _fill(self, plan: Plan, positions: Sequence[int], token: str, fill: Fill) -> None:
-        keys = [plan.keys[position] for position in positions]
+    async def _fill(self, errand: _Errand, flights: Mapping[int, Flight], token: str, crew: Crew) -> None:
+        plan = errand.plan
+        keys = [plan.keys[position] for position in flights]
         renewal = self._tasks.spawn(self._renew(keys, token), "renew claims")
         try:
-            self._land(plan, await fill(positions), paid=True)
+            found = await errand.fill(list(flights), crew.depart)
+            for position, answer in found.answers.items():
+                land(flights[position], answer, paid=True)
+            for position, told in found.refused.items():
+                self._remember_refusal(plan.keys[position].proof, told)
+                crash([flights[position]], RefusedError(told))
+            if found.failure is not None:
+                raise found.failure
         finally:
             renewal.cancel()
-            with suppress(StoreError):
-                await self._claims.release(keys, token)
+            await self._release(keys, token)
 
-    def _land(self, plan: Plan, answers: Mapping[int, Answer], *, paid: bool) -> None:
-        for position, answer in answers.items():
-            flight = self._flights[plan.keys[position].proof]
-            if not flight.done():
-                flight.set_result((answer, paid))
+    async def _release(self, keys: Sequence[ItemKey], token: str) -> None:
+        with suppress(StoreError):
+            await self._claims.release(keys, token)
 
     async def _renew(self, keys: Sequence[ItemKey], token: str) -> None:
         while True:
@@ -173,26 +232,23 @@ class InFlight:
         ours = name in self._refused and self._refused[name][0] > now
         return error.code is Code.SERVICE_TIMEOUT or (error.code in _DETERMINISTIC and not ours)
 
-    def _refuse_again(self, name: bytes) -> None:
+    def _refused_before(self, name: bytes) -> GatewayError | None:
+        """The refusal of a list or a unit, to be raised once more, if it is short enough ago."""
         expiry, error = self._refused.get(name, (0.0, None))
-        if error is not None and expiry > self._clock.monotonic():
-            raise _again(error)
+        return error.again() if error is not None and expiry > self._clock.monotonic() else None
 
-    def _remember_refusal(self, name: bytes, error: BaseException) -> None:
-        if isinstance(error, GatewayError) and error.code in _DETERMINISTIC:
+    def _remember_refusal(self, name: bytes, error: GatewayError) -> None:
+        if error.code in _DETERMINISTIC:
             self._refused[name] = (self._clock.monotonic() + REFUSED_SECONDS, error)
             self._refused.move_to_end(name)
             if len(self._refused) > REFUSED_AT_MOST:
                 self._refused.popitem(last=False)
 
 
+def _nothing() -> None:
+    """What is not stored belongs to its client alone, and ends with it."""
+
+
 def _name(plan: Plan) -> bytes:
     """What a list of missing units is remembered by when it is refused: its proofs, in order."""
     return blake2b(b"".join(plan.keys[position].proof for position in plan.missing), digest_size=16).digest()
-
-
-def _again(error: BaseException) -> BaseException:
-    """A failure to raise once more: one object raised by many would collect all their tracebacks."""
-    if isinstance(error, GatewayError):
-        return GatewayError(error.code, error.message, retry_after=error.retry_after, errors=error.errors)
-    return error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gateway.errors import GatewayError
     from gateway.vocabulary.content import Answer, ItemKey
     from gateway.vocabulary.exchange import Remaining, Stage
 
@@ -40,11 +41,13 @@ class Plan:
 class Fresh:
     """Answers that were not stored when the plan was made, by position.
 
-    `shared` are the positions that somebody else's call in flight answered: nothing is paid for them here.
+    `shared` are the positions that somebody else's call in flight answered: nothing is paid for them here. `refused`
+    are those that the backend refused for themselves, and why; they have no answer.
     """
 
     answers: Mapping[int, Answer]
     shared: frozenset[int] = frozenset()
+    refused: Mapping[int, GatewayError] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,11 @@ from gateway.config.backends import Backend
 from gateway.config.compile import compile_snapshot
 from gateway.config.schema import Config, Tenant, Tier
 from gateway.dispatch.dispatcher import Dispatcher
+from gateway.dispatch.fleet import Fleet
 from gateway.dispatch.in_flight import InFlight
+from gateway.dispatch.known_limits import KnownLimits
 from gateway.dispatch.pool import Outside
+from gateway.dispatch.sender import Sender
 from gateway.dispatch.shaper import Shaper
 from gateway.endpoints import ENDPOINTS
 from gateway.pipeline import Pipeline
@@ -88,6 +91,15 @@ class Gateway:
         self.books = Books(FakeJournal(room=10**9), self.ledger, self.clock, observer)
         self.allowances = FakeAllowances(self.clock.milliseconds)
         outside = Outside(self.allowances, self.clock, self.tasks, observer, SECRET, self.config.server.workers)
+        sender = Sender(
+            transport=self.upstream,
+            clock=self.clock,
+            observer=observer,
+            shaper=Shaper(outside),
+            fleet=Fleet(self.clock, observer),
+            tasks=self.tasks,
+        )
+        dispatcher = Dispatcher(sender, KnownLimits(self.upstream, self.clock, self.tasks), self.clock, self.tasks)
         self.pipeline = Pipeline(
             snapshot=snapshot_of(self.config),
             admission=Admission(self.leases, self.quota, observer),
@@ -95,7 +107,7 @@ class Gateway:
             estimator=self.estimator,
             planner=Planner(self.answers, self.votes, self.trace, self.clock),
             in_flight=InFlight(self.claims, self.clock, self.tasks, 10.0),
-            dispatcher=Dispatcher(self.upstream, self.clock, observer, Shaper(outside)),
+            dispatcher=dispatcher,
             clock=self.clock,
             observer=observer,
             count=self._answered,

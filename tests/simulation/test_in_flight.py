@@ -15,12 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.dispatch.in_flight import InFlight
+from gateway.dispatch.order import Found
 from gateway.errors import Code, FieldError, GatewayError, invalid_request, service_timeout, service_unavailable
 from gateway.tasks import TaskGroup
 from gateway.vocabulary import Answer, Fresh, ItemKey, Plan, Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
 LATE = service_timeout(60)
 BAD = invalid_request((FieldError("body -> input", "too long", "value_error"),))
@@ -47,12 +48,13 @@ class Process:
     async def ask(self, *names: int, seconds: float = 60.0, storable: bool = True) -> Fresh:
         plan = plan_of(names, storable=storable)
 
-        async def fill(positions: Sequence[int]) -> Mapping[int, Answer]:
+        async def fill(positions: Sequence[int], sent: Callable[[], None]) -> Found:
+            sent()
             fresh = {position: answer(names[position]) for position in positions}
             await self._town.backend([names[position] for position in positions])
             if storable:
                 await self._town.answers.put([(plan.keys[position], made) for position, made in fresh.items()])
-            return fresh
+            return Found(fresh)
 
         return await self.in_flight.run(plan, self._town.clock.monotonic() + seconds, LATE, fill)
 

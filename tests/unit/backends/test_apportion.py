@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.backends.apportion import apportion, shares
+from gateway.backends.dialect import Ask
 from gateway.vocabulary import Item, Job, Shape
 
 
@@ -22,5 +23,5 @@ def test_nothing_to_weigh_is_nothing_to_share() -> None:
 def test_a_backend_without_usage_is_estimated_by_bytes() -> None:
     units = ((Item.text("abcdef"),), (Item.text("äö"),))
     job = Job("rerank", "m", "r", units, Shape.SCORE, (), None, query="qq")
-    assert shares(None, job, units) == [3, 2]
-    assert sum(shares(100, job, units)) == 100
+    assert shares(None, Ask(job, units, "m")) == [3, 2]
+    assert sum(shares(100, Ask(job, units, "m"))) == 100

@@ -12,7 +12,7 @@ from fakes.jina_upstream import KEY, Fault
 
 from gateway.config.backends import Backend, ModelEntry
 from gateway.config.schema import Cache, LimitSettings, Server
-from gateway.dispatch.dispatcher import Order
+from gateway.dispatch.order import Order
 from gateway.errors import Code, GatewayError
 from gateway.vocabulary import CacheScope, Facts, Reply
 
@@ -134,5 +134,5 @@ async def test_a_backend_of_another_kind_never_sees_the_callers_key(name: str, *
     job: Any = None
     caller: Any = None
     order = Order(snapshot, snapshot.served["m"], job, caller, 0.0, len, arrived, passed=ONE)
-    assert order.of_the_caller is passed
+    assert order.of_the_caller(order.served.routes[0]) is passed
     assert ONE not in repr(order)

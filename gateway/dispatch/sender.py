@@ -1,0 +1,189 @@
+"""C: one call's worth of wants sent until it is answered or given up: here again, elsewhere, or to two at once."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gateway.backends import DIALECTS
+from gateway.backends.dialect import Ask, Outcome, OutcomeKind
+from gateway.dispatch.fair_queue import Ticket
+from gateway.dispatch.retry import decide
+from gateway.errors import TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.backends.dialect import Dialect
+    from gateway.dispatch.fleet import Fleet, Trip
+    from gateway.dispatch.order import Order, Want
+    from gateway.dispatch.shaper import Shaper
+    from gateway.ports import Clock, Observer, Transport
+    from gateway.tasks import TaskGroup
+
+_MICROS = 1_000_000
+DIALECT: Mapping[str, Dialect] = {dialect.name: dialect for dialect in DIALECTS}
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What one call carries: wants of one kind, of one order or of several that were gathered."""
+
+    wants: tuple[Want, ...]
+    ticket: Ticket
+
+    @property
+    def order(self) -> Order:
+        """Any of its orders: they agree in all that a backend is told, and in who may be asked."""
+        return self.wants[0].order
+
+    @property
+    def tokens(self) -> int:
+        """What the call costs at most."""
+        return self.ticket.tokens
+
+
+def parcel(wants: tuple[Want, ...]) -> Parcel:
+    """Wants as one call: it may take as long as the most patient of them has, and its turn is its first tenant's."""
+    caller = wants[0].order.caller
+    ticket = Ticket(
+        caller.tenant,
+        sum(want.tokens for want in wants),
+        max(want.order.deadline for want in wants),
+        caller.weight,
+        wants[0].order.lane,
+        caller.queue_timeout,
+    )
+    return Parcel(wants, ticket)
+
+
+class Sender:
+    """One for a worker. Who may be asked is the fleet's; when a call may be sent, and with which key, the shaper's."""
+
+    def __init__(  # noqa: PLR0913 - the composition root hands over each part by name, once
+        self,
+        *,
+        transport: Transport,
+        clock: Clock,
+        observer: Observer,
+        shaper: Shaper,
+        fleet: Fleet,
+        tasks: TaskGroup,
+    ) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._observer = observer
+        self._shaper = shaper
+        self._fleet = fleet
+        self._tasks = tasks
+
+    async def send(self, sent: Parcel) -> Outcome:
+        """The outcome that is left when nothing more is worth trying.
+
+        Raises:
+            LateError: no backend had a turn for it in time.
+        """
+        order, attempt = sent.order, 0
+        tried: set[str] = set()
+        while True:
+            trip = await self._fleet.choose(order, sent.tokens, sent.ticket.deadline, avoid=tried)
+            outcome = await self._hedged(sent, trip)
+            if outcome.kind is OutcomeKind.ANSWERED:
+                return outcome
+            decision = decide(
+                outcome,
+                attempt=attempt,
+                retries=order.backend(trip.route).retries,
+                remaining=sent.ticket.deadline - self._clock.monotonic(),
+                chance=self._clock.random(),
+                others=self._fleet.others(order, tried | {trip.route.backend}),
+                budget=self._fleet.may_retry(order),
+                billed=order.backend(trip.route).is_billed,
+                of_the_caller=order.of_the_caller(trip.route),
+            )
+            if not decision.again:
+                return outcome
+            if decision.elsewhere:
+                tried.add(trip.route.backend)
+            if decision.counted:
+                attempt += 1
+                self._fleet.retried(order)
+            if decision.wait:
+                await self._clock.sleep(decision.wait)
+
+    async def _hedged(self, sent: Parcel, trip: Trip) -> Outcome:
+        """One call; where it takes unusually long and the fleet allows it, a second one beside it: the first wins."""
+        after = self._fleet.hedge_after(sent.order, trip, len(sent.wants), sent.tokens)
+        if after is None:
+            return await self._travel(sent, trip)
+        first = self._tasks.spawn(self._travel(sent, trip), "call that may be hedged")
+        alarm = self._tasks.spawn(self._clock.sleep(after), "hedge")
+        running = {first}
+        try:
+            await asyncio.wait({first, alarm}, return_when=asyncio.FIRST_COMPLETED)
+            second = None if first.done() else self._fleet.hedge(sent.order, trip, sent.tokens)
+            if second is not None:
+                running.add(self._tasks.spawn(self._travel(sent, second), "hedge"))
+            return await _first_answer(running)
+        finally:
+            for task in (*running, alarm):
+                task.cancel()
+
+    async def _travel(self, sent: Parcel, trip: Trip) -> Outcome:
+        """One exchange over one route: with the caller's own key at once, with ours once it has its turn there."""
+        order, route = sent.order, trip.route
+        backend = order.backend(route)
+        ask = Ask(
+            order.job,
+            tuple([want.unit for want in sent.wants]),
+            route.backend_model,
+            weights=tuple([want.tokens for want in sent.wants]),
+        )
+        outcome: Outcome | None = None
+        try:
+            if order.of_the_caller(route):
+                outcome = await self._exchange(sent, trip, replace(ask, credential=order.passed))
+            else:
+                async with self._shaper.turn(route.backend, backend, sent.ticket) as turn:
+                    outcome = await self._exchange(sent, trip, replace(ask, credential=turn.key.credential))
+                    self._shaper.report(route.backend, turn, outcome)
+            return outcome
+        finally:
+            self._fleet.ended(trip, outcome)
+
+    async def _exchange(self, sent: Parcel, trip: Trip, ask: Ask) -> Outcome:
+        name, backend = trip.route.backend, sent.order.backend(trip.route)
+        dialect = DIALECT[backend.dialect]
+        started = self._clock.monotonic()
+        allowed = min(backend.timeout, max(0.001, sent.ticket.deadline - started))
+        for want in sent.wants:
+            want.order.sent()
+        try:
+            outcome = dialect.decode(ask, await self._transport.send(name, dialect.encode(ask), allowed))
+        except TransportError as error:
+            outcome = Outcome(_lost(error))
+        seconds = self._clock.monotonic() - started
+        self._observer.upstream_call(name, ask.job.endpoint, outcome.kind.value, seconds, outcome.tokens)
+        share = int(seconds / len(ask.units) * _MICROS)
+        return replace(outcome, answers=tuple([replace(answer, micros=share) for answer in outcome.answers]))
+
+
+def _lost(error: TransportError) -> OutcomeKind:
+    if not error.sent:
+        return OutcomeKind.UNREACHABLE
+    return OutcomeKind.TIMEOUT if error.timed_out else OutcomeKind.RESET
+
+
+_FINAL = frozenset({OutcomeKind.ANSWERED, OutcomeKind.INVALID, OutcomeKind.TOO_LARGE})
+"""What another call would not better: who says so first is believed."""
+
+
+async def _first_answer(running: set[asyncio.Task[Outcome]]) -> Outcome:
+    """The first final outcome, else the last one; raises what the last one raised."""
+    left = set(running)
+    while True:
+        done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            if not left or (task.exception() is None and task.result().kind in _FINAL):
+                return task.result()
