@@ -153,15 +153,30 @@ def decide(  # noqa: PLR0913 - the facts that a decision rests on, all by name
         return Decision(again=True, elsewhere=True, counted=found.sent)
     if found.again is Again.DELAYED or (found.again is Again.ONCE and not billed):
         wait = _pause(outcome, attempt, chance)
-        return Decision(again=True, wait=wait, counted=found.sent) if wait < remaining and wait <= _LONGEST else last
+        if wait < remaining and wait <= LONGEST_WAIT_SECONDS:
+            return Decision(again=True, wait=wait, counted=found.sent)
     return last
-
-
-_LONGEST = LONGEST_WAIT_SECONDS
 
 
 def _pause(outcome: Outcome, attempt: int, chance: float) -> float:
     return max(FIRST_DELAY_SECONDS * 2.0**attempt * (0.5 + chance), outcome.retry_after or 0.0)
+
+
+def delay(outcome: Outcome, attempt: int, retries: int, remaining: float, chance: float) -> float | None:
+    """Seconds to wait before the next try of a call that can go nowhere else and is billed; None to give up."""
+    return (
+        decide(
+            outcome,
+            attempt=attempt,
+            retries=retries,
+            remaining=remaining,
+            chance=chance,
+            others=False,
+            budget=True,
+            billed=True,
+        ).wait
+        or None
+    )
 
 
 _SENTENCES = {
@@ -172,7 +187,6 @@ _SENTENCES = {
     OutcomeKind.UNREACHABLE: "The backend is not available",
     OutcomeKind.RESET: "The backend broke off",
 }
-
 
 _REFUSALS = {
     Code.AUTH_MISSING_API_KEY: invalid_api_key,
