@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 AT_ONCE = 2
 
+_INSTANT = 1e-6
+"""Seconds that are none: a window that ends in less has ended."""
+
 Waiter = TypeVar("Waiter")
 
 
@@ -66,7 +69,7 @@ class Gathering(Generic[Waiter]):
             return []
         batch = self._first_batch()
         full = len(batch) < len(self.waiting) or sum(len(entry.wants) for entry in batch) >= self.most
-        idle = self.running == 0 and self.closes is not None and now >= self.closes
+        idle = self.running == 0 and self.closes is not None and now >= self.closes - _INSTANT
         if not (full or idle or self.released):
             return []
         for _ in batch:

@@ -1,54 +1,209 @@
-"""C: who is asked: the backends of a model, what each is busy with and how well it has been lately."""
+"""C: who is asked: the backends of a model, what each is busy with, and how well each has been lately."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gateway.backends.dialect import OutcomeKind
+from gateway.dispatch.health import Breaker, Ejection, State
+from gateway.dispatch.hedging import Hedger
+from gateway.dispatch.retry import Blame, row
+from gateway.dispatch.retry_budget import RetryBudget
+from gateway.dispatch.routing import Candidate, choose, reopens
+from gateway.dispatch.station import LateError
+from gateway.vocabulary import Lane
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from collections.abc import Set as AbstractSet
 
     from gateway.backends.dialect import Outcome
     from gateway.config.snapshot import Route
+    from gateway.dispatch.health import Pass
     from gateway.dispatch.order import Order
     from gateway.ports import Clock, Observer
+
+POLL_SECONDS = 0.05
+"""How often those who wait for a probe look whether it has reported."""
+
+_NOBODY: frozenset[str] = frozenset()
+
+
+class ClosedError(LateError):
+    """No backend of a model is well enough to be asked, nor will be in time."""
+
+
+@dataclass(eq=False, slots=True)
+class Place:
+    """One backend as one worker knows it, for one model. `drifted`: it answers in another vector space than it did."""
+
+    backend: str
+    model: str
+    breaker: Breaker = field(default_factory=Breaker)
+    ejection: Ejection = field(default_factory=Ejection)
+    outstanding: int = 0
+    lost_probes: int = 0
+    drifted: bool = False
+    state: State = State.CLOSED
 
 
 @dataclass(eq=False, slots=True)
 class Trip:
-    """One call's way: over which route, with how many tokens at most."""
+    """One call's way: over which route, with how many tokens at most, since when (monotonic seconds)."""
 
     route: Route
+    place: Place
     tokens: int
+    admitted: Pass
+    started: float
+
+
+@dataclass(eq=False, slots=True)
+class _Traffic:
+    """What one model's calls have been lately, whoever answered them."""
+
+    retries: RetryBudget = field(default_factory=RetryBudget)
+    hedger: Hedger = field(default_factory=Hedger)
 
 
 class Fleet:
-    """One for a worker."""
+    """One for a worker. Each trip that `choose` or `hedge` begins is ended by `ended`, whatever became of it."""
 
     def __init__(self, clock: Clock, observer: Observer) -> None:
         self._clock = clock
         self._observer = observer
+        self._places: dict[tuple[str, str, str], Place] = {}
+        self._traffic: dict[str, _Traffic] = {}
 
-    async def choose(self, order: Order, tokens: int, deadline: float, avoid: AbstractSet[str]) -> Trip:
-        for route in order.served.routes:
-            if route.backend not in avoid:
-                return Trip(route, tokens)
-        return Trip(order.served.routes[0], tokens)
+    async def choose(self, order: Order, tokens: int, deadline: float, avoid: AbstractSet[str] = _NOBODY) -> Trip:
+        """A backend for a call, one that is not in `avoid` if possible.
+
+        Where none may be asked now, the call waits for the next probe, and gives up when that is lost.
+
+        Raises:
+            ClosedError: no backend is well, or will be before `deadline` (monotonic seconds).
+        """
+        places = [self.place(order, route) for route in order.served.routes]
+        lost = sum(place.lost_probes for place in places)
+        while (trip := self._begin(order, tokens, avoid)) is None:
+            now = self._clock.monotonic()
+            rest = reopens(self._candidates(order, now))
+            if now + rest >= deadline or sum(place.lost_probes for place in places) > lost:
+                raise ClosedError(max(1.0, min(rest, deadline - now)))
+            await self._clock.sleep(min(max(rest, 0.001), POLL_SECONDS))
+        return trip
 
     def others(self, order: Order, tried: AbstractSet[str]) -> bool:
-        return any(route.backend not in tried for route in order.served.routes)
+        """Whether a backend that is not in `tried` may be asked now."""
+        now = self._clock.monotonic()
+        places = [self.place(order, route) for route in order.served.routes if route.backend not in tried]
+        return any(place.breaker.admits(now) and not place.drifted for place in places)
 
     def may_retry(self, order: Order) -> bool:
-        return True
+        """Whether the retry budget has room."""
+        return self._traffic_of(order).retries.may(self._clock.monotonic())
 
     def retried(self, order: Order) -> None:
-        pass
+        """Charge the retry budget."""
+        self._traffic_of(order).retries.spend(self._clock.monotonic())
 
     def hedge_after(self, order: Order, trip: Trip, units: int, tokens: int) -> float | None:
-        return None
+        """Seconds after which a call may be sent to another backend, too; None where it may not."""
+        small = order.lane is Lane.INTERACTIVE and not order.of_the_caller(trip.route)
+        if not small or len(order.served.routes) == 1 or not self._may_hedge(order):
+            return None
+        return self._traffic_of(order).hedger.after(self._clock.monotonic(), units, tokens)
 
     def hedge(self, order: Order, trip: Trip, tokens: int) -> Trip | None:
-        return None
+        """A second way for a call that takes long, if there is one and the budget of hedges allows it."""
+        now = self._clock.monotonic()
+        hedger, tried = self._traffic_of(order).hedger, {trip.route.backend}
+        if not hedger.may(now) or not self.others(order, tried):
+            return None
+        second = self._begin(order, tokens, tried, strictly=True)
+        if second is not None:
+            hedger.spend(now)
+            self._observer.upstream_hedged(second.route.backend)
+        return second
 
-    def ended(self, trip: Trip, outcome: Outcome | None) -> None:
-        pass
+    def ended(self, trip: Trip, outcome: Outcome | None, *, own_key: bool = False, cut_short: bool = False) -> None:
+        """A trip is over; None: it was broken off, or never sent, and says nothing about its backend.
+
+        `own_key`: the key was the caller's; `cut_short`: its deadline left it less time than the backend may take.
+        """
+        now, place = self._clock.monotonic(), trip.place
+        place.outstanding -= trip.tokens
+        found = None if outcome is None else row(outcome.kind, of_the_caller=own_key, cut_short=cut_short)
+        ok = None if found is None or outcome is None else _is_well(outcome, found.blame, cut_short=cut_short)
+        if place.breaker.record(now, trip.admitted, ok, self._clock.random()) and ok is False:
+            place.lost_probes += 1
+        if found is not None and ok is not None:
+            misfit = found.blame is Blame.SETUP
+            if place.ejection.record(now, ok=ok, misfit=misfit):
+                self._observer.upstream_health(place.backend, place.model, "ejected")
+            if misfit:
+                self._observer.upstream_misfit(place.backend)
+        self._tell(place, now)
+
+    def answered(self, order: Order, trip: Trip, units: int, tokens: int) -> None:
+        """A call was answered: how long that took is what the next hedges wait for."""
+        now = self._clock.monotonic()
+        self._traffic_of(order).hedger.observe(now, now - trip.started, units, tokens)
+
+    def place(self, order: Order, route: Route) -> Place:
+        """What is known of a route's backend. Another address is another backend."""
+        name = (route.backend, order.backend(route).url, route.backend_model)
+        place = self._places.get(name)
+        if place is None:
+            place = self._places[name] = Place(route.backend, route.backend_model)
+        return place
+
+    def _begin(self, order: Order, tokens: int, avoid: AbstractSet[str], *, strictly: bool = False) -> Trip | None:
+        now = self._clock.monotonic()
+        routes = order.served.routes
+        if avoid and (strictly or self.others(order, avoid)):
+            routes = tuple(route for route in routes if route.backend not in avoid)
+        index = choose(self._candidates(order, now, routes), *[self._clock.random() for _ in range(3)])
+        if index is None:
+            return None
+        place = self.place(order, routes[index])
+        admitted = place.breaker.begin(now)
+        if admitted is None:
+            return None
+        place.outstanding += tokens
+        self._traffic_of(order).retries.seen(now)
+        return Trip(routes[index], place, tokens, admitted, now)
+
+    def _candidates(self, order: Order, now: float, routes: Sequence[Route] | None = None) -> list[Candidate]:
+        return [self._candidate(self.place(order, route), route, now) for route in routes or order.served.routes]
+
+    @staticmethod
+    def _candidate(place: Place, route: Route, now: float) -> Candidate:
+        return Candidate(
+            weight=route.weight,
+            outstanding=place.outstanding,
+            factor=place.breaker.factor(now),
+            admits=place.breaker.admits(now) and not place.drifted,
+            ejected=place.ejection.out(now),
+            reopens=float("inf") if place.drifted else place.breaker.reopens(now),
+        )
+
+    def _may_hedge(self, order: Order) -> bool:
+        return all(order.backend(route).hedges for route in order.served.routes)
+
+    def _traffic_of(self, order: Order) -> _Traffic:
+        return self._traffic.setdefault(f"{order.job.endpoint} {order.job.revision}", _Traffic())
+
+    def _tell(self, place: Place, now: float) -> None:
+        state = place.breaker.state(now)
+        if state is not place.state:
+            place.state = state
+            self._observer.upstream_health(place.backend, place.model, state.value)
+
+
+def _is_well(outcome: Outcome, blame: Blame, *, cut_short: bool) -> bool | None:
+    """Whether a backend did its part; None where an outcome does not tell."""
+    if outcome.kind is OutcomeKind.TIMEOUT and cut_short:
+        return None
+    return blame is not Blame.BACKEND
