@@ -115,7 +115,6 @@ class App:
             observer=observer,
             shaper=self._shaper,
             fleet=Fleet(clock, observer),
-            tasks=self._tasks,
         )
         dispatcher = Dispatcher(sender, KnownLimits(self._upstream, clock, self._tasks), clock, self._tasks)
         ledger_line = Line(self._clients[0], self._tasks, config.store.timeout)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gateway.backends.dialect import OutcomeKind
 from gateway.dispatch.batcher import Batcher
+from gateway.dispatch.fleet import ClosedError
 from gateway.dispatch.order import Found, wants
 from gateway.dispatch.retry import failure
 from gateway.dispatch.sender import parcel
@@ -103,6 +104,8 @@ class Dispatcher:
     def _told(self, order: Order, refusal: _Refusal) -> GatewayError:
         """What the client is told; refusals of the upstream for its rate are never passed on."""
         timeout = service_timeout(order.patience)
+        if isinstance(refusal.outcome, ClosedError):
+            return service_unavailable("The backend is not available", refusal.outcome.retry_after)
         if isinstance(refusal.outcome, LateError):
             if self._clock.monotonic() >= order.deadline:
                 return timeout

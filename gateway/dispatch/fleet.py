@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gateway.backends.dialect import OutcomeKind
 from gateway.dispatch.health import Breaker, Ejection, State
 from gateway.dispatch.hedging import Hedger
-from gateway.dispatch.retry import Blame, row
+from gateway.dispatch.retry import CUT_SHORT, Blame, row
 from gateway.dispatch.retry_budget import RetryBudget
 from gateway.dispatch.routing import Candidate, choose, reopens
 from gateway.dispatch.station import LateError
-from gateway.vocabulary import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     from gateway.config.snapshot import Route
     from gateway.dispatch.health import Pass
     from gateway.dispatch.order import Order
+    from gateway.dispatch.retry import Row
     from gateway.ports import Clock, Observer
 
 POLL_SECONDS = 0.05
@@ -50,21 +49,26 @@ class Place:
 
 @dataclass(eq=False, slots=True)
 class Trip:
-    """One call's way: over which route, with how many tokens at most, since when (monotonic seconds)."""
+    """One call's way: over which route, with how many tokens at most, since when (monotonic seconds).
+
+    `cut_short`: the client's deadline leaves it less time than the backend may take.
+    """
 
     route: Route
     place: Place
     tokens: int
     admitted: Pass
     started: float
+    cut_short: bool = False
+    over: bool = False
 
 
 @dataclass(eq=False, slots=True)
 class _Traffic:
     """What one model's calls have been lately, whoever answered them."""
 
+    hedger: Hedger
     retries: RetryBudget = field(default_factory=RetryBudget)
-    hedger: Hedger = field(default_factory=Hedger)
 
 
 class Fleet:
@@ -74,7 +78,7 @@ class Fleet:
         self._clock = clock
         self._observer = observer
         self._places: dict[tuple[str, str, str], Place] = {}
-        self._traffic: dict[str, _Traffic] = {}
+        self._traffic: dict[tuple[str, str, bool], _Traffic] = {}
 
     async def choose(self, order: Order, tokens: int, deadline: float, avoid: AbstractSet[str] = _NOBODY) -> Trip:
         """A backend for a call, one that is not in `avoid` if possible.
@@ -108,34 +112,36 @@ class Fleet:
         """Charge the retry budget."""
         self._traffic_of(order).retries.spend(self._clock.monotonic())
 
-    def hedge_after(self, order: Order, trip: Trip, units: int, tokens: int) -> float | None:
+    def hedge_after(self, order: Order, trip: Trip) -> float | None:
         """Seconds after which a call may be sent to another backend, too; None where it may not."""
-        small = order.lane is Lane.INTERACTIVE and not order.of_the_caller(trip.route)
-        if not small or len(order.served.routes) == 1 or not self._may_hedge(order):
+        if len(order.served.routes) == 1 or order.of_the_caller(trip.route):
             return None
-        return self._traffic_of(order).hedger.after(self._clock.monotonic(), units, tokens)
+        return self._traffic_of(order).hedger.after(trip.tokens, order.lane)
 
-    def hedge(self, order: Order, trip: Trip, tokens: int) -> Trip | None:
+    def hedge(self, order: Order, trip: Trip) -> Trip | None:
         """A second way for a call that takes long, if there is one and the budget of hedges allows it."""
-        now = self._clock.monotonic()
-        hedger, tried = self._traffic_of(order).hedger, {trip.route.backend}
-        if not hedger.may(now) or not self.others(order, tried):
+        tried = {trip.route.backend}
+        if not self.others(order, tried):
             return None
-        second = self._begin(order, tokens, tried, strictly=True)
+        if not self._traffic_of(order).hedger.take(self._clock.monotonic(), trip.tokens):
+            return None
+        second = self._begin(order, trip.tokens, tried, hedge=True)
         if second is not None:
-            hedger.spend(now)
             self._observer.upstream_hedged(second.route.backend)
         return second
 
-    def ended(self, trip: Trip, outcome: Outcome | None, *, own_key: bool = False, cut_short: bool = False) -> None:
-        """A trip is over; None: it was broken off, or never sent, and says nothing about its backend.
+    def ended(self, trip: Trip, outcome: Outcome | None, *, own_key: bool = False) -> None:
+        """A trip is over, which may be said twice; None: it was broken off, or never sent, and tells nothing.
 
-        `own_key`: the key was the caller's; `cut_short`: its deadline left it less time than the backend may take.
+        `own_key`: the key was the caller's.
         """
+        if trip.over:
+            return
+        trip.over = True
         now, place = self._clock.monotonic(), trip.place
         place.outstanding -= trip.tokens
-        found = None if outcome is None else row(outcome.kind, of_the_caller=own_key, cut_short=cut_short)
-        ok = None if found is None or outcome is None else _is_well(outcome, found.blame, cut_short=cut_short)
+        found = None if outcome is None else row(outcome.kind, of_the_caller=own_key, cut_short=trip.cut_short)
+        ok = None if found is None else _is_well(found)
         if place.breaker.record(now, trip.admitted, ok, self._clock.random()) and ok is False:
             place.lost_probes += 1
         if found is not None and ok is not None:
@@ -146,10 +152,10 @@ class Fleet:
                 self._observer.upstream_misfit(place.backend)
         self._tell(place, now)
 
-    def answered(self, order: Order, trip: Trip, units: int, tokens: int) -> None:
-        """A call was answered: how long that took is what the next hedges wait for."""
-        now = self._clock.monotonic()
-        self._traffic_of(order).hedger.observe(now, now - trip.started, units, tokens)
+    def lasted(self, order: Order, trip: Trip) -> None:
+        """A first call was answered, or was overtaken by its hedge: how long that took the next hedges wait for."""
+        seconds = self._clock.monotonic() - trip.started
+        self._traffic_of(order).hedger.record(trip.tokens, order.lane, seconds)
 
     def place(self, order: Order, route: Route) -> Place:
         """What is known of a route's backend. Another address is another backend."""
@@ -159,10 +165,10 @@ class Fleet:
             place = self._places[name] = Place(route.backend, route.backend_model)
         return place
 
-    def _begin(self, order: Order, tokens: int, avoid: AbstractSet[str], *, strictly: bool = False) -> Trip | None:
+    def _begin(self, order: Order, tokens: int, avoid: AbstractSet[str], *, hedge: bool = False) -> Trip | None:
         now = self._clock.monotonic()
         routes = order.served.routes
-        if avoid and (strictly or self.others(order, avoid)):
+        if avoid and (hedge or self.others(order, avoid)):
             routes = tuple(route for route in routes if route.backend not in avoid)
         index = choose(self._candidates(order, now, routes), *[self._clock.random() for _ in range(3)])
         if index is None:
@@ -172,7 +178,9 @@ class Fleet:
         if admitted is None:
             return None
         place.outstanding += tokens
-        self._traffic_of(order).retries.seen(now)
+        if not hedge:
+            self._traffic_of(order).retries.seen(now)
+            self._traffic_of(order).hedger.seen(now, tokens)
         return Trip(routes[index], place, tokens, admitted, now)
 
     def _candidates(self, order: Order, now: float, routes: Sequence[Route] | None = None) -> list[Candidate]:
@@ -189,11 +197,13 @@ class Fleet:
             reopens=float("inf") if place.drifted else place.breaker.reopens(now),
         )
 
-    def _may_hedge(self, order: Order) -> bool:
-        return all(order.backend(route).hedges for route in order.served.routes)
-
     def _traffic_of(self, order: Order) -> _Traffic:
-        return self._traffic.setdefault(f"{order.job.endpoint} {order.job.revision}", _Traffic())
+        hedges = all(order.backend(route).hedges for route in order.served.routes)
+        name = (order.job.endpoint, order.job.revision, hedges)
+        traffic = self._traffic.get(name)
+        if traffic is None:
+            traffic = self._traffic[name] = _Traffic(Hedger(billed=not hedges))
+        return traffic
 
     def _tell(self, place: Place, now: float) -> None:
         state = place.breaker.state(now)
@@ -202,8 +212,6 @@ class Fleet:
             self._observer.upstream_health(place.backend, place.model, state.value)
 
 
-def _is_well(outcome: Outcome, blame: Blame, *, cut_short: bool) -> bool | None:
+def _is_well(found: Row) -> bool | None:
     """Whether a backend did its part; None where an outcome does not tell."""
-    if outcome.kind is OutcomeKind.TIMEOUT and cut_short:
-        return None
-    return blame is not Blame.BACKEND
+    return None if found is CUT_SHORT else found.blame is not Blame.BACKEND

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from gateway.dispatch.order import Order, Want
     from gateway.dispatch.shaper import Shaper
     from gateway.ports import Clock, Observer, Transport
-    from gateway.tasks import TaskGroup
 
 _MICROS = 1_000_000
 DIALECT: Mapping[str, Dialect] = {dialect.name: dialect for dialect in DIALECTS}
@@ -61,7 +60,7 @@ def parcel(wants: tuple[Want, ...]) -> Parcel:
 class Sender:
     """One for a worker. Who may be asked is the fleet's; when a call may be sent, and with which key, the shaper's."""
 
-    def __init__(  # noqa: PLR0913 - the composition root hands over each part by name, once
+    def __init__(
         self,
         *,
         transport: Transport,
@@ -69,20 +68,18 @@ class Sender:
         observer: Observer,
         shaper: Shaper,
         fleet: Fleet,
-        tasks: TaskGroup,
     ) -> None:
         self._transport = transport
         self._clock = clock
         self._observer = observer
         self._shaper = shaper
         self._fleet = fleet
-        self._tasks = tasks
 
     async def send(self, sent: Parcel) -> Outcome:
         """The outcome that is left when nothing more is worth trying.
 
         Raises:
-            LateError: no backend had a turn for it in time.
+            LateError: no backend was well, or had a turn for it, in time.
         """
         order, attempt = sent.order, 0
         tried: set[str] = set()
@@ -90,6 +87,7 @@ class Sender:
             trip = await self._fleet.choose(order, sent.tokens, sent.ticket.deadline, avoid=tried)
             outcome = await self._hedged(sent, trip)
             if outcome.kind is OutcomeKind.ANSWERED:
+                self._fleet.lasted(order, trip)
                 return outcome
             decision = decide(
                 outcome,
@@ -106,29 +104,36 @@ class Sender:
                 return outcome
             if decision.elsewhere:
                 tried.add(trip.route.backend)
+                sent = parcel(sent.wants)  # it stood in the other backend's queue
             if decision.counted:
-                attempt += 1
                 self._fleet.retried(order)
+            attempt += decision.counted or outcome.kind is not OutcomeKind.BUSY
             if decision.wait:
                 await self._clock.sleep(decision.wait)
 
     async def _hedged(self, sent: Parcel, trip: Trip) -> Outcome:
         """One call; where it takes unusually long and the fleet allows it, a second one beside it: the first wins."""
-        after = self._fleet.hedge_after(sent.order, trip, len(sent.wants), sent.tokens)
+        after = self._fleet.hedge_after(sent.order, trip)
         if after is None:
             return await self._travel(sent, trip)
-        first = self._tasks.spawn(self._travel(sent, trip), "call that may be hedged")
-        alarm = self._tasks.spawn(self._clock.sleep(after), "hedge")
+        first, alarm = self._start(sent, trip), asyncio.ensure_future(self._clock.sleep(after))
         running = {first}
         try:
             await asyncio.wait({first, alarm}, return_when=asyncio.FIRST_COMPLETED)
-            second = None if first.done() else self._fleet.hedge(sent.order, trip, sent.tokens)
+            second = None if first.done() else self._fleet.hedge(sent.order, trip)
             if second is not None:
-                running.add(self._tasks.spawn(self._travel(sent, second), "hedge"))
+                running.add(self._start(parcel(sent.wants), second))
             return await _first_answer(running)
         finally:
             for task in (*running, alarm):
                 task.cancel()
+            await asyncio.gather(*running, alarm, return_exceptions=True)
+
+    def _start(self, sent: Parcel, trip: Trip) -> asyncio.Task[Outcome]:
+        """A call in a task of its own; one that is cancelled before its first step ends its trip, too."""
+        task = asyncio.get_running_loop().create_task(self._travel(sent, trip))
+        task.add_done_callback(lambda _: self._fleet.ended(trip, None))
+        return task
 
     async def _travel(self, sent: Parcel, trip: Trip) -> Outcome:
         """One exchange over one route: with the caller's own key at once, with ours once it has its turn there."""
@@ -150,17 +155,20 @@ class Sender:
                     self._shaper.report(route.backend, turn, outcome)
             return outcome
         finally:
-            self._fleet.ended(trip, outcome)
+            self._fleet.ended(trip, outcome, own_key=order.of_the_caller(route))
 
     async def _exchange(self, sent: Parcel, trip: Trip, ask: Ask) -> Outcome:
         name, backend = trip.route.backend, sent.order.backend(trip.route)
         dialect = DIALECT[backend.dialect]
         started = self._clock.monotonic()
-        allowed = min(backend.timeout, max(0.001, sent.ticket.deadline - started))
+        left = max(0.001, sent.ticket.deadline - started)
+        trip.cut_short = left < backend.timeout
         for want in sent.wants:
             want.order.sent()
         try:
-            outcome = dialect.decode(ask, await self._transport.send(name, dialect.encode(ask), allowed))
+            outcome = dialect.decode(
+                ask, await self._transport.send(name, dialect.encode(ask), min(left, backend.timeout))
+            )
         except TransportError as error:
             outcome = Outcome(_lost(error))
         seconds = self._clock.monotonic() - started

@@ -150,6 +150,24 @@ class RequestObserver:
         """A backend refused a call for its rate."""
         self._queues.paused(backend).inc()
 
+    def upstream_health(self, backend: str, model: str, state: str) -> None:
+        """A backend is well, or left alone, from now on."""
+        if state == "ejected":
+            self._queues.ejected(backend).inc()
+        else:
+            for kind in ("open", "half_open", "drifted"):
+                self._queues.unwell(backend, model, kind).set(kind == state)
+        level = self._log.info if state in {"closed", "half_open"} else self._log.warning
+        level("upstream health", backend=backend, model=model, state=state)
+
+    def upstream_misfit(self, backend: str) -> None:
+        """Our key, address or model name is wrong there."""
+        self._queues.misfits(backend).inc()
+
+    def upstream_hedged(self, backend: str) -> None:
+        """A slow call was sent there, too."""
+        self._queues.hedged(backend).inc()
+
     def config_reload(self, outcome: str) -> None:
         """The configuration was read again."""
         self._metrics.reloads.labels(outcome).inc()

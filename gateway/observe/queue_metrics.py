@@ -37,6 +37,33 @@ class QueueMetrics:
         paused = Counter(
             "gateway_upstream_paused", "Pauses of a key after a backend's 429.", ("backend",), registry=registry
         )
+        unwell = Gauge(
+            "gateway_upstream_unwell",
+            "1 while a worker leaves a backend alone for a model, by why: its breaker is open or half_open, or it "
+            "drifted.",
+            ("backend", "model", "state"),
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        ejected = Counter(
+            "gateway_upstream_ejected", "Times a backend was left alone for others.", ("backend",), registry=registry
+        )
+        misfits = Counter(
+            "gateway_upstream_misfits",
+            "Calls whose key, address or model a backend refused: the configuration is wrong, alert on any.",
+            ("backend",),
+            registry=registry,
+        )
+        hedged = Counter(
+            "gateway_upstream_hedged",
+            "Calls sent to this backend, too, as another took long.",
+            ("backend",),
+            registry=registry,
+        )
+        self.unwell = cache(unwell.labels)
+        self.ejected = cache(ejected.labels)
+        self.misfits = cache(misfits.labels)
+        self.hedged = cache(hedged.labels)
         self.seconds = cache(seconds.labels)
         self.length = cache(length.labels)
         self.paused = cache(paused.labels)

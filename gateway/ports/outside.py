@@ -58,6 +58,18 @@ class Observer(Protocol):
         """A call left the queue of a backend, to be sent or not; `length` is how many wait there now."""
         ...
 
+    def upstream_health(self, backend: str, model: str, state: str) -> None:
+        """A backend is `closed` (well), `open`, `half_open`, `ejected` or `drifted` for a model from now on."""
+        ...
+
+    def upstream_misfit(self, backend: str) -> None:
+        """A backend refused our key, our address or its model: somebody has to see to the configuration."""
+        ...
+
+    def upstream_hedged(self, backend: str) -> None:
+        """A call that took long was sent to this backend, too."""
+        ...
+
     def upstream_paused(self, backend: str) -> None:
         """A backend refused a call for its rate, and its key rests."""
         ...

@@ -97,7 +97,6 @@ class Gateway:
             observer=observer,
             shaper=Shaper(outside),
             fleet=Fleet(self.clock, observer),
-            tasks=self.tasks,
         )
         dispatcher = Dispatcher(sender, KnownLimits(self.upstream, self.clock, self.tasks), self.clock, self.tasks)
         self.pipeline = Pipeline(

@@ -17,6 +17,9 @@ class FakeObserver:
     upstream_calls: list[tuple[str, str, str, int]] = field(default_factory=list)
     queued: list[tuple[str, Lane, float]] = field(default_factory=list)
     paused: list[str] = field(default_factory=list)
+    health: list[tuple[str, str, str]] = field(default_factory=list)
+    misfits: list[str] = field(default_factory=list)
+    hedged: list[str] = field(default_factory=list)
     store_failures: list[str] = field(default_factory=list)
     shadows: list[str] = field(default_factory=list)
     decisions: list[str] = field(default_factory=list)
@@ -31,6 +34,15 @@ class FakeObserver:
     def stage(self, stage: Stage, seconds: float) -> None:
         assert seconds >= 0
         self.stages.append(stage)
+
+    def upstream_health(self, backend: str, model: str, state: str) -> None:
+        self.health.append((backend, model, state))
+
+    def upstream_misfit(self, backend: str) -> None:
+        self.misfits.append(backend)
+
+    def upstream_hedged(self, backend: str) -> None:
+        self.hedged.append(backend)
 
     def upstream_call(self, backend: str, endpoint: str, outcome: str, seconds: float, tokens: int) -> None:
         assert seconds >= 0
