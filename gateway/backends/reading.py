@@ -119,7 +119,10 @@ def message_of(body: bytes) -> str:
         return ""
     error = content.get("error")
     nested = error.get("message") if isinstance(error, dict) else error
-    for candidate in (content.get("detail"), content.get("message"), nested):
+    detail = content.get("detail")
+    if isinstance(detail, list) and detail and isinstance(detail[0], dict):
+        detail = detail[0].get("msg")  # FastAPI's list; its `input` would quote the client
+    for candidate in (detail, content.get("message"), nested):
         if isinstance(candidate, str) and candidate:
             return candidate[:MESSAGE_LIMIT]
     return ""
