@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _TOKENS_HEADER = "x-compute-tokens"
 """The native routes' bodies have no usage; this header has the call's tokens."""
 
+_DIGITS = 16
+"""A number of tokens has fewer."""
+
 
 class TextEmbeddingsInference:
     """Dialect `tei`. The native routes are used because only they take `truncate` and `normalize` a request."""
@@ -78,7 +81,8 @@ def _positive(value: Json) -> int | None:
 
 def _answers(ask: Ask, reply: RawReply) -> list[Answer]:
     header = reply.headers.get(_TOKENS_HEADER, "")
-    tokens = shares(int(header) if header.isdecimal() else None, ask.job, ask.units)
+    counted = int(header) if header.isdecimal() and len(header) < _DIGITS else None
+    tokens = shares(counted, ask.job, ask.units)
     content = json_of(reply)
     match ask.job.shape:
         case Shape.SCORE:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gateway.catalogue.model import Model
-    from gateway.config.dialects import Ability
     from gateway.config.backends import Backend, ModelEntry
+    from gateway.config.dialects import Ability
     from gateway.config.problem import Origin, Path, Problem
     from gateway.config.schema import Config
 
