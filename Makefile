@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 serve: $(VENV)/serve.stamp
 	$(BIN)/gateway serve
 
-test: check
+test: check $(VENV)/infinity.stamp
 	$(BIN)/python -m pytest
 
 check: $(VENV)/test.stamp
@@ -34,6 +34,13 @@ $(VENV)/serve.stamp: pyproject.toml | $(BIN)/python
 $(VENV)/test.stamp: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[local,test]'
 	touch $@
+
+# A real backend for the system tests. Where it cannot be had, they are skipped and say so (a failure in .ci/run).
+$(VENV)/infinity.stamp: tests/infinity-requirements.txt | $(BIN)/python
+	rm -rf $(VENV)/infinity
+	if $(BIN)/python -m venv $(VENV)/infinity && \
+	  $(VENV)/infinity/bin/python -m pip install --quiet --disable-pip-version-check -r $<; \
+	  then touch $@; else rm -rf $(VENV)/infinity; echo 'Infinity could not be installed: its tests are skipped' >&2; fi
 
 docs: $(VENV)/test.stamp
 	$(BIN)/python -c 'from pathlib import Path; from gateway.config.document import START, reference; \

@@ -119,13 +119,17 @@ def _connector(settings: Backend) -> aiohttp.BaseConnector:
 
 
 def address(base: str, path: str) -> str:
-    """Where a path of a backend is. `https://host` and `https://host/v1` both work as the base of `/v1/…`."""
+    """Where a path of a backend is. `https://host` and `https://host/v1` both work as the base of `/v1/…`.
+
+    A query in the base (`?api-version=…`) goes along with every path.
+    """
     if base.startswith(UNIX_PREFIX):
         return f"http://backend{path}"
-    trimmed = base.rstrip("/")
+    root, mark, query = base.partition("?")
+    trimmed = root.rstrip("/")
     if path.startswith("/v1/"):
         trimmed = trimmed.removesuffix("/v1")
-    return trimmed + path
+    return trimmed + path + mark + query
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

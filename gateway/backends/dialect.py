@@ -53,13 +53,14 @@ class OutcomeKind(StrEnum):
 class CallLimits:
     """What one call may carry: inputs of an embeddings call, documents of a rerank, tokens, bytes of the body.
 
-    None: no such limit is known.
+    `each` is tokens of one input, however many there are. None: no such limit is known.
     """
 
     inputs: int | None = None
     documents: int | None = None
     tokens: int | None = None
     size: int | None = None
+    each: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

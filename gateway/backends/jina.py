@@ -111,6 +111,8 @@ def _answers(ask: Ask, entries: Json, tokens: list[int]) -> list[Answer]:
             return _multi(in_order(entries, len(ask.units), ordered=True), tokens)
         case Shape.DENSE:
             return _dense(ask, entries, tokens)
+        case Shape.LABELS:
+            raise UnreadableError("the API has no such answers")
 
 
 def _expected(ask: Ask, entries: Json) -> int:

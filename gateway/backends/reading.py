@@ -119,7 +119,11 @@ def message_of(body: bytes) -> str:
         return ""
     error = content.get("error")
     nested = error.get("message") if isinstance(error, dict) else error
-    for candidate in (content.get("detail"), content.get("message"), nested):
+    detail = content.get("detail")
+    if isinstance(detail, list) and detail and isinstance(detail[0], dict):
+        # FastAPI's list; `input`, and messages of the server's own checks, quote what the client sent.
+        detail = detail[0].get("msg") if detail[0].get("type") != "value_error" else None
+    for candidate in (detail, content.get("message"), nested):
         if isinstance(candidate, str) and candidate:
             return candidate[:MESSAGE_LIMIT]
     return ""
@@ -128,7 +132,7 @@ def message_of(body: bytes) -> str:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds of a Retry-After header (RFC 9110 §10.2.3, the delay form only)."""
     value = headers.get("retry-after", "")
-    return float(value) if value.isdigit() else None
+    return float(value) if value.isascii() and value.isdigit() else None
 
 
 _STATUSES = {

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
 from gateway.catalogue.model import Tokenizer  # noqa: TC001 - pydantic reads it when the class is made
+from gateway.config.dialects import DialectName  # noqa: TC001 - as above
 from gateway.config.section import Name, Positive, Price, Seconds, Section
 from gateway.vocabulary import CacheScope  # noqa: TC001 - as above
 
@@ -25,12 +26,15 @@ class KeyLimits(Section):
 class Backend(Section):
     """A server that answers for models."""
 
-    dialect: Literal["jina", "tei"] = Field(description="wire format: jina, or tei (text-embeddings-inference)")
+    dialect: DialectName = Field(
+        description="wire format: jina, tei (text-embeddings-inference), openai (and compatible servers), azure, vllm, "
+        "infinity, ollama, cohere or llamacpp; see docs/backends.md"
+    )
     url: Annotated[str, StringConstraints(pattern=r"^((https?://|unix:/).+|embedded)$")] = Field(
         description="http(s)://host[:port][/path], unix:/path/to.sock, or embedded: the bundled model (tei only)"
     )
     key: Annotated[str, StringConstraints(min_length=1)] | None = Field(
-        None, repr=False, description="bearer token the backend wants, best as ${ENV}"
+        None, repr=False, description="bearer token (azure: `api-key`) the backend wants, best as ${ENV}"
     )
     keys: tuple[Annotated[str, StringConstraints(min_length=1, pattern=r"^\S+$")], ...] = Field(
         (), repr=False, description="more bearer tokens; all are used, each within `limits`"
@@ -44,10 +48,11 @@ class Backend(Section):
     concurrency: Positive = Field(32, description="calls running at once from one worker")
     retries: Annotated[int, Field(ge=0, le=10)] = Field(2, description="further tries after a failure worth one")
     max_inputs: Positive | None = Field(
-        None, description="inputs a call; longer lists are split. By default 512 for jina, 32 for tei"
+        None,
+        description="inputs a call; longer lists are split. By default what such servers are known to take",
     )
     max_documents: Positive | None = Field(
-        None, description="documents a rerank call; longer lists are split. By default 2048 for jina, 32 for tei"
+        None, description="documents a rerank call; longer lists are split. By default as for `max_inputs`"
     )
 
     max_tokens: Positive | None = Field(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gateway.config.abilities import azure_problems, unable_problems
 from gateway.config.addresses import is_address, store_problems
 from gateway.config.defaults import EMBEDDED, merged_tiers, with_defaults
 from gateway.config.problem import Origin, Path, Problem, suggestion
@@ -30,6 +31,7 @@ def check_references(config: Config, origin: Origin) -> list[Problem]:
         *_tenants(config, origin),
         *_backends(config, origin),
         *_models(config, origin),
+        *unable_problems(with_defaults(config), origin),
         *_webhooks(config, origin),
     ]
 
@@ -103,6 +105,8 @@ def _backends(config: Config, origin: Origin) -> Iterator[Problem]:
                 yield origin.problem(path, "the bundled model does not speak this dialect", "write `dialect: tei`")
         elif not is_address(backend.url, ("http", "https", "unix")):
             yield origin.problem(path, "not an address", "write http(s)://host[:port][/path] or unix:/path/to.sock")
+        else:
+            yield from azure_problems(backend, origin, path)
 
 
 def _webhooks(config: Config, origin: Origin) -> Iterator[Problem]:

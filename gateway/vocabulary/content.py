@@ -37,6 +37,7 @@ class Shape(StrEnum):
     SPARSE: the JSON object token → weight.
     SCORE: one float64 (relevance of one document).
     RANKING: JSON list of `{index, relevance_score, embedding?}` over the whole ordered list.
+    LABELS: JSON list of `{label, score}`, every label of a classification model, best first.
     VERBATIM: the upstream's `data` (or `results`) as JSON, for combinations that are not taken apart.
     """
 
@@ -45,6 +46,7 @@ class Shape(StrEnum):
     SPARSE = "sparse"
     SCORE = "score"
     RANKING = "ranking"
+    LABELS = "labels"
     VERBATIM = "verbatim"
 
 

@@ -20,6 +20,7 @@ ADDRESSES = [
     ("https://api.jina.ai", "/v1/embeddings", "https://api.jina.ai/v1/embeddings"),
     ("https://api.jina.ai/", "/v1/embeddings", "https://api.jina.ai/v1/embeddings"),
     ("https://api.jina.ai/v1", "/v1/embeddings", "https://api.jina.ai/v1/embeddings"),
+    ("https://x.example/?api-version=1", "/openai/e", "https://x.example/openai/e?api-version=1"),
     ("http://host:80/prefix", "/embed", "http://host:80/prefix/embed"),
     ("unix:/run/model.sock", "/embed", "http://backend/embed"),
 ]

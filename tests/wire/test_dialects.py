@@ -1,7 +1,8 @@
 """Each file beside this is one exchange: a job, the request it must become, a reply, and what that reply means.
 
-The Jina replies are written after the API's published contract and reports of real ones, the text-embeddings-inference
-ones after its source and what our local server sends: neither service can be reached from where the tests run.
+The Infinity replies were recorded from a running 0.0.78 where its debug engine gives them (tests/system runs it for
+real). All others are written after published contracts, sources and reports of real ones: none of those services can
+be reached from where the tests run. `info` holds what backends tell about their limits.
 """
 
 from __future__ import annotations
@@ -9,21 +10,32 @@ from __future__ import annotations
 import json
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 import pytest
 
 from gateway.backends import DIALECTS
-from gateway.backends.dialect import Ask, Dialect, OutcomeKind
+from gateway.backends.dialect import Ask, CallLimits, Dialect, OutcomeKind
+from gateway.config.dialects import ABILITIES, DialectName
 from gateway.errors import FieldError
-from gateway.ports import RawReply
+from gateway.ports import Exchange, RawReply
 from gateway.vocabulary import Answer, Item, Job, Modality, Part, Shape, Unit
 
 HERE = Path(__file__).parent
+INFO = sorted(path.relative_to(HERE).as_posix() for path in HERE.glob("info/*/*.json"))
 CASES = sorted(path.relative_to(HERE).as_posix() for path in HERE.glob("*/*.json"))
 BY_NAME = {dialect.name: dialect for dialect in DIALECTS}
 KEY = "jina_secret"
+OWN_HEADER = {"azure": {"api-key": KEY}}
+
+
+def credentials(exchange: Exchange) -> dict[str, str]:
+    return {name: value for name, value in exchange.headers.items() if name in {"authorization", "api-key"}}
+
+
+def nulls(body: dict[str, Any]) -> list[str]:
+    return [name for name, value in body.items() if value is None]
 
 
 def item(written: dict[str, Any]) -> Item:
@@ -74,7 +86,8 @@ def test_exchange(case: str) -> None:
     expected = written["request"]
     assert (exchange.method, exchange.path) == (expected["method"], expected["path"])
     assert orjson.loads(exchange.body) == expected["body"]
-    assert exchange.headers["authorization"] == f"Bearer {KEY}"
+    assert credentials(exchange) == (OWN_HEADER.get(dialect.name, {"authorization": f"Bearer {KEY}"}))
+    assert not nulls(orjson.loads(exchange.body))
 
     reply = written["reply"]
     body = reply["text"].encode() if "text" in reply else json.dumps(reply["body"]).encode()
@@ -85,6 +98,7 @@ def test_exchange(case: str) -> None:
     assert all(answer.shape is ask.job.shape for answer in outcome.answers)
     assert outcome.message == meaning.get("message", "")
     assert outcome.retry_after == meaning.get("retry_after")
+    assert outcome.code == meaning.get("code", outcome.code if dialect.name == "jina" else None)
     assert outcome.errors == tuple(FieldError(*entry) for entry in meaning.get("errors", []))
 
 
@@ -97,4 +111,27 @@ def test_no_credential_no_header(dialect: Dialect) -> None:
     ask = ask_of(
         {"endpoint": "embeddings", "model": "m", "shape": "dense", "parameters": {}, "inputs": [{"text": "a"}]}
     )
-    assert "authorization" not in dialect.encode(Ask(ask.job, ask.units, "m")).headers
+    assert not credentials(dialect.encode(Ask(ask.job, ask.units, "m")))
+    inquiry = dialect.inquire(None)
+    assert inquiry is None or not credentials(inquiry)
+
+
+@pytest.mark.parametrize("case", INFO)
+def test_what_a_backend_tells_about_its_limits(case: str) -> None:
+    written = json.loads((HERE / case).read_text())
+    dialect = BY_NAME[case.split("/")[1]]
+
+    exchange, expected = dialect.inquire(KEY), written["request"]
+    if exchange is None:
+        assert expected is None
+    else:
+        assert {"method": exchange.method, "path": exchange.path} == expected
+        assert credentials(exchange) == {"authorization": f"Bearer {KEY}"}
+
+    reply = written["reply"]
+    body = reply["text"].encode() if "text" in reply else json.dumps(reply["body"]).encode()
+    assert dialect.learn(RawReply(reply["status"], {}, body), written["model"]) == CallLimits(**written["limits"])
+
+
+def test_every_dialect_is_known_to_the_configuration() -> None:
+    assert set(BY_NAME) == set(ABILITIES) == set(get_args(DialectName)) == {case.split("/")[1] for case in INFO}

@@ -15,7 +15,7 @@ HEADER = struct.Struct(f"<BBBxIQIIII{ORIGIN_BYTES}s")
 
 _LARGEST = 2**32 - 1
 
-_SHAPES = (Shape.DENSE, Shape.MULTI, Shape.SPARSE, Shape.SCORE, Shape.RANKING, Shape.VERBATIM)
+_SHAPES = (Shape.DENSE, Shape.MULTI, Shape.SPARSE, Shape.SCORE, Shape.RANKING, Shape.VERBATIM, Shape.LABELS)
 """Stored by position: append only."""
 
 _CODES = {shape: code for code, shape in enumerate(_SHAPES)}

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from gateway.config.defaults import SHIPPED_TIERS
+from gateway.config.dialects import ABILITIES
 from gateway.config.document import START, reference
 from gateway.config.explain import SECTIONS
 from gateway.config.parse import parse
@@ -56,3 +57,11 @@ def test_the_reference_is_what_the_schema_says() -> None:
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     assert text.partition(START)[2].strip() == reference().strip()
     assert reference().count("\n| `") == len(SETTINGS)
+
+
+def test_the_backends_page_shows_every_dialect_in_a_usable_configuration() -> None:
+    page = (ROOT / "docs" / "backends.md").read_text(encoding="utf-8")
+    keys = dict.fromkeys(("OPENAI_API_KEY", "AZURE_API_KEY", "COHERE_API_KEY"), "a-key")
+    config = parse(page.partition("```yaml\n")[2].partition("```")[0], "backends.md", keys)
+    assert {backend.dialect for backend in config.backends.values()} | {"jina"} == set(ABILITIES)
+    assert all(f"| `{name}` |" in page for name in ABILITIES)

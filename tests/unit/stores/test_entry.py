@@ -44,7 +44,7 @@ def test_anything_else_is_a_miss(entry: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("at", "value"),
-    [(0, 1), (1, 6), (2, 15), (4, 0), (4, 3), (48, 1)],
+    [(0, 1), (1, 7), (2, 15), (4, 0), (4, 3), (48, 1)],
     ids=["version", "shape", "proof length", "no width", "width", "proof"],
 )
 def test_a_damaged_entry_is_a_miss(at: int, value: int) -> None:

@@ -1,0 +1,72 @@
+"""P: models whose backend speaks a dialect that cannot answer for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+from gateway.config.dialects import ABILITIES
+from gateway.config.serving import directly_served
+from gateway.vocabulary import Modality, Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gateway.catalogue.model import Model
+    from gateway.config.backends import Backend, ModelEntry
+    from gateway.config.dialects import Ability
+    from gateway.config.problem import Origin, Path, Problem
+    from gateway.config.schema import Config
+
+_TEXT = frozenset({Modality.TEXT})
+_NAMES = {
+    Shape.DENSE: "embeddings",
+    Shape.MULTI: "multi-vectors",
+    Shape.SPARSE: "sparse vectors",
+    Shape.SCORE: "rerank",
+    Shape.RANKING: "listwise rerank",
+}
+
+
+def azure_problems(backend: Backend, origin: Origin, path: Path) -> Iterator[Problem]:
+    """Azure refuses every call that names no version of its API."""
+    if backend.dialect == "azure" and "api-version" not in parse_qs(urlsplit(backend.url).query):
+        yield origin.problem(path, "names no version of the API", "add `?api-version=2024-10-21`, or a later one")
+
+
+def unable_problems(config: Config, origin: Origin) -> Iterator[Problem]:
+    """Each route of a model by which it cannot be served."""
+    served = directly_served(config)
+    for name, entry in config.models.items():
+        if entry.backend is None or name not in served:
+            continue
+        model, here = served[name].model, ("models", name)
+        backends = (entry.backend, *(also.backend for also in entry.replicas))
+        for position, backend in enumerate(backends):
+            dialect = config.backends[backend].dialect
+            lacking = _lacking(model, ABILITIES[dialect])
+            if lacking:
+                path = _where(here, entry, lacking, position)
+                remedy = f"dialect `{dialect}` cannot; name a backend that can"
+                yield origin.problem(path, f"needs {lacking} from `{backend}`", remedy + _otherwise(entry, lacking))
+
+
+def _lacking(model: Model, ability: Ability) -> str:
+    """What a dialect lacks for a model, in a word; empty when nothing."""
+    needed = [model.shape] if model.embeddings else []
+    if model.rerank:
+        needed.append(Shape.RANKING if model.listwise else Shape.SCORE)
+    for shape in needed:
+        if shape not in ability.shapes:
+            return _NAMES[shape]
+    return "" if model.modalities == _TEXT or ability.images else "more than text"
+
+
+def _where(here: Path, entry: ModelEntry, lacking: str, position: int) -> Path:
+    if lacking == _NAMES[Shape.SCORE] and entry.rerank:
+        return (*here, "rerank")
+    return (*here, "replicas", position - 1, "backend") if position else (*here, "backend")
+
+
+def _otherwise(entry: ModelEntry, lacking: str) -> str:
+    return ", or write `rerank: false`" if lacking == _NAMES[Shape.SCORE] and entry.rerank else ""

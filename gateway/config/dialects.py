@@ -1,0 +1,40 @@
+"""P: the dialects that backends speak, and which answers can be had in each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from gateway.vocabulary import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DialectName: TypeAlias = Literal["jina", "tei", "openai", "azure", "vllm", "infinity", "ollama", "cohere", "llamacpp"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ability:
+    """The shapes of answers that a dialect can ask for, and whether it takes anything but text."""
+
+    shapes: frozenset[Shape]
+    images: bool = False
+
+
+_EMBEDDINGS = frozenset({Shape.DENSE})
+_BOTH = frozenset({Shape.DENSE, Shape.SCORE})
+
+ABILITIES: Mapping[DialectName, Ability] = MappingProxyType(
+    {
+        "jina": Ability(frozenset(Shape) - {Shape.LABELS}, images=True),
+        "tei": Ability(_BOTH | {Shape.SPARSE, Shape.MULTI, Shape.LABELS}),
+        "openai": Ability(_EMBEDDINGS),
+        "azure": Ability(_EMBEDDINGS),
+        "vllm": Ability(_BOTH),
+        "infinity": Ability(_BOTH | {Shape.LABELS}, images=True),
+        "ollama": Ability(_EMBEDDINGS),
+        "cohere": Ability(_BOTH),
+        "llamacpp": Ability(_BOTH),
+    }
+)
