@@ -1,0 +1,47 @@
+"""P: how many calls beyond the clients' own may be sent: a part of recent traffic, so that retries cannot add up.
+
+What holds, and is tested in tests/unit/dispatch/test_retry_budget.py:
+
+1. Whenever an extra call is sent, those of the last WINDOW_SECONDS are at most `floor` and `part` of that time's calls.
+2. A quiet service may send `floor` extra calls a window.
+3. One that is busy may use its part: at least 85 % of it.
+
+The floor of retries is above what opens a breaker (gateway.dispatch.health), so that a backend that dies in a quiet
+hour costs no client an error. One budget serves all backends of one model in one worker.
+"""
+
+from __future__ import annotations
+
+from gateway.dispatch.recent import Recent
+
+WINDOW_SECONDS = 10.0
+RETRY_PART = 0.10
+RETRY_FLOOR = 10
+HEDGE_PART = 0.02
+_SLOTS = 20
+
+
+class RetryBudget:
+    """Retries by default; `RetryBudget(HEDGE_PART, 0)` is that of hedges. Memory and time do not grow with traffic.
+
+    Calls are counted in slots of half a second: a slot of calls leaves the window as a whole and early, a slot of
+    extra calls as a whole and late, so the bound holds for the exact window, too.
+    """
+
+    def __init__(self, part: float = RETRY_PART, floor: int = RETRY_FLOOR) -> None:
+        self._part = part
+        self._floor = floor
+        self._calls = Recent(WINDOW_SECONDS / _SLOTS, _SLOTS - 1)
+        self._extra = Recent(WINDOW_SECONDS / _SLOTS, _SLOTS)
+
+    def seen(self, now: float, calls: int = 1) -> None:
+        """A client's own calls are sent: `now` is in monotonic seconds and never goes back."""
+        self._calls.add(now, calls)
+
+    def may(self, now: float) -> bool:
+        """Whether one more extra call may be sent now."""
+        return self._extra.total(now) + 1 <= self._floor + self._part * self._calls.total(now)
+
+    def spend(self, now: float) -> None:
+        """An extra call is sent."""
+        self._extra.add(now, 1)
