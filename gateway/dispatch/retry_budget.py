@@ -17,12 +17,11 @@ from gateway.dispatch.recent import Recent
 WINDOW_SECONDS = 10.0
 RETRY_PART = 0.10
 RETRY_FLOOR = 10
-HEDGE_PART = 0.02
 _SLOTS = 20
 
 
 class RetryBudget:
-    """Retries by default; `RetryBudget(HEDGE_PART, 0)` is that of hedges. Memory and time do not grow with traffic.
+    """Of retries by default. It counts calls, or what else is named in `amount`, in memory that traffic does not grow.
 
     Calls are counted in slots of half a second: a slot of calls leaves the window as a whole and early, a slot of
     extra calls as a whole and late, so the bound holds for the exact window, too.
@@ -34,14 +33,14 @@ class RetryBudget:
         self._calls = Recent(WINDOW_SECONDS / _SLOTS, _SLOTS - 1)
         self._extra = Recent(WINDOW_SECONDS / _SLOTS, _SLOTS)
 
-    def seen(self, now: float, calls: int = 1) -> None:
+    def seen(self, now: float, amount: int = 1) -> None:
         """A client's own calls are sent: `now` is in monotonic seconds and never goes back."""
-        self._calls.add(now, calls)
+        self._calls.add(now, amount)
 
-    def may(self, now: float) -> bool:
+    def may(self, now: float, amount: int = 1) -> bool:
         """Whether one more extra call may be sent now."""
-        return self._extra.total(now) + 1 <= self._floor + self._part * self._calls.total(now)
+        return self._extra.total(now) + amount <= self._floor + self._part * self._calls.total(now)
 
-    def spend(self, now: float) -> None:
+    def spend(self, now: float, amount: int = 1) -> None:
         """An extra call is sent."""
-        self._extra.add(now, 1)
+        self._extra.add(now, amount)

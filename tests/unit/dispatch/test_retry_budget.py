@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dispatch.retry_budget import HEDGE_PART, RETRY_FLOOR, RETRY_PART, WINDOW_SECONDS, RetryBudget
+from gateway.dispatch.retry_budget import RETRY_FLOOR, RETRY_PART, WINDOW_SECONDS, RetryBudget
 
 START = 1_000.0
 
@@ -38,8 +38,8 @@ def test_a_quiet_service_may_retry_its_floor_and_has_it_back_after_a_window() ->
     assert budget.may(START + WINDOW_SECONDS + 0.5)
 
 
-def test_hedges_have_no_floor() -> None:
-    budget = RetryBudget(HEDGE_PART, 0)
+def test_without_a_floor_only_traffic_gives_room() -> None:
+    budget = RetryBudget(0.02, 0)
     budget.seen(START, 49)
     assert not budget.may(START)
     budget.seen(START)
