@@ -28,6 +28,7 @@ NEAR = pack(list(0.97 * TRUE + (1 - 0.97**2) ** 0.5 * vector(9)))
 LONGER = pack(list(TRUE * 7))
 SHORT = pack(list(TRUE[:256]))
 NAN = pack([float("nan")] * WIDTH)
+INFINITE = pack([float("inf")] * WIDTH)
 ZERO = pack([0.0] * WIDTH)
 
 
@@ -56,6 +57,7 @@ TABLE = [
     ([A, OTHER], THIRD, "b", True, True, None),
     ([A, OTHER, A], SHORT, "b", False, True, None),
     ([NAN, A], None, "a", False, False, A),
+    ([INFINITE, A], None, "a", False, False, A),
     ([A, ZERO], A, "b", False, False, None),
     ([A[:-1], A], None, "a", False, False, A),
     ([b"", NAN], None, "ab", False, False, None),
