@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.dispatch.canary import Odd, Reason, Verdict, due, judge, pack
@@ -88,6 +88,7 @@ def test_why_it_is_odd() -> None:
     assert verdict.odd[2].cosine == pytest.approx(0.97, abs=0.02)
 
 
+@settings(deadline=None)
 @given(
     vectors=st.lists(st.sampled_from([A, HALF, INT8, NEAR, OTHER, THIRD, SHORT, NAN]), min_size=1, max_size=4),
     reference=st.sampled_from([None, A, OTHER, SHORT]),
