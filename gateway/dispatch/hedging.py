@@ -5,7 +5,8 @@ What holds, and is tested in tests/unit/dispatch/test_hedging.py:
 1. A call is late when it takes longer than QUANTILE of such calls did lately, and longer than all but as many as the
    budget can pay for: else the budget would go to whoever is a little late, and not to who is latest.
 2. Of the last WINDOW_SECONDS, second calls are at most PART of all calls, and their tokens at most PART of all tokens.
-3. Never for bulk, for large calls, where a call is billed (unless that is asked for), or before SAMPLES are known.
+3. Never for bulk, for large calls, where it is off (as it is by default where calls are billed), or before SAMPLES are
+   known.
 4. With 1 % of calls ten times as slow as the rest, the 99.5th percentile is less than half of what it was; with 1.5 %,
    the 99th is.
 
@@ -34,11 +35,11 @@ RING = 1_000
 class Hedger:
     """One for each set of backends that may stand in for each other, model and endpoint.
 
-    `billed`: a call to one of them costs money; `even_billed`: hedge all the same.
+    `on`: each of them `hedges` (gateway.config.backends), which by default those do that cost nothing a call.
     """
 
-    def __init__(self, *, billed: bool, even_billed: bool = False) -> None:
-        self._on = even_billed or not billed
+    def __init__(self, *, on: bool) -> None:
+        self._on = on
         self._calls = RetryBudget(PART, 0)
         self._tokens = RetryBudget(PART, 0)
         self._ring: deque[float] = deque()

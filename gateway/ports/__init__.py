@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.ports.accounts import AccountEdit, AccountStore, AuditEntry
 from gateway.ports.answers import AnswerStore, Claims, Trace, Votes
+from gateway.ports.canaries import Canaries
 from gateway.ports.ledger import Journal, Ledger, Orphan, Unit
 from gateway.ports.limits import (
     NOTHING,
@@ -30,6 +31,7 @@ __all__ = [
     "Amounts",
     "AnswerStore",
     "AuditEntry",
+    "Canaries",
     "Census",
     "Claims",
     "Clock",

@@ -51,6 +51,14 @@ class Keys:
         """Which orgs have computed an answer, named by its proof: addresses can be made to collide."""
         return self.prefix.encode() + b":v:" + subject
 
+    def canary(self, revision: str) -> tuple[str, str]:
+        """The vector that a model revision is known by, and which backends are odd. No command takes both."""
+        return (f"{self.prefix}:y:{revision}", f"{self.prefix}:y-odd:{revision}")
+
+    def canary_claim(self, revision: str, hour: int) -> str:
+        """Who looks after a revision in an hour."""
+        return f"{self.prefix}:y-claim:{hour}:{revision}"
+
     @property
     def sketch(self) -> str:
         """A sampled trace of what the cache was asked."""

@@ -7,7 +7,7 @@ from random import Random
 from statistics import quantiles
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.dispatch.hedging import PART, RING, SAMPLES, SMALL_TOKENS, Hedger
@@ -63,8 +63,8 @@ def percentile(waited: list[float], thousandth: int) -> float:
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("slow", "thousandth"), [(0.01, 995), (0.015, 990)])
 def test_the_slow_hundredth_is_cut_off(slow: float, thousandth: int, seed: int) -> None:
-    without, none, _ = run(Hedger(billed=True), slow, seed)
-    waited, second, _ = run(Hedger(billed=False), slow, seed)
+    without, none, _ = run(Hedger(on=False), slow, seed)
+    waited, second, _ = run(Hedger(on=True), slow, seed)
     assert not none
     assert percentile(waited, thousandth) < 0.5 * percentile(without, thousandth)
     assert len(second) <= PART * len(waited)
@@ -72,7 +72,7 @@ def test_the_slow_hundredth_is_cut_off(slow: float, thousandth: int, seed: int) 
 
 @pytest.mark.parametrize("slow", [0.0, 0.01, 0.05, 0.5])
 def test_the_load_grows_by_the_part_at_most_however_slow_it_is(slow: float) -> None:
-    waited, second, tokens = run(Hedger(billed=False), slow)
+    waited, second, tokens = run(Hedger(on=True), slow)
     assert len(second) <= PART * len(waited)
     assert sum(amount for _, amount in second) <= PART * tokens
     for edge in range(0, SECONDS, 7):
@@ -87,32 +87,28 @@ def filled(hedger: Hedger, count: int = SAMPLES) -> Hedger:
 
 
 def test_it_waits_for_what_98_of_100_calls_take() -> None:
-    assert filled(Hedger(billed=False)).after(10, FAST) == 0.097
+    assert filled(Hedger(on=True)).after(10, FAST) == 0.097
 
 
 @pytest.mark.parametrize(
     ("hedger", "tokens", "lane"),
     [
-        (Hedger(billed=False), 10, BULK),
-        (Hedger(billed=False), SMALL_TOKENS + 1, FAST),
-        (Hedger(billed=True), 10, FAST),
+        (Hedger(on=True), 10, BULK),
+        (Hedger(on=True), SMALL_TOKENS + 1, FAST),
+        (Hedger(on=False), 10, FAST),
     ],
-    ids=["bulk", "large", "billed"],
+    ids=["bulk", "large", "off"],
 )
 def test_never_for(hedger: Hedger, tokens: int, lane: Lane) -> None:
     assert filled(hedger).after(tokens, lane) is None
 
 
-def test_where_calls_are_billed_it_must_be_asked_for() -> None:
-    assert filled(Hedger(billed=True, even_billed=True)).after(10, FAST) is not None
-
-
 def test_nothing_is_guessed_from_a_few_calls() -> None:
-    assert filled(Hedger(billed=False), SAMPLES - 1).after(10, FAST) is None
+    assert filled(Hedger(on=True), SAMPLES - 1).after(10, FAST) is None
 
 
 def test_large_and_bulk_calls_say_nothing_of_small_ones() -> None:
-    hedger = filled(Hedger(billed=False))
+    hedger = filled(Hedger(on=True))
     for _ in range(500):
         hedger.record(10, BULK, 60.0)
         hedger.record(SMALL_TOKENS + 1, FAST, 60.0)
@@ -120,7 +116,7 @@ def test_large_and_bulk_calls_say_nothing_of_small_ones() -> None:
 
 
 def test_tokens_are_a_budget_of_their_own() -> None:
-    hedger = Hedger(billed=False)
+    hedger = Hedger(on=True)
     for _ in range(1_000):
         hedger.seen(0.0, 10)
     assert not hedger.take(0.0, 201)
@@ -128,9 +124,10 @@ def test_tokens_are_a_budget_of_their_own() -> None:
     assert not hedger.take(0.0, 1)
 
 
+@settings(deadline=None)
 @given(samples=st.lists(st.floats(0, 100), min_size=SAMPLES, max_size=SAMPLES + 50))
 def test_the_ring_is_sorted_and_forgets(samples: list[float]) -> None:
-    hedger = filled(Hedger(billed=False), RING)
+    hedger = filled(Hedger(on=True), RING)
     for seconds in samples:
         hedger.record(10, FAST, seconds)
     assert hedger._sorted == sorted(hedger._ring)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.backends.dialect import Outcome, OutcomeKind
@@ -164,6 +164,7 @@ outcomes = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(outcome=outcomes, known=facts)
 def test_what_always_holds(outcome: Outcome, known: Facts) -> None:
     decision = decided(outcome, known)

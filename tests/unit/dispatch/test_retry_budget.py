@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.dispatch.retry_budget import RETRY_FLOOR, RETRY_PART, WINDOW_SECONDS, RetryBudget
@@ -66,6 +66,7 @@ steps_of_any_kind = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(steps=steps_of_any_kind, floor=st.integers(0, 5), part=st.sampled_from([0.02, 0.1, 0.5]))
 def test_extra_calls_never_pass_the_part_and_the_floor(steps: list[tuple[float, int]], floor: int, part: float) -> None:
     budget = RetryBudget(part, floor)

@@ -7,7 +7,7 @@ from heapq import heappop, heappush
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.dispatch.health import WARM_SECONDS, Breaker, Pass
@@ -168,6 +168,7 @@ candidate = st.builds(
 chances = st.floats(0, 1, exclude_max=True)
 
 
+@settings(deadline=None)
 @given(candidates=st.lists(candidate, max_size=6), first=chances, second=chances, warmth=chances)
 def test_whoever_may_answer_is_found_and_nobody_else(
     candidates: list[Candidate], first: float, second: float, warmth: float
