@@ -202,7 +202,7 @@ class Fleet:
         name = (order.job.endpoint, order.job.revision, hedges)
         traffic = self._traffic.get(name)
         if traffic is None:
-            traffic = self._traffic[name] = _Traffic(Hedger(billed=not hedges))
+            traffic = self._traffic[name] = _Traffic(Hedger(on=hedges))
         return traffic
 
     def _tell(self, place: Place, now: float) -> None:

@@ -59,6 +59,7 @@ class KnownLimits:
             documents=backend.max_documents or told.documents or dialect.limits.documents,
             tokens=backend.max_tokens or told.tokens or dialect.limits.tokens,
             size=told.size or dialect.limits.size,
+            each=told.each or dialect.limits.each,
         )
 
     async def _ask(self, backend: Backend, route: Route) -> CallLimits:
@@ -93,4 +94,4 @@ def least(several: Iterable[CallLimits]) -> CallLimits:
     def smallest(name: str) -> int | None:
         return min((found for limits in listed if (found := getattr(limits, name)) is not None), default=None)
 
-    return CallLimits(smallest("inputs"), smallest("documents"), smallest("tokens"), smallest("size"))
+    return CallLimits(smallest("inputs"), smallest("documents"), smallest("tokens"), smallest("size"), smallest("each"))

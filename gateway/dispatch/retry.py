@@ -162,23 +162,6 @@ def _pause(outcome: Outcome, attempt: int, chance: float) -> float:
     return max(FIRST_DELAY_SECONDS * 2.0**attempt * (0.5 + chance), outcome.retry_after or 0.0)
 
 
-def delay(outcome: Outcome, attempt: int, retries: int, remaining: float, chance: float) -> float | None:
-    """Seconds to wait before the next try of a call that can go nowhere else and is billed; None to give up."""
-    return (
-        decide(
-            outcome,
-            attempt=attempt,
-            retries=retries,
-            remaining=remaining,
-            chance=chance,
-            others=False,
-            budget=True,
-            billed=True,
-        ).wait
-        or None
-    )
-
-
 _SENTENCES = {
     OutcomeKind.BUSY: "The backend is overloaded",
     OutcomeKind.REFUSED: "The backend refused the gateway's request",
