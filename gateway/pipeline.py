@@ -250,8 +250,11 @@ def _record(work: _Work, quota: Reservation, plan: Plan, fresh: Fresh, facts: Fa
 
 
 def _reply(endpoint: Endpoint, job: Job, plan: Plan, fresh: Fresh, facts: Facts) -> Reply:
+    answers = complete(plan, fresh.answers)
+    pieces = endpoint.stream(job, answers)
     return Reply(
-        body=endpoint.assemble(job, complete(plan, fresh.answers)),
+        body=endpoint.assemble(job, answers) if pieces is None else b"",
+        pieces=pieces,
         hits=facts.hits,
         misses=facts.misses,
         duplicates=facts.duplicates,

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Generator, Mapping
 
     from gateway.vocabulary.limits import Limits, Meter
 
@@ -136,11 +136,13 @@ class Remaining:
 class Reply:
     """What the client gets on success: the body's bytes and the facts behind it.
 
+    A large body has `pieces` instead of bytes, made while they are sent, to be gone through once.
     `hits` were stored, `misses` were asked, `duplicates` are copies of another input in the same list. `collapsed`:
     everything missing was being asked for by another request already.
     """
 
-    body: bytes
+    body: bytes = b""
+    pieces: Generator[bytes, None, None] | None = None
     hits: int = 0
     misses: int = 0
     duplicates: int = 0

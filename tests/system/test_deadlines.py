@@ -17,7 +17,8 @@ OWN, TENANT = "jina_" + "h" * 60, "jina_" + "t" * 60
 CONFIG = f"""
 server: {{{{timeout: 20}}}}
 backends: {{{{jina: {{{{dialect: jina, url: {{url}}, key: "{KEY}"}}}}}}}}
-tenants: {{{{patient: {{{{tier: tier2, keys: ["{OWN}"]}}}}, hasty: {{{{tier: tier2, keys: ["{TENANT}"], timeout: 0.7}}}}}}}}
+tenants: {{{{patient: {{{{tier: tier2, keys: ["{OWN}"]}}}},
+           hasty: {{{{tier: tier2, keys: ["{TENANT}"], timeout: 0.7}}}}}}}}
 """
 
 
