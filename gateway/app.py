@@ -105,7 +105,7 @@ class App:
         allowances = RedisAllowances(quota_line, keys, self._lease_seconds)
         outside = Outside(allowances, clock, self._tasks, observer, snapshot.secret, config.server.workers)
         self._shaper = Shaper(outside)
-        self._upstream = Upstream(config.backends)
+        self._upstream = Upstream(config.backends, config.fetch.networks)
         ledger_line = Line(self._clients[0], self._tasks, config.store.timeout)
         ledger = RedisLedger(ledger_line, keys, config.ledger.retain_days, clock)
         budgets = Budgets(ledger, clock)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, IPvAnyNetwork, StringConstraints
 
 from gateway.config.backends import Backend, ModelEntry  # noqa: TC001 - pydantic evaluates annotations
+from gateway.config.fetching import Fetching
 from gateway.config.section import Name, Positive, Price, Seconds, Section
 from gateway.config.spending import Balance, Budget  # noqa: TC001 - pydantic evaluates annotations
 from gateway.config.webhooks import Webhook  # noqa: TC001 - as above
@@ -212,5 +213,6 @@ class Config(Section):
     limits: LimitSettings = LimitSettings()
     ledger: LedgerSettings = LedgerSettings()
     webhooks: tuple[Webhook, ...] = ()
+    fetch: Fetching = Fetching()
     admin: Admin = Admin()
     observe: Observe = Observe()
