@@ -15,6 +15,8 @@ from gateway.vocabulary import Call, Directives
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aiohttp import StreamReader
+
     from gateway.config.schema import Config, Server
     from gateway.ports import Clock
 
@@ -114,20 +116,30 @@ async def read_body(request: web.BaseRequest, settings: Server, seconds: float) 
         request.writer.output_size = 0  # aiohttp takes what was written for the beginning of the answer
     if request.content.at_eof():
         return b""
-    chunks: list[bytes] = []
-    size = 0
     try:
+        if request.content.is_eof():  # most bodies come with their head: nothing to wait for, so no timer
+            return _joined([request.content.read_nowait()], settings.body_limit)
         async with asyncio.timeout(seconds):
-            while chunk := await request.content.readany():
-                size += len(chunk)
-                if size > settings.body_limit:
-                    raise _too_large(settings.body_limit)
-                chunks.append(chunk)
+            return await _read_on(request.content, settings.body_limit)
     except TimeoutError:
         raise service_timeout(seconds) from None
     except (web.RequestPayloadError, http_exceptions.HttpProcessingError):
         error = FieldError("body", "The request body could not be read", "body_unreadable")
         raise invalid_request((error,)) from None
+
+
+async def _read_on(content: StreamReader, limit: int) -> bytes:
+    chunks: list[bytes] = []
+    left = limit
+    while left >= 0 and (chunk := await content.readany()):
+        left -= len(chunk)
+        chunks.append(chunk)
+    return _joined(chunks, limit)
+
+
+def _joined(chunks: list[bytes], limit: int) -> bytes:
+    if sum(map(len, chunks)) > limit:
+        raise _too_large(limit)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
