@@ -5,8 +5,9 @@
 2. Upstream calls for 1,000 concurrent single-text calls in front of an upstream of 20 ms.
 3. p99 of interactive calls alone, and while a job with `x-gateway-lane: bulk` keeps the backend's 8 places full.
 
-The upstream (stand_in.py) counts; the load generator (load.py) is a process of its own. Latency has the generator's own
-cost in it, the same for all: differences and ratios mean something, single figures little.
+The upstream (stand_in.py) counts; the load generator (load.py) is a process of its own. Times leave out the first call
+of each connection, which opens others, and have the generator's own cost in them, the same for all: differences and
+ratios mean something, single figures little.
 """
 
 from __future__ import annotations
