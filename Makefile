@@ -23,6 +23,7 @@ bench: $(VENV)/test.stamp
 	$(BIN)/python bench/cached_hit.py
 	$(BIN)/python bench/never_pay_twice.py
 	$(BIN)/python bench/admissions.py
+	$(BIN)/python bench/fan_out.py
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -111,7 +111,7 @@ def measure(program: Program, texts: list[str]) -> tuple[float, float]:
         capture_output=True,
         check=True,
     )
-    answers = int(done.stdout)
+    answers = int(done.stdout.split()[0])
     return (program.cpu_seconds() - before) / answers * 1e6, answers / SECONDS
 
 

@@ -108,7 +108,7 @@ class App:
         allowances = RedisAllowances(quota_line, keys, self._lease_seconds)
         outside = Outside(allowances, clock, self._tasks, observer, snapshot.secret, config.server.workers)
         self._shaper = Shaper(outside)
-        self._upstream = Upstream(config.backends)
+        self._upstream = Upstream(config.backends, config.fetch.networks)
         sender = Sender(
             transport=self._upstream,
             clock=clock,

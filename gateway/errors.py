@@ -214,5 +214,9 @@ class TransportError(Exception):
         self.sent = sent
 
 
+class AddressError(Exception):
+    """An address that a client named leads where nobody may send us; the text completes "The address …" for it."""
+
+
 class StoreError(Exception):
     """The store did not answer as it should: down, too slow, or refusing writes."""

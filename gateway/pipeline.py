@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from gateway.settle.usage import charge, counted
 from gateway.vocabulary import Cause, Fresh, Reply, Stage, nanos
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 
     from gateway.admit.budgets import Budgets
     from gateway.admit.estimate import Estimate, Estimator
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
     from gateway.plan.planner import Planner
     from gateway.ports import Clock, Observer
     from gateway.vocabulary import Answer, Call, Caller, Facts, Job, Plan
+
+_GRACE = 0.05
+"""Seconds after its deadline that a call is cut off. Its stages end by themselves before, and know more."""
+
+_TICK = 0.005
+"""Timers of an event loop may ring so many seconds early."""
 
 
 class Pipeline:
@@ -72,25 +79,9 @@ class Pipeline:
         """
         snapshot = self.snapshot
         caller = await self.authenticate(snapshot, call, facts)
+        call = call.within(caller.timeout)
         try:
-            body = await call.read()
-            with self._stage(facts, Stage.VALIDATE):
-                job = endpoint.validate(body, snapshot)
-                facts.model, facts.items = job.model, job.item_count
-                work = _work(snapshot, caller, job, call)
-            async with self._reserve(work, facts) as quota:
-                with self._stage(facts, Stage.PLAN):
-                    plan = await self._plan(work)
-                with self._stage(facts, Stage.ADMIT):
-                    unknown = (*plan.missing, *plan.foreign)
-                    estimate = await self._estimator.estimate(job, work.served.model, unknown)
-                    await quota.cover(_to_reserve(work, plan, estimate), *_to_pay(work, estimate))
-                with self._stage(facts, Stage.DISPATCH):
-                    fresh = await self._dispatch(work, plan, estimate)
-                facts.estimated_tokens = self._estimator.learn(estimate, fresh)
-                _record(work, quota, plan, fresh, facts)
-            with self._stage(facts, Stage.ASSEMBLE):
-                reply = _reply(endpoint, job, plan, fresh, facts)
+            reply = await self._in_time(call, self._serve(endpoint, snapshot, caller, call, facts))
             self._count(facts)
             return reply  # noqa: TRY300 - what fails here costs nothing
         except GatewayError as error:
@@ -98,6 +89,40 @@ class Pipeline:
                 await self._count_failure(snapshot, call)
             if facts.remaining is None:
                 facts.remaining = await self._admission.remaining(caller.meters)
+            raise
+
+    async def _serve(self, endpoint: Endpoint, snapshot: Snapshot, caller: Caller, call: Call, facts: Facts) -> Reply:
+        body = await call.read()
+        with self._stage(facts, Stage.VALIDATE):
+            job = endpoint.validate(body, snapshot)
+            facts.model, facts.items = job.model, job.item_count
+            work = _work(snapshot, caller, job, call)
+        async with self._reserve(work, facts) as quota:
+            with self._stage(facts, Stage.PLAN):
+                plan = await self._plan(work)
+            with self._stage(facts, Stage.ADMIT):
+                unknown = (*plan.missing, *plan.foreign)
+                estimate = await self._estimator.estimate(job, work.served.model, unknown)
+                await quota.cover(_to_reserve(work, plan, estimate), *_to_pay(work, estimate))
+            with self._stage(facts, Stage.DISPATCH):
+                fresh = await self._dispatch(work, plan, estimate)
+            facts.estimated_tokens = self._estimator.learn(estimate, fresh)
+            _record(work, quota, plan, fresh, facts)
+        with self._stage(facts, Stage.ASSEMBLE):
+            return _reply(endpoint, job, plan, fresh, facts)
+
+    async def _in_time(self, call: Call, serving: Coroutine[None, None, Reply]) -> Reply:
+        """The reply by the call's deadline, whatever a stage waits for; who is late hears of its own seconds."""
+        try:
+            async with asyncio.timeout(call.deadline + _GRACE - self._clock.monotonic()) as limit:
+                return await serving
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise service_timeout(call.timeout) from None
+        except GatewayError as error:
+            if error.code is Code.SERVICE_TIMEOUT and self._clock.monotonic() >= call.deadline - _TICK:
+                raise service_timeout(call.timeout) from None
             raise
 
     async def authenticate(self, snapshot: Snapshot, call: Call, facts: Facts) -> Caller:
@@ -141,13 +166,14 @@ class Pipeline:
             asked,
             arrived,
             passed=caller.credential,
+            timeout=work.call.timeout,
         )
 
         async def fill(positions: Sequence[int], sent: Callable[[], None]) -> Found:
             return await self._dispatcher.run(replace(order, sent=sent), positions)
 
         flown = replace(plan, storable=False) if work.call.directives.wants_new else plan
-        fresh = await self._in_flight.run(flown, work.call.deadline, service_timeout(order.patience), fill)
+        fresh = await self._in_flight.run(flown, work.call.deadline, service_timeout(work.call.timeout), fill)
         if fresh.refused:
             raise refused(work.job, fresh.refused)
         return fresh
@@ -229,8 +255,11 @@ def _record(work: _Work, quota: Reservation, plan: Plan, fresh: Fresh, facts: Fa
 
 
 def _reply(endpoint: Endpoint, job: Job, plan: Plan, fresh: Fresh, facts: Facts) -> Reply:
+    answers = complete(plan, fresh.answers)
+    pieces = endpoint.stream(job, answers)
     return Reply(
-        body=endpoint.assemble(job, complete(plan, fresh.answers)),
+        body=endpoint.assemble(job, answers) if pieces is None else b"",
+        pieces=pieces,
         hits=facts.hits,
         misses=facts.misses,
         duplicates=facts.duplicates,

@@ -1,18 +1,21 @@
-"""E: the only outbound HTTP client; it talks to addresses from the config and, later, to guarded ones from clients."""
+"""E: the only outbound HTTP client: addresses from the config here, guarded ones from clients in gateway.fetch."""
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import aiohttp
 
 from gateway.errors import TransportError
+from gateway.fetch import Fetcher
 from gateway.ports import RawReply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.config.backends import Backend
+    from gateway.guard import Networks
     from gateway.ports import Exchange
 
 UNIX_PREFIX = "unix:"
@@ -27,10 +30,12 @@ _POSTS = 32
 class Upstream:
     """ports.Transport over aiohttp: a connection pool a backend; no redirects, cookies or proxies from the environment.
 
-    Addresses come from the config alone; nothing a client sends can change where a request goes.
+    Addresses come from the config; nothing a client sends can change where a request goes. What clients name is for
+    `foreign`, which goes to public addresses and to `networks` only.
     """
 
-    def __init__(self, backends: Mapping[str, Backend]) -> None:
+    def __init__(self, backends: Mapping[str, Backend], networks: Networks = ()) -> None:
+        self.foreign = Fetcher(networks)
         self._backends = dict(backends)
         self._sessions: dict[str, aiohttp.ClientSession] = {}
         self._poster: aiohttp.ClientSession | None = None
@@ -99,6 +104,7 @@ class Upstream:
         """Close every pool."""
         for session in (*self._sessions.values(), *([self._poster] if self._poster else [])):
             await session.close()
+        await self.foreign.close()
         self._sessions.clear()
         self._poster = None
 
@@ -133,11 +139,10 @@ def address(base: str, path: str) -> str:
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
+    """The body. Unlike joined chunks, what was read is never there twice: CPython hands out the buffer itself."""
+    body = BytesIO()
     async for chunk in response.content.iter_any():
-        size += len(chunk)
-        if size > REPLY_LIMIT:
+        body.write(chunk)
+        if body.tell() > REPLY_LIMIT:
             raise TransportError("the reply is too large")
-        chunks.append(chunk)
-    return b"".join(chunks)
+    return body.getvalue()

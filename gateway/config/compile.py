@@ -135,6 +135,7 @@ def _passthrough(config: Config) -> Caller | None:
         own_meters(config, ANYBODY, tier, ANYBODY),
         endpoint_meters(config, ANYBODY, tier),
         model_meters(config, ANYBODY, tier),
+        timeout=tier.timeout,
     )
 
 
@@ -152,6 +153,7 @@ def _caller(config: Config, name: str, tenant: Tenant, key_id: str) -> Caller:
         model_meters(config, name, tier),
         weight=tenant.weight,
         queue_timeout=tenant.queue_timeout,
+        timeout=tenant.timeout or tier.timeout,
     )
 
 

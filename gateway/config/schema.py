@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, IPvAnyNetwork, StringConstraints
 
 from gateway.config.backends import Backend, ModelEntry  # noqa: TC001 - pydantic evaluates annotations
+from gateway.config.fetching import Fetching
 from gateway.config.section import Name, Positive, Price, Seconds, Section
 from gateway.config.spending import Balance, Budget  # noqa: TC001 - pydantic evaluates annotations
 from gateway.config.webhooks import Webhook  # noqa: TC001 - as above
@@ -84,6 +85,9 @@ class Tier(Bounds):
         default_factory=dict, description="limits of a tenant's calls by endpoint: embeddings, rerank"
     )
     models: dict[Name, Bounds] = Field(default_factory=dict, description="limits of a tenant's calls by model")
+    timeout: Seconds | None = Field(
+        None, description="seconds a tenant's request may take, unless it has its own; by default server.timeout"
+    )
     budgets: tuple[Budget, ...] = Field((), description="what each tenant on it may spend, unless it has its own")
     balance: Balance | None = Field(None, description="what each tenant on it begins with, unless it has its own")
 
@@ -109,6 +113,11 @@ class Tenant(Section):
     )
     weight: Annotated[float, Field(ge=0.01, le=1_000)] = Field(
         1.0, description="share of a backend that several tenants wait for: one of weight 3 gets thrice the tokens of 1"
+    )
+    timeout: Seconds | None = Field(
+        None,
+        description="seconds its requests may take that have no X-Request-Timeout, up to server.timeout; "
+        "by default the tier's",
     )
     queue_timeout: Seconds = Field(
         30.0, description="seconds a call may wait for what a backend's `limits` or its own pauses allow; then 503"
@@ -204,5 +213,6 @@ class Config(Section):
     limits: LimitSettings = LimitSettings()
     ledger: LedgerSettings = LedgerSettings()
     webhooks: tuple[Webhook, ...] = ()
+    fetch: Fetching = Fetching()
     admin: Admin = Admin()
     observe: Observe = Observe()

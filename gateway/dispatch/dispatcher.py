@@ -108,7 +108,7 @@ class Dispatcher:
             return service_unavailable("The backend is not available", refusal.outcome.retry_after)
         if isinstance(refusal.outcome, LateError):
             if self._clock.monotonic() >= order.deadline:
-                return timeout
+                return service_timeout(order.timeout)
             return service_unavailable("The backend's rate limit leaves no room in time", refusal.outcome.retry_after)
         own_key = any(order.of_the_caller(route) for route in order.served.routes)
         return failure(refusal.outcome, order.job, timeout, of_the_caller=own_key)

@@ -29,7 +29,7 @@ class Order:
 
     `estimate` gives the tokens that some positions cost at most. `arrived` is awaited with each call's answers as they
     come, so that what was paid for is kept even when another call fails. `passed` is the caller's own key where keys
-    are passed through. `sent` is called whenever a call for it leaves.
+    are passed through, `timeout` the seconds that the request may take in all. `sent` is called when a call leaves.
     """
 
     snapshot: Snapshot
@@ -41,6 +41,7 @@ class Order:
     arrived: Callable[[Mapping[int, Answer]], Awaitable[None]]
     lane: Lane = Lane.INTERACTIVE
     passed: str | None = field(default=None, repr=False)
+    timeout: float = float("inf")
     sent: Callable[[], None] = _untold
 
     def backend(self, route: Route) -> Backend:
@@ -55,7 +56,7 @@ class Order:
     def patience(self) -> float:
         """Seconds after which a call is given up: its backends' own limit, or the request's where that is shorter."""
         longest = max(self.backend(route).timeout for route in self.served.routes)
-        return min(longest, self.snapshot.config.server.timeout)
+        return min(longest, self.timeout)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -127,7 +127,7 @@ class AdminRoutes:
     async def _form(self, request: web.BaseRequest, form: type[Form]) -> Form:
         """The body, read and checked; an empty one is an object without fields."""
         settings = self._desk.config.server.model_copy(update={"body_limit": BODY_LIMIT})
-        body = await read_body(request, settings)
+        body = await read_body(request, settings, settings.timeout)
         try:
             return form.model_validate_json(body or b"{}")
         except ValidationError as error:

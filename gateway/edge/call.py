@@ -15,12 +15,18 @@ from gateway.vocabulary import Call, Directives
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aiohttp import StreamReader
+
     from gateway.config.schema import Config, Server
     from gateway.ports import Clock
 
 SALT_HEADER = "X-Gateway-Cache-Salt"
 """Callers with different salts share no answers."""
 
+TIMEOUT_HEADER = "X-Request-Timeout"
+"""Seconds that the client will wait, with decimals if it likes."""
+
+_SECONDS = re.compile(r"(?=.{1,16}$)[0-9]*\.?[0-9]+")
 _SALT = re.compile(r"[\x21-\x7e]{0,128}")
 
 _MAX_AGE = re.compile(r"max-age=(\d{1,10})")
@@ -38,22 +44,25 @@ def call_of(request: web.BaseRequest, identifier: str, config: Config, clock: Cl
     """The call behind a request; its body stays on the wire until somebody known asks for it.
 
     Raises:
-        GatewayError: INPUT_INVALID, see `directives_of`.
+        GatewayError: INPUT_INVALID, see `directives_of` and `timeout_of`.
     """
     settings = config.server
-    deadline = clock.monotonic() + settings.timeout
+    asked = timeout_of(request.headers)
+    timeout = settings.timeout if asked is None else min(asked, settings.timeout)
     forwarded = ",".join(request.headers.getall(hdrs.X_FORWARDED_FOR, ()))
 
     async def read() -> bytes:
-        return await read_body(request, settings)
+        return await read_body(request, settings, timeout)
 
     return Call(
         read=read,
         credentials=request.headers.get(hdrs.AUTHORIZATION),
         client=client_address(request.remote or "", forwarded, config.limits.trusted_proxies),
         request_id=identifier,
-        deadline=deadline,
+        deadline=clock.monotonic() + timeout,
         directives=directives_of(request.headers),
+        timeout=timeout,
+        chosen=asked is not None,
     )
 
 
@@ -78,8 +87,24 @@ def directives_of(headers: Mapping[str, str]) -> Directives:
     )
 
 
-async def read_body(request: web.BaseRequest, settings: Server) -> bytes:
-    """The whole body.
+def timeout_of(headers: Mapping[str, str]) -> float | None:
+    """Seconds that `X-Request-Timeout` allows the call, None where the client leaves it to us.
+
+    Raises:
+        GatewayError: INPUT_INVALID for what is no number above 0: who set a limit must not wait for another.
+    """
+    sent = headers.get(TIMEOUT_HEADER)
+    if sent is None:
+        return None
+    seconds = float(sent) if _SECONDS.fullmatch(sent.strip()) else 0.0
+    if seconds <= 0:
+        text = "must be a number of seconds above 0, as 2.5"
+        raise invalid_request((FieldError(f"header -> {TIMEOUT_HEADER}", text, "timeout_invalid"),))
+    return seconds
+
+
+async def read_body(request: web.BaseRequest, settings: Server, seconds: float) -> bytes:
+    """The whole body, which may take `seconds` to arrive.
 
     Raises:
         GatewayError: INPUT_UNSUPPORTED_MEDIA_TYPE (compressed, or not JSON), INPUT_TOO_LARGE, INPUT_INVALID (broken
@@ -91,20 +116,30 @@ async def read_body(request: web.BaseRequest, settings: Server) -> bytes:
         request.writer.output_size = 0  # aiohttp takes what was written for the beginning of the answer
     if request.content.at_eof():
         return b""
-    chunks: list[bytes] = []
-    size = 0
     try:
-        async with asyncio.timeout(settings.timeout):
-            while chunk := await request.content.readany():
-                size += len(chunk)
-                if size > settings.body_limit:
-                    raise _too_large(settings.body_limit)
-                chunks.append(chunk)
+        if request.content.is_eof():  # most bodies come with their head: nothing to wait for, so no timer
+            return _joined([request.content.read_nowait()], settings.body_limit)
+        async with asyncio.timeout(seconds):
+            return await _read_on(request.content, settings.body_limit)
     except TimeoutError:
-        raise service_timeout(settings.timeout) from None
+        raise service_timeout(seconds) from None
     except (web.RequestPayloadError, http_exceptions.HttpProcessingError):
         error = FieldError("body", "The request body could not be read", "body_unreadable")
         raise invalid_request((error,)) from None
+
+
+async def _read_on(content: StreamReader, limit: int) -> bytes:
+    chunks: list[bytes] = []
+    left = limit
+    while left >= 0 and (chunk := await content.readany()):
+        left -= len(chunk)
+        chunks.append(chunk)
+    return _joined(chunks, limit)
+
+
+def _joined(chunks: list[bytes], limit: int) -> bytes:
+    if sum(map(len, chunks)) > limit:
+        raise _too_large(limit)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 

@@ -12,6 +12,8 @@ from gateway.endpoints.openapi import openapi
 from gateway.errors import StoreError, service_unavailable
 
 if TYPE_CHECKING:
+    from aiohttp.payload import Payload
+
     from gateway.observe.metrics import Metrics
     from gateway.pipeline import Pipeline
     from gateway.ports import QuotaStore
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 JSON_TYPE = "application/json"
 
 
-def json_response(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+def json_response(body: bytes | Payload, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     """JSON bytes as an answer."""
     return web.Response(body=body, status=status, headers=headers, content_type=JSON_TYPE)
 

@@ -10,6 +10,7 @@ from gateway.edge.call import call_of, request_id
 from gateway.edge.errors import MethodError, error_body, failure_response
 from gateway.edge.limit_headers import cache_headers, limit_headers, warning_headers
 from gateway.edge.operations import json_response
+from gateway.edge.pieces import Pieces
 from gateway.edge.usage import PATH as USAGE
 from gateway.endpoints import ENDPOINTS
 from gateway.errors import FieldError, GatewayError, internal_error, invalid_request, resource_not_found
@@ -91,7 +92,8 @@ class Edge:
         call = call_of(request, facts.request_id, self._pipeline.snapshot.config, self._clock)
         reply = await self._pipeline.serve(endpoint, call, facts)
         headers = limit_headers(facts.remaining) | cache_headers(reply) | warning_headers(reply.warnings)
-        return json_response(reply.body, headers=headers)
+        body = reply.body if reply.pieces is None else Pieces(reply.pieces, request.transport)
+        return json_response(body, headers=headers)
 
     async def _operate(self, path: str, request: web.BaseRequest, facts: Facts) -> web.Response:
         name, operation = self._reads.get(path, ("", None))

@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import groupby
-from typing import TYPE_CHECKING, Final, cast
-
-import orjson
+from typing import TYPE_CHECKING, Final
 
 from gateway.catalogue.model import Family
 from gateway.endpoints.body import check, choose, conflict, decode, drop_unknown, unify_spellings
+from gateway.endpoints.embeddings_reply import DEFAULT_TYPE, EmbeddingsPresentation, is_large, pieces, whole
 from gateway.endpoints.items import points_elsewhere
 from gateway.endpoints.parameters import parameters
 from gateway.endpoints.schemas_embeddings import SCHEMAS
-from gateway.endpoints.vectors import encode, encode_tokens, matrix, shorten
 from gateway.errors import invalid_request
 from gateway.vocabulary import Job, Modality, Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
     from gateway.catalogue.model import Model
     from gateway.config.snapshot import Snapshot
     from gateway.endpoints.parameters import Parameter
     from gateway.endpoints.schemas import Items
     from gateway.vocabulary import Answer, Json
-
-_DEFAULT_TYPE = ("float",)
-_ELEMENT = b'{"object":"embedding","index":%d,"embedding":%b}'
-_BETWEEN_ROWS = b"\n"
-"""Never in the JSON of a vector, which has no white space."""
-
-_FRAGMENTS_KEPT = 2
-"""Ready-to-send forms kept with an answer; clients ask for one or two."""
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddingsPresentation:
-    """How vectors are shown: encodings, whether keyed by encoding, and the length derived from what is stored."""
-
-    types: tuple[str, ...] = _DEFAULT_TYPE
-    keyed: bool = False
-    dimensions: int | None = None
-    normalized: bool = True
 
 
 class Embeddings:
@@ -66,7 +44,7 @@ class Embeddings:
         items: Items = values["input"]
         sent = parameters(request)
         flags = dict(sent)
-        whole = "late_chunking" in flags
+        as_one = "late_chunking" in flags
         shape = _shape(model, items, flags)
         presentation = _presentation(values, model, shape)
         sent += _not_derivable(values, shape, presentation)
@@ -74,32 +52,22 @@ class Embeddings:
             endpoint=self.name,
             model=model.name,
             revision=model.revision,
-            units=(items,) if whole else tuple([(item,) for item in items]),
+            units=(items,) if as_one else tuple([(item,) for item in items]),
             shape=shape,
             parameters=tuple(sorted(sent)),
             presentation=presentation,
-            whole=whole,
+            whole=as_one,
             storable=snapshot.config.cache.url_inputs or not any(map(points_elsewhere, items)),
             warnings=warnings,
         )
 
     def assemble(self, job: Job, answers: Sequence[Answer]) -> bytes:
         """The reply's body; see Endpoint.assemble."""
-        presentation = cast("EmbeddingsPresentation", job.presentation)
-        tokens = sum(answer.tokens for answer in answers)
-        usage = {"total_tokens": tokens, "prompt_tokens": tokens}
-        data: Json
-        if job.shape is Shape.DENSE:
-            data = orjson.Fragment(_dense(answers, presentation))
-        elif job.shape is Shape.MULTI:
-            data = _multi(answers, presentation)
-        elif job.shape is Shape.SPARSE:
-            data = [orjson.Fragment(answer.payload) for answer in answers]
-            usage = {"total_tokens": tokens, "input_tokens": tokens, "output_tokens": 0}
-        else:
-            data = orjson.Fragment(answers[0].payload)
-        reply = {"model": job.model, "object": "list", "usage": usage, "data": data}
-        return orjson.dumps(reply, option=orjson.OPT_SERIALIZE_NUMPY)
+        return whole(job, answers)
+
+    def stream(self, job: Job, answers: Sequence[Answer]) -> Generator[bytes, None, None] | None:
+        """The same in pieces, where it is large; see Endpoint.stream."""
+        return pieces(job, answers) if is_large(answers) else None
 
 
 def _refuse_conflicts(values: Mapping[str, Json], model: Model) -> None:
@@ -133,7 +101,7 @@ def _presentation(values: Mapping[str, Json], model: Model, shape: Shape) -> Emb
         and asked <= model.dimensions
     )
     return EmbeddingsPresentation(
-        types=_DEFAULT_TYPE if kinds is None else (kinds,) if isinstance(kinds, str) else kinds,
+        types=DEFAULT_TYPE if kinds is None else (kinds,) if isinstance(kinds, str) else kinds,
         keyed=isinstance(kinds, tuple),
         dimensions=asked if derivable else None,
         normalized=values.get("normalized") is not False,
@@ -147,45 +115,5 @@ def _not_derivable(
     asked = values.get("dimensions")
     if asked is not None and presentation.dimensions is None:
         yield "dimensions", asked
-    if shape is Shape.VERBATIM and (presentation.keyed or presentation.types != _DEFAULT_TYPE):
+    if shape is Shape.VERBATIM and (presentation.keyed or presentation.types != DEFAULT_TYPE):
         yield "embedding_type", ",".join(presentation.types)
-
-
-def _dense(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> bytes:
-    """The data list as JSON, an element a row: a PDF has a row a page, a late-chunked list a row an input.
-
-    A vector's JSON is made once for each presentation and kept with the answer, which the in-process cache holds.
-    """
-    _make_fragments([answer for answer in answers if presentation not in answer.fragments], presentation)
-    vectors: list[bytes] = []
-    for answer in answers:
-        fragment = answer.fragments[presentation]
-        vectors += [fragment] if answer.rows == 1 else fragment.split(_BETWEEN_ROWS)
-        if len(answer.fragments) > _FRAGMENTS_KEPT:
-            answer.fragments.pop(next(iter(answer.fragments)))
-    elements = [_ELEMENT % (index, vector) for index, vector in enumerate(vectors)]
-    return b"[" + b",".join(elements) + b"]"
-
-
-def _make_fragments(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> None:
-    for width, group in groupby(answers, key=lambda answer: answer.width):
-        same = list(group)
-        rows = matrix(same[0].payload if len(same) == 1 else b"".join([answer.payload for answer in same]), width)
-        if presentation.dimensions is not None:
-            rows = shorten(rows, presentation.dimensions, normalized=presentation.normalized)
-        vectors = iter(encode(rows, presentation.types, keyed=presentation.keyed))
-        for answer in same:
-            made = [orjson.dumps(next(vectors), option=orjson.OPT_SERIALIZE_NUMPY) for _ in range(answer.rows)]
-            answer.fragments[presentation] = made[0] if len(made) == 1 else _BETWEEN_ROWS.join(made)
-
-
-def _multi(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> list[Json]:
-    data: list[Json] = []
-    for index, answer in enumerate(answers):
-        rows = matrix(answer.payload, answer.width)
-        vectors = encode_tokens(rows, presentation.types, keyed=presentation.keyed)
-        element = {"object": "embeddings", "index": index, "embeddings": vectors}
-        if answer.extra:
-            element["tokenized_input"] = orjson.Fragment(answer.extra)
-        data.append(element)
-    return data

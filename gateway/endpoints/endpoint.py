@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from gateway.config.snapshot import Snapshot
     from gateway.vocabulary import Answer, Job
@@ -29,4 +29,11 @@ class Endpoint(Protocol):
 
     def assemble(self, job: Job, answers: Sequence[Answer]) -> bytes:
         """The reply's body; `answers` holds one answer for each of the job's units, in order."""
+        ...
+
+    def stream(self, job: Job, answers: Sequence[Answer]) -> Generator[bytes, None, None] | None:
+        """The same bytes in pieces that are made while they are sent, where they are many; None: `assemble` it.
+
+        No piece takes longer to make than others on the event loop may wait, some milliseconds.
+        """
         ...

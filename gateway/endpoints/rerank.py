@@ -73,6 +73,10 @@ class Rerank:
         usage = {"total_tokens": tokens}
         return orjson.dumps({"model": job.model, "object": "list", "usage": usage, "results": results})
 
+    def stream(self, job: Job, answers: Sequence[Answer]) -> None:
+        """Never: what is ranked has few bytes beside what the client sent; see Endpoint.stream."""
+        del job, answers
+
 
 def _scores(answers: Sequence[Answer], top_n: int | None) -> list[dict[str, Json]]:
     """Pointwise: one float64 an answer."""

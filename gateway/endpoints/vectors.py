@@ -19,7 +19,7 @@ _OFFSET = 128
 """`binary` is `ubinary` moved into the signed range, not reinterpreted (the API's definition)."""
 
 
-def matrix(payload: bytes, width: int) -> Matrix:
+def matrix(payload: bytes | memoryview, width: int) -> Matrix:
     """The rows of a DENSE or MULTI payload; read-only, shares its memory."""
     rows: Matrix = np.frombuffer(payload, dtype="<f4").reshape(-1, width)
     return rows

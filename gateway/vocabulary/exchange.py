@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Generator, Mapping
 
     from gateway.vocabulary.limits import Limits, Meter
 
@@ -53,6 +53,7 @@ class Caller:
     model count in, too.
     `weight` is the tenant's share of an upstream that several want, `queue_timeout` the seconds that a call may wait
     for that upstream's allowance.
+    `timeout` is the seconds its calls may take that name no other time, None: what the server allows.
     From `expires` on (seconds since 1970) the key is refused. `credential` is a key of the caller's own that is passed
     through to the backend; it is nowhere else.
     """
@@ -68,6 +69,7 @@ class Caller:
     by_model: Mapping[str, Meter] = field(default_factory=dict)
     weight: float = 1.0
     queue_timeout: float = 30.0
+    timeout: float | None = None
     expires: int | None = None
     credential: str | None = field(default=None, repr=False)
 
@@ -102,7 +104,8 @@ class Call:
     """One HTTP request as the edge hands it over. `credentials` is the raw Authorization header, never logged.
 
     `read` gives the body's bytes and is called only for a caller that is known, so that nobody else can make us hold
-    one; it raises GatewayError for bodies we do not take. `deadline` is in Clock.monotonic() seconds.
+    one; it raises GatewayError for bodies we do not take. `deadline` is in Clock.monotonic() seconds, `timeout` seconds
+    after the call came; `chosen` says that the client named them.
     """
 
     read: Callable[[], Awaitable[bytes]]
@@ -111,6 +114,14 @@ class Call:
     request_id: str
     deadline: float
     directives: Directives = Directives()
+    timeout: float = 120.0
+    chosen: bool = False
+
+    def within(self, seconds: float | None) -> Call:
+        """The same call with its tenant's own time limit, where the client named none and it is the shorter one."""
+        if seconds is None or self.chosen or seconds >= self.timeout:
+            return self
+        return replace(self, deadline=self.deadline - self.timeout + seconds, timeout=seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +136,13 @@ class Remaining:
 class Reply:
     """What the client gets on success: the body's bytes and the facts behind it.
 
+    A large body has `pieces` instead of bytes, made while they are sent, to be gone through once.
     `hits` were stored, `misses` were asked, `duplicates` are copies of another input in the same list. `collapsed`:
     everything missing was being asked for by another request already.
     """
 
-    body: bytes
+    body: bytes = b""
+    pieces: Generator[bytes, None, None] | None = None
     hits: int = 0
     misses: int = 0
     duplicates: int = 0

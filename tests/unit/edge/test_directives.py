@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from multidict import CIMultiDict
 
-from gateway.edge.call import directives_of
+from gateway.edge.call import directives_of, timeout_of
 from gateway.errors import Code, GatewayError
 from gateway.vocabulary import Directives
 
@@ -27,3 +27,31 @@ def test_a_salt_that_cannot_be_taken_is_refused_not_ignored(salt: str) -> None:
 @pytest.mark.parametrize(("headers", "expected"), TABLE)
 def test_what_headers_say(headers: dict[str, str], expected: Directives) -> None:
     assert directives_of(CIMultiDict(headers)) == expected
+
+
+SECONDS = [
+    ("2.5", 2.5),
+    ("10", 10.0),
+    (" 1 ", 1.0),
+    (".25", 0.25),
+    ("007", 7.0),
+    ("0.001", 0.001),
+    ("86400.5", 86400.5),
+]
+
+
+@pytest.mark.parametrize(("sent", "seconds"), SECONDS)
+def test_the_seconds_a_client_will_wait(sent: str, seconds: float) -> None:
+    assert timeout_of(CIMultiDict({"x-request-timeout": sent})) == seconds
+    assert timeout_of(CIMultiDict()) is None
+
+
+NO_SECONDS = ["", "0", "0.0", "-1", "+1", "1e3", "inf", "nan", "5s", "1,5", "1_0", "٣", "1.", "1" * 17, "1 2"]
+
+
+@pytest.mark.parametrize("sent", NO_SECONDS)
+def test_seconds_that_are_none_are_refused_not_ignored(sent: str) -> None:
+    with pytest.raises(GatewayError) as raised:
+        timeout_of(CIMultiDict({"X-Request-Timeout": sent}))
+    assert raised.value.code is Code.INPUT_INVALID
+    assert raised.value.errors[0].field == "header -> X-Request-Timeout"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gateway.catalogue.registry import CATALOGUE, LOCAL_MODEL
-from gateway.endpoints.embeddings import EmbeddingsPresentation
+from gateway.endpoints.embeddings_reply import EmbeddingsPresentation
 
 if TYPE_CHECKING:
     from collections.abc import Callable

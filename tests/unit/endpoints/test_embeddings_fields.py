@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gateway.catalogue.registry import CATALOGUE
-from gateway.endpoints.embeddings import EmbeddingsPresentation
+from gateway.endpoints.embeddings_reply import EmbeddingsPresentation
 from gateway.vocabulary import Job, Shape
 
 if TYPE_CHECKING:

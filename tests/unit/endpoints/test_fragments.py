@@ -5,7 +5,8 @@ import struct
 import orjson
 import pytest
 
-from gateway.endpoints.embeddings import Embeddings, EmbeddingsPresentation
+from gateway.endpoints.embeddings import Embeddings
+from gateway.endpoints.embeddings_reply import EmbeddingsPresentation
 from gateway.vocabulary import Answer, Item, Job, Shape
 
 FORMS = [

@@ -1,0 +1,196 @@
+"""P: answers → the embeddings endpoint's reply, in one or, where it is large, in pieces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, cast
+
+import orjson
+
+from gateway.endpoints.vectors import encode, encode_tokens, matrix, shorten
+from gateway.vocabulary import FLOAT_BYTES, Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator, Sequence
+
+    from gateway.vocabulary import Answer, Job, Json
+
+DEFAULT_TYPE = ("float",)
+
+LARGE_BYTES = 2_097_152
+"""Of payload, above which a reply is made in pieces: as JSON it has about 6 MB, and takes some 30 ms to make."""
+
+PIECE_BYTES = 262_144
+"""Of a piece, about."""
+
+_VALUES = 65_536
+"""Values of a vector that are encoded at once, at most, unless one row has more: a few milliseconds."""
+
+_ELEMENT = b'{"object":"embedding","index":%d,"embedding":%b}'
+_BETWEEN_ROWS = b"\n"
+"""Never in the JSON of a vector, which has no white space."""
+
+_FRAGMENTS_KEPT = 2
+"""Ready-to-send forms kept with an answer; clients ask for one or two."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingsPresentation:
+    """How vectors are shown: encodings, whether keyed by encoding, and the length derived from what is stored."""
+
+    types: tuple[str, ...] = DEFAULT_TYPE
+    keyed: bool = False
+    dimensions: int | None = None
+    normalized: bool = True
+
+
+def whole(job: Job, answers: Sequence[Answer]) -> bytes:
+    """The reply's body at once."""
+    presentation = cast("EmbeddingsPresentation", job.presentation)
+    data: Json
+    if job.shape is Shape.DENSE:
+        data = orjson.Fragment(_dense(answers, presentation))
+    elif job.shape is Shape.MULTI:
+        data = _multi(answers, presentation)
+    elif job.shape is Shape.SPARSE:
+        data = [orjson.Fragment(answer.payload) for answer in answers]
+    else:
+        data = orjson.Fragment(answers[0].payload)
+    return orjson.dumps(_head(job, answers) | {"data": data}, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def is_large(answers: Sequence[Answer]) -> bool:
+    """Whether the reply is better made in pieces."""
+    return sum([len(answer.payload) for answer in answers]) > LARGE_BYTES
+
+
+def pieces(job: Job, answers: Sequence[Answer]) -> Generator[bytes, None, None]:
+    """The same bytes as `whole`, each piece made when it is asked for; nothing of it is kept."""
+    return _gathered(_fragments(job, answers))
+
+
+def _head(job: Job, answers: Sequence[Answer]) -> dict[str, Json]:
+    tokens = sum([answer.tokens for answer in answers])
+    usage = {"total_tokens": tokens}
+    usage |= {"input_tokens": tokens, "output_tokens": 0} if job.shape is Shape.SPARSE else {"prompt_tokens": tokens}
+    return {"model": job.model, "object": "list", "usage": usage}
+
+
+def _dense(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> bytes:
+    """The data list as JSON, an element a row: a PDF has a row a page, a late-chunked list a row an input.
+
+    A vector's JSON is made once for each presentation and kept with the answer, which the in-process cache holds.
+    """
+    _make_fragments([answer for answer in answers if presentation not in answer.fragments], presentation)
+    vectors: list[bytes] = []
+    for answer in answers:
+        fragment = answer.fragments[presentation]
+        vectors += [fragment] if answer.rows == 1 else fragment.split(_BETWEEN_ROWS)
+        if len(answer.fragments) > _FRAGMENTS_KEPT:
+            answer.fragments.pop(next(iter(answer.fragments)))
+    elements = [_ELEMENT % (index, vector) for index, vector in enumerate(vectors)]
+    return b"[" + b",".join(elements) + b"]"
+
+
+def _make_fragments(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> None:
+    for width, group in groupby(answers, key=lambda answer: answer.width):
+        same = list(group)
+        payload = same[0].payload if len(same) == 1 else b"".join([answer.payload for answer in same])
+        vectors = _vectors(payload, width, presentation)
+        for answer in same:
+            made = [next(vectors) for _ in range(answer.rows)]
+            answer.fragments[presentation] = made[0] if len(made) == 1 else _BETWEEN_ROWS.join(made)
+
+
+def _vectors(payload: bytes | memoryview, width: int, presentation: EmbeddingsPresentation) -> Iterator[bytes]:
+    """Each row's JSON."""
+    rows = matrix(payload, width)
+    if presentation.dimensions is not None:
+        rows = shorten(rows, presentation.dimensions, normalized=presentation.normalized)
+    for vector in encode(rows, presentation.types, keyed=presentation.keyed):
+        yield orjson.dumps(vector, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _multi(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> list[Json]:
+    data: list[Json] = []
+    for index, answer in enumerate(answers):
+        rows = matrix(answer.payload, answer.width)
+        vectors = encode_tokens(rows, presentation.types, keyed=presentation.keyed)
+        element = {"object": "embeddings", "index": index, "embeddings": vectors}
+        if answer.extra:
+            element["tokenized_input"] = orjson.Fragment(answer.extra)
+        data.append(element)
+    return data
+
+
+def _fragments(job: Job, answers: Sequence[Answer]) -> Iterator[bytes]:
+    """The reply in parts of any size."""
+    presentation = cast("EmbeddingsPresentation", job.presentation)
+    yield orjson.dumps(_head(job, answers))[:-1] + b',"data":'
+    if job.shape is Shape.DENSE:
+        yield from _list(_ELEMENT % element for element in enumerate(_each_vector(answers, presentation)))
+    elif job.shape is Shape.MULTI:
+        yield b"["
+        for index, answer in enumerate(answers):
+            yield (b"," if index else b"") + b'{"object":"embeddings","index":%d,"embeddings":' % index
+            yield from _tokens_of(answer, presentation)
+            yield (b',"tokenized_input":' + answer.extra if answer.extra else b"") + b"}"
+        yield b"]"
+    elif job.shape is Shape.SPARSE:
+        yield from _list(answer.payload for answer in answers)
+    else:
+        yield answers[0].payload
+    yield b"}"
+
+
+def _each_vector(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> Iterator[bytes]:
+    for answer in answers:
+        kept = answer.fragments.get(presentation)
+        if kept is not None:
+            yield from kept.split(_BETWEEN_ROWS)
+            continue
+        for block in _blocks(answer):
+            yield from _vectors(block, answer.width, presentation)
+
+
+def _tokens_of(answer: Answer, presentation: EmbeddingsPresentation) -> Iterator[bytes]:
+    """All rows of one input, one a token: a list, or a list for each encoding."""
+    for position, kind in enumerate(presentation.types if presentation.keyed else presentation.types[:1]):
+        if presentation.keyed:
+            yield (b"," if position else b"{") + orjson.dumps(kind) + b":"
+        form = EmbeddingsPresentation((kind,))
+        yield from _list(row for block in _blocks(answer) for row in _vectors(block, answer.width, form))
+    if presentation.keyed:
+        yield b"}"
+
+
+def _blocks(answer: Answer) -> Iterator[memoryview]:
+    """The rows of an answer, some at a time."""
+    row = FLOAT_BYTES * max(1, answer.width)
+    step = row * max(1, _VALUES * FLOAT_BYTES // row)
+    view = memoryview(answer.payload)
+    for start in range(0, len(view), step):
+        yield view[start : start + step]
+
+
+def _list(elements: Iterable[bytes]) -> Iterator[bytes]:
+    before = b"["
+    for element in elements:
+        yield before + element
+        before = b","
+    yield b"[]" if before == b"[" else b"]"
+
+
+def _gathered(fragments: Iterable[bytes]) -> Generator[bytes, None, None]:
+    """Parts put together to pieces of PIECE_BYTES or a little more."""
+    held: list[bytes] = []
+    size = 0
+    for fragment in fragments:
+        held.append(fragment)
+        size += len(fragment)
+        if size >= PIECE_BYTES:
+            yield b"".join(held)
+            held, size = [], 0
+    if held:
+        yield b"".join(held)
