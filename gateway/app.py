@@ -109,14 +109,6 @@ class App:
         outside = Outside(allowances, clock, self._tasks, observer, snapshot.secret, config.server.workers)
         self._shaper = Shaper(outside)
         self._upstream = Upstream(config.backends, config.fetch.networks)
-        sender = Sender(
-            transport=self._upstream,
-            clock=clock,
-            observer=observer,
-            shaper=self._shaper,
-            fleet=Fleet(clock, observer),
-        )
-        dispatcher = Dispatcher(sender, KnownLimits(self._upstream, clock, self._tasks), clock, self._tasks)
         ledger_line = Line(self._clients[0], self._tasks, config.store.timeout)
         ledger = RedisLedger(ledger_line, keys, config.ledger.retain_days, clock)
         budgets = Budgets(ledger, clock)
@@ -134,7 +126,7 @@ class App:
             estimator=Estimator(load({served.model.tokenizer or YARDSTICK for served in snapshot.served.values()})),
             planner=Planner(answers, votes, Sketch(cache_line, keys), clock),
             in_flight=InFlight(claims, clock, self._tasks, config.cache.claim_seconds),
-            dispatcher=dispatcher,
+            dispatcher=self._dispatcher(clock, observer),
             clock=clock,
             observer=observer,
             count=self._books.add,
@@ -152,6 +144,11 @@ class App:
         self._http = [HttpServer(application, config.server.errors, clock) for application in (self.edge, self._admin)]
         self._servers: list[asyncio.Server] = []
         self._background: list[asyncio.Task[None]] = []
+
+    def _dispatcher(self, clock: SystemClock, observer: RequestObserver) -> Dispatcher:
+        fleet = Fleet(clock, observer)
+        sender = Sender(transport=self._upstream, clock=clock, observer=observer, shaper=self._shaper, fleet=fleet)
+        return Dispatcher(sender, KnownLimits(self._upstream, clock, self._tasks), clock, self._tasks)
 
     async def start(self, listeners: Sequence[socket.socket]) -> None:
         """Accept connections on bound sockets, which other workers may share: the gateway's, the admin API's."""
