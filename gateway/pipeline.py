@@ -11,8 +11,10 @@ from gateway.admit.meters import meters_of
 from gateway.authenticate import recognise
 from gateway.dispatch.order import Order
 from gateway.dispatch.refusals import refused
+from gateway.endpoints.partial import assemble_partial
 from gateway.errors import Code, GatewayError, service_timeout
 from gateway.plan.cache_key import narrower
+from gateway.plan.partial import with_copies, without_refused
 from gateway.plan.planner import Inquiry, complete, only_if_cached_error
 from gateway.settle.savings import savings
 from gateway.settle.usage import charge, counted
@@ -107,9 +109,10 @@ class Pipeline:
             with self._stage(facts, Stage.DISPATCH):
                 fresh = await self._dispatch(work, plan, estimate)
             facts.estimated_tokens = self._estimator.learn(estimate, fresh)
-            _record(work, quota, plan, fresh, facts)
+            plan, answered = without_refused(plan, fresh)
+            _record(work, quota, plan, answered, facts)
         with self._stage(facts, Stage.ASSEMBLE):
-            return _reply(endpoint, job, plan, fresh, facts)
+            return _reply(endpoint, job, plan, answered, facts)
 
     async def _in_time(self, call: Call, serving: Coroutine[None, None, Reply]) -> Reply:
         """The reply by the call's deadline, whatever a stage waits for; who is late hears of its own seconds."""
@@ -174,7 +177,8 @@ class Pipeline:
 
         flown = replace(plan, storable=False) if work.call.directives.wants_new else plan
         fresh = await self._in_flight.run(flown, work.call.deadline, service_timeout(work.call.timeout), fill)
-        if fresh.refused:
+        fresh = with_copies(plan, fresh)
+        if fresh.refused and not (work.call.partial and plan.stored.keys() | fresh.answers.keys()):
             raise refused(work.job, fresh.refused)
         return fresh
 
@@ -256,10 +260,15 @@ def _record(work: _Work, quota: Reservation, plan: Plan, fresh: Fresh, facts: Fa
 
 def _reply(endpoint: Endpoint, job: Job, plan: Plan, fresh: Fresh, facts: Facts) -> Reply:
     answers = complete(plan, fresh.answers)
-    pieces = endpoint.stream(job, answers)
+    pieces = None if fresh.refused else endpoint.stream(job, answers)
+    if fresh.refused:
+        body = assemble_partial(endpoint, job, answers, fresh.places, fresh.refused)
+    else:
+        body = endpoint.assemble(job, answers) if pieces is None else b""
     return Reply(
-        body=endpoint.assemble(job, answers) if pieces is None else b"",
+        body=body,
         pieces=pieces,
+        refused=len(fresh.refused),
         hits=facts.hits,
         misses=facts.misses,
         duplicates=facts.duplicates,

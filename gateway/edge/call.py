@@ -27,6 +27,11 @@ TIMEOUT_HEADER = "X-Request-Timeout"
 """Seconds that the client will wait, with decimals if it likes."""
 
 _SECONDS = re.compile(r"(?=.{1,16}$)[0-9]*\.?[0-9]+")
+PARTIAL_HEADER = "X-Gateway-Partial"
+"""Whether a list is answered without the inputs that the backend refuses; by default it is refused, and they named."""
+
+_PARTIAL = frozenset({"allow", "refuse"})
+
 _SALT = re.compile(r"[\x21-\x7e]{0,128}")
 
 _MAX_AGE = re.compile(r"max-age=(\d{1,10})")
@@ -44,7 +49,7 @@ def call_of(request: web.BaseRequest, identifier: str, config: Config, clock: Cl
     """The call behind a request; its body stays on the wire until somebody known asks for it.
 
     Raises:
-        GatewayError: INPUT_INVALID, see `directives_of` and `timeout_of`.
+        GatewayError: INPUT_INVALID, see `directives_of`, `timeout_of` and `partial_of`.
     """
     settings = config.server
     asked = timeout_of(request.headers)
@@ -63,6 +68,7 @@ def call_of(request: web.BaseRequest, identifier: str, config: Config, clock: Cl
         directives=directives_of(request.headers),
         timeout=timeout,
         chosen=asked is not None,
+        partial=partial_of(request.headers),
     )
 
 
@@ -101,6 +107,21 @@ def timeout_of(headers: Mapping[str, str]) -> float | None:
         text = "must be a number of seconds above 0, as 2.5"
         raise invalid_request((FieldError(f"header -> {TIMEOUT_HEADER}", text, "timeout_invalid"),))
     return seconds
+
+
+def partial_of(headers: Mapping[str, str]) -> bool:
+    """Whether `X-Gateway-Partial: allow` takes a reply without the inputs that are refused.
+
+    Raises:
+        GatewayError: INPUT_INVALID for another word, which would be taken for a yes or a no by mistake.
+    """
+    sent = headers.get(PARTIAL_HEADER)
+    if sent is None:
+        return False
+    if sent.strip().lower() not in _PARTIAL:
+        text = "must be allow or refuse"
+        raise invalid_request((FieldError(f"header -> {PARTIAL_HEADER}", text, "partial_invalid"),))
+    return sent.strip().lower() == "allow"
 
 
 async def read_body(request: web.BaseRequest, settings: Server, seconds: float) -> bytes:

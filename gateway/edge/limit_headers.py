@@ -27,7 +27,8 @@ def retry_header(seconds: float | None) -> dict[str, str]:
 def cache_headers(reply: Reply) -> dict[str, str]:
     """`Cache-Status` (RFC 9211), how many inputs were had for nothing (stored, or copies in the list), how many asked.
 
-    A list of which some were stored has `fwd=partial`; an answer that may not be stored has `fwd=bypass`.
+    A list of which some were stored has `fwd=partial`; an answer that may not be stored has `fwd=bypass`. A
+    partial reply says how many inputs it leaves out.
     """
     if reply.bypassed:
         status = "gateway; fwd=bypass"
@@ -36,11 +37,12 @@ def cache_headers(reply: Reply) -> dict[str, str]:
     else:
         marks = ("; stored" if reply.stored else "") + ("; collapsed" if reply.collapsed else "")
         status = f"gateway; fwd={'partial' if reply.hits else 'miss'}{marks}"
-    return {
+    headers = {
         "Cache-Status": status,
         "X-Gateway-Cache-Hits": str(reply.hits + reply.duplicates),
         "X-Gateway-Cache-Misses": str(reply.misses),
     }
+    return headers | {"X-Gateway-Refused": str(reply.refused)} if reply.refused else headers
 
 
 def warning_headers(warnings: tuple[str, ...]) -> dict[str, str]:

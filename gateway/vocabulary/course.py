@@ -42,12 +42,14 @@ class Fresh:
     """Answers that were not stored when the plan was made, by position.
 
     `shared` are the positions that somebody else's call in flight answered: nothing is paid for them here. `refused`
-    are those that the backend refused for themselves, and why; they have no answer.
+    are those that the backend refused for themselves, and why; they have no answer. Where they are left out
+    (plan.partial), `places` tells where the others were.
     """
 
     answers: Mapping[int, Answer]
     shared: frozenset[int] = frozenset()
     refused: Mapping[int, GatewayError] = field(default_factory=dict)
+    places: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,8 @@ class Call:
 
     `read` gives the body's bytes and is called only for a caller that is known, so that nobody else can make us hold
     one; it raises GatewayError for bodies we do not take. `deadline` is in Clock.monotonic() seconds, `timeout` seconds
-    after the call came; `chosen` says that the client named them.
+    after the call came; `chosen` says that the client named them. `partial`: it takes a reply without the inputs that
+    the backend refuses.
     """
 
     read: Callable[[], Awaitable[bytes]]
@@ -116,6 +117,7 @@ class Call:
     directives: Directives = Directives()
     timeout: float = 120.0
     chosen: bool = False
+    partial: bool = False
 
     def within(self, seconds: float | None) -> Call:
         """The same call with its tenant's own time limit, where the client named none and it is the shorter one."""
@@ -138,7 +140,7 @@ class Reply:
 
     A large body has `pieces` instead of bytes, made while they are sent, to be gone through once.
     `hits` were stored, `misses` were asked, `duplicates` are copies of another input in the same list. `collapsed`:
-    everything missing was being asked for by another request already.
+    everything missing was being asked for by another request already. `refused` inputs are left out.
     """
 
     body: bytes = b""
@@ -149,4 +151,5 @@ class Reply:
     stored: bool = False
     collapsed: bool = False
     bypassed: bool = False
+    refused: int = 0
     warnings: tuple[str, ...] = ()

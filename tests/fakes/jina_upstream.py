@@ -37,7 +37,8 @@ class Fault:
 class Upstream:
     """Its memory: every request body, the faults to come, and the TCP port that the latest call came from.
 
-    `keys` are the keys it takes; `presented` are those of all calls, in order.
+    A call with an input among `bad` is refused as a whole. `keys` are the keys it takes; `presented` are those of all
+    calls, in order.
     """
 
     calls: list[dict[str, Any]] = field(default_factory=list)
@@ -45,6 +46,7 @@ class Upstream:
     caller: int = 0
     keys: set[str] = field(default_factory=lambda: {KEY})
     presented: list[str] = field(default_factory=list)
+    bad: set[str] = field(default_factory=set)
 
     @property
     def inputs(self) -> list[Any]:
@@ -58,6 +60,8 @@ class Upstream:
         self.presented.append(authorization.removeprefix("Bearer "))
         if not authorization.startswith("Bearer ") or self.presented[-1] not in self.keys:
             return _json(401, {"detail": "Invalid API key", "code": "AUTH_INVALID_API_KEY", "request_id": "0" * 16})
+        if self.bad.intersection(str(entry) for entry in call.get("input", call.get("documents", []))):
+            return _json(422, {"detail": "Validation error: an input is bad", "request_id": "0" * 16})
         return _json(200, rerank(call) if path.endswith("/rerank") else embeddings(call))
 
     async def send(self, backend: str, exchange: Exchange, timeout_seconds: float) -> RawReply:

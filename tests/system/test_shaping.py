@@ -67,7 +67,9 @@ async def test_a_429_for_longer_than_a_call_may_wait_is_a_503_with_that_time(
 async def test_workers_together_send_no_more_than_the_key_may_and_queue_the_rest(
     launch: Callable[..., Awaitable[Gateway]], upstream: Upstream, upstream_url: str
 ) -> None:
-    gateway = await launch(config(upstream_url, ", limits: {rpm: 6, concurrency: 2}, batch: false"), key=SECOND, workers=2)
+    gateway = await launch(
+        config(upstream_url, ", limits: {rpm: 6, concurrency: 2}, batch: false"), key=SECOND, workers=2
+    )
     answers = await asyncio.gather(*(gateway.embed(f"call {number}", model=V3) for number in range(20)))
     statuses = sorted(answer.status for answer in answers)
     assert statuses == [200] * 6 + [503] * 14

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from multidict import CIMultiDict
 
-from gateway.edge.call import directives_of, timeout_of
+from gateway.edge.call import directives_of, partial_of, timeout_of
 from gateway.errors import Code, GatewayError
 from gateway.vocabulary import Directives
 
@@ -55,3 +55,16 @@ def test_seconds_that_are_none_are_refused_not_ignored(sent: str) -> None:
         timeout_of(CIMultiDict({"X-Request-Timeout": sent}))
     assert raised.value.code is Code.INPUT_INVALID
     assert raised.value.errors[0].field == "header -> X-Request-Timeout"
+
+
+@pytest.mark.parametrize(("sent", "partial"), [("allow", True), (" Allow", True), ("refuse", False)])
+def test_whether_a_reply_may_leave_inputs_out(sent: str, partial: bool) -> None:  # noqa: FBT001 - a table's column
+    assert partial_of(CIMultiDict({"x-gateway-partial": sent})) is partial
+    assert partial_of(CIMultiDict()) is False
+
+
+@pytest.mark.parametrize("sent", ["", "yes", "true", "allow, refuse"])
+def test_a_word_that_says_neither_is_refused(sent: str) -> None:
+    with pytest.raises(GatewayError) as raised:
+        partial_of(CIMultiDict({"X-Gateway-Partial": sent}))
+    assert raised.value.errors[0].field == "header -> X-Gateway-Partial"
