@@ -14,7 +14,6 @@ from gateway.administration.administrator import Administrator
 from gateway.administration.follower import Follower
 from gateway.admit.budgets import Budgets
 from gateway.admit.estimate import YARDSTICK, Estimator
-from gateway.admit.leases import Leases
 from gateway.admit.reservation import Admission
 from gateway.clock import SystemClock
 from gateway.dispatch.dispatcher import Dispatcher
@@ -25,6 +24,7 @@ from gateway.edge.admin import Admin
 from gateway.edge.operations import Operations
 from gateway.edge.server import Edge, HttpServer
 from gateway.edge.usage import UsageReport
+from gateway.leasing.leases import Leases
 from gateway.notify.courier import Courier
 from gateway.notify.thresholds import Records, Thresholds
 from gateway.observe.logs import configure

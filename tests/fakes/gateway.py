@@ -20,7 +20,6 @@ from fakes.votes import FakeVotes
 
 from gateway.admit.budgets import Budgets
 from gateway.admit.estimate import Estimator
-from gateway.admit.leases import Leases
 from gateway.admit.reservation import Admission
 from gateway.authenticate import digest
 from gateway.config.backends import Backend
@@ -31,6 +30,7 @@ from gateway.dispatch.in_flight import InFlight
 from gateway.dispatch.pool import Outside
 from gateway.dispatch.shaper import Shaper
 from gateway.endpoints import ENDPOINTS
+from gateway.leasing.leases import Leases
 from gateway.pipeline import Pipeline
 from gateway.plan.planner import Planner
 from gateway.settle.ledger import Books

@@ -12,7 +12,7 @@ from gateway.ports import Census, Outcome
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from gateway.admit.lease import Lease
+    from gateway.leasing.lease import Lease
     from gateway.ports import Clock, Grant, QuotaStore
     from gateway.tasks import TaskGroup
     from gateway.vocabulary import Meter

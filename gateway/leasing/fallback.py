@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.admit.lease import WINDOW_SECONDS
-from gateway.admit.share import share
+from gateway.leasing.lease import WINDOW_SECONDS
+from gateway.leasing.share import share
 from gateway.ports import Amounts
 from gateway.vocabulary import Fallback
 
 if TYPE_CHECKING:
-    from gateway.admit.lease import Lease
+    from gateway.leasing.lease import Lease
     from gateway.ports import Census
 
 

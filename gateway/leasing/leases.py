@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from gateway.admit.fallback import allows_locally
-from gateway.admit.lease import Lease
-from gateway.admit.rounds import QUIET_SECONDS, Rounds, Seed
 from gateway.errors import StoreError
+from gateway.leasing.fallback import allows_locally
+from gateway.leasing.lease import Lease
+from gateway.leasing.rounds import QUIET_SECONDS, Rounds, Seed
 from gateway.ports import Amounts, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.admit.lease import Taken
+    from gateway.leasing.lease import Taken
     from gateway.ports import Clock, Grant, Observer, QuotaStore
     from gateway.tasks import TaskGroup
     from gateway.vocabulary import Meter

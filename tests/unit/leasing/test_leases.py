@@ -9,8 +9,8 @@ import pytest
 from fakes.clock import settled
 from fakes.parking import Gatehouse
 
-from gateway.admit.fallback import share_of
-from gateway.admit.leases import Leases, RefusedError
+from gateway.leasing.fallback import share_of
+from gateway.leasing.leases import Leases, RefusedError
 from gateway.ports import Amounts, Census
 from gateway.vocabulary import Fallback, Limits, Meter, Scope
 
