@@ -133,5 +133,3 @@ class ModelEntry(Section):
     ask_in_full: bool | None = Field(
         None, description="whether full vectors are asked for, to derive smaller ones from; by default true"
     )
-
-

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
 from gateway.ports import Amounts, Outcome, Spend, Statement
 from gateway.vocabulary import Limits, Meter, Scope
 
@@ -51,7 +53,7 @@ async def test_who_says_something_again_frees_the_slots_of_the_dead_for_good(wor
 async def test_a_store_that_knows_less_than_it_did_is_told_again(world: World) -> None:
     await world.quota.exchange(asking("a", 1, Amounts(2, 0, 1)))
     lost = await world.quota.exchange(asking("a", 3, Amounts(1, 0, 0)))  # the second was granted, and forgotten
-    assert (lost.outcome, lost.granted) == (Outcome.LOST, Amounts())
+    assert (lost.outcome, lost.granted, lost.known) == (Outcome.LOST, Amounts(), 1)
     spent = (Spend(int(world.clock.now), 1, 0),)
     told = await world.quota.exchange(replace(asking("a", 4), restored=Amounts(5, 0, 2), spent=spent))
     assert (told.outcome, told.used) == (Outcome.TOLD, Amounts(6, 0, 2))
@@ -74,3 +76,26 @@ async def test_a_statement_that_comes_after_the_next_one_changes_nothing(world: 
     await world.quota.exchange(asking("a", 3))
     await world.quota.exchange(late)
     assert (await world.quota.exchange(asking("a", 4))).used == Amounts(0, 0, 2)
+
+
+async def test_who_rejoins_says_what_is_held_now_and_everybody_waits_for_the_others(world: World) -> None:
+    await world.quota.exchange(asking("a", 1, Amounts(2, 0, 1)))
+    again = replace(asking("a", 2, Amounts(1, 0, 0)), restored=Amounts(5, 0, 3), rejoins=True)
+    told = await world.quota.exchange(again)
+    assert (told.outcome, told.granted, told.used) == (Outcome.WAIT, Amounts(), Amounts(5, 0, 3))
+    assert (await world.quota.exchange(asking("b", 1, Amounts(0, 0, 1)))).outcome is Outcome.WAIT
+    world.advance(2)
+    assert (await world.quota.exchange(asking("b", 2, Amounts(0, 0, 1)))).granted == Amounts(0, 0, 1)
+
+
+async def test_who_rejoins_a_store_that_lost_something_is_told_so(world: World) -> None:
+    await world.quota.exchange(asking("a", 1, Amounts(2, 0, 1)))
+    lost = await world.quota.exchange(replace(asking("a", 4), restored=Amounts(5, 0, 3), rejoins=True))
+    assert (lost.outcome, lost.known) == (Outcome.LOST, 1)
+    await world.forget()
+    lost = await world.quota.exchange(replace(asking("a", 4), restored=Amounts(5, 0, 3), rejoins=True))
+    assert (lost.outcome, lost.known) == (Outcome.LOST, 0)
+
+
+async def test_the_census_tells_the_time(world: World) -> None:
+    assert (await world.quota.register("w", 15.0)).now == pytest.approx(world.clock.now, abs=0.001)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fakes.allowances import FakeAllowances
 from fakes.answers import FakeAnswers
 from fakes.claims import FakeClaims
 from fakes.clock import FakeClock
@@ -14,6 +13,7 @@ from fakes.jina_upstream import Upstream
 from fakes.journal import FakeJournal
 from fakes.ledger import FakeLedger
 from fakes.observer import FakeObserver
+from fakes.pauses import FakePauses
 from fakes.quota import FakeQuota
 from fakes.trace import FakeTrace
 from fakes.votes import FakeVotes
@@ -86,8 +86,8 @@ class Gateway:
         self.budgets = Budgets(self.ledger, self.clock)
         self.leases = Leases(self.quota, self.clock, self.tasks, observer, seed=self.budgets.used)
         self.books = Books(FakeJournal(room=10**9), self.ledger, self.clock, observer)
-        self.allowances = FakeAllowances(self.clock.milliseconds)
-        outside = Outside(self.allowances, self.clock, self.tasks, observer, SECRET, self.config.server.workers)
+        self.pauses = FakePauses(self.clock.milliseconds)
+        outside = Outside(self.leases, self.pauses, self.clock, self.tasks, observer, SECRET)
         self.pipeline = Pipeline(
             snapshot=snapshot_of(self.config),
             admission=Admission(self.leases, self.quota, observer),

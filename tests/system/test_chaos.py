@@ -10,7 +10,7 @@ in the minute before the store loses its data: what only the dead knew is then k
 | all slots are free a lease later | holds.lua: a dead holder's slots stay in the sum |
 | every answer once in the ledger | settle/ledger.py: nothing inherited |
 
-What chance shows too seldom is shown for sure in tests/contract/test_quota_outages.py and tests/unit/admit.
+What chance shows too seldom is shown for sure in tests/contract/test_quota_outages.py and tests/unit/leasing.
 """
 
 from __future__ import annotations
