@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.ports import NOTHING, Amounts, Outcome, Spend, Statement
+from gateway.leasing.refusal import POSITIONS, Refusal
+from gateway.leasing.statement_log import StatementLog
+from gateway.ports import NOTHING, Amounts, Spend, Statement
 
 if TYPE_CHECKING:
     from gateway.ports import Grant
@@ -26,22 +27,6 @@ class Taken:
     tokens: int
     slots: int
     leased: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What a full window does not allow before `until` (monotonic seconds): `least` or more at `position`."""
-
-    until: float
-    position: int
-    least: int
-    grant: Grant
-    at: float
-
-
-POSITIONS = {"requests": 0, "tokens": 1, "concurrency": 2}
-LONGEST_REFUSAL = 1.0
-"""Seconds that a refusal is remembered at most: a limit may be raised, or a worker come back that was thought dead."""
 
 
 class Lease:
@@ -69,7 +54,7 @@ class Lease:
         self._number = 0
         self._released = [0, 0, 0]
         self._unsaid: dict[int, list[int]] = {}
-        self._log: deque[tuple[int, float, tuple[Spend, ...]]] = deque()
+        self._log = StatementLog()
         self._alone: dict[int, Taken] = {}
         self._base = [0, 0, 0]
         self._believed = [0, 0, 0]
@@ -181,11 +166,7 @@ class Lease:
 
     def refused(self, amounts: tuple[int, int, int], now: float) -> Grant | None:
         """The grant that a full window would give again, without asking; its wait is what is left of it."""
-        refusal = self.refusal
-        if refusal is None or now >= refusal.until or amounts[refusal.position] < refusal.least:
-            return None
-        wait = refusal.grant.retry_after
-        return replace(refusal.grant, retry_after=None if wait is None else max(0.0, wait - (now - refusal.at)))
+        return None if self.refusal is None else self.refusal.again(amounts, now)
 
     def window(self, now: float) -> tuple[int, int]:
         """Requests and tokens that this worker alone has spent in the last window or has in use."""
@@ -218,7 +199,7 @@ class Lease:
             restored = Amounts(*(idle + busy for idle, busy in zip(self.idle, self.busy, strict=True)))
             released = [0, 0, 0]
         spent = self._unsaid if self.known is None else self._told_again(self.known)
-        self._remember(now)
+        self._log.add(self._number, now, self._unsaid)
         self.said = Statement(
             self.meter,
             self.holder,
@@ -241,15 +222,11 @@ class Lease:
     def hear(self, grant: Grant, said: Statement, sent: float) -> None:
         """Take in the answer to what was `said`; `sent` is when it went out."""
         self.said, self.told = None, True
-        self.refusal = None
-        if grant.outcome is Outcome.SPENT and grant.short_of is not None:
-            position = POSITIONS[grant.short_of]
-            wait = LONGEST_REFUSAL if grant.retry_after is None else min(grant.retry_after, LONGEST_REFUSAL)
-            least = said.least[position] + said.idle[position]
-            self.refusal = Refusal(sent + wait, position, least, grant, sent)
+        self.refusal = Refusal.of(grant, said, sent)
         self.called_back = grant.called_back
         self.offset = grant.now - sent
-        for position, amount in enumerate(grant.granted):
+        granted = NOTHING if self.rejoins else grant.granted
+        for position, amount in enumerate(granted):
             self.idle[position] += amount
             self._base[position] = grant.used[position] - min(amount, said.needed[position])
             self._believed[position] = said.idle[position] + max(0, amount - said.needed[position])
@@ -257,8 +234,8 @@ class Lease:
     def rejoin(self) -> None:
         """The store is back after an absence in which shares were spent.
 
-        What is in use of the share is held from now on, and the next statement says so. It says it before anything is
-        granted: what was wanted before is wanted no more.
+        What is in use of the share is held from now on, and the next statement says so; what is granted before that is
+        given up, since others have not said so yet.
         """
         for taken in self._alone.values():
             taken.leased = True
@@ -267,17 +244,6 @@ class Lease:
                 self.unleased[position] -= amount
         self._alone.clear()
         self.rejoins = True
-        if self.said is not None:
-            self.said = replace(self.said, least=NOTHING, needed=NOTHING, wanted=NOTHING)
-
-    def _remember(self, now: float) -> None:
-        """Keep what a statement says for as long as a store may forget it and it still counts in a window."""
-        while self._log and self._log[0][1] < now - WINDOW_SECONDS - 1:
-            self._log.popleft()
-        if self._unsaid:
-            self._log.append(
-                (self._number, now, tuple(Spend(second, *entry) for second, entry in self._unsaid.items()))
-            )
 
     def _told_again(self, known: int) -> dict[int, list[int]]:
         """What a store that lost something is told was spent; `known` is the last statement that it has, 0 for none.
@@ -290,8 +256,7 @@ class Lease:
             return self.history
         least = known if known or self.said is None else self.said.number - 1
         spent = {second: list(entry) for second, entry in self._unsaid.items()}
-        missing = (spend for number, _, spends in self._log if number > least for spend in spends)
-        for second, requests, tokens in missing:
+        for second, requests, tokens in self._log.after(least):
             entry = spent.setdefault(second, [0, 0])
             entry[0] += requests
             entry[1] += tokens

@@ -47,12 +47,18 @@ async def test_what_is_in_use_of_a_share_is_held_when_the_store_is_back(house: G
     assert house.quota.usage("t") == Amounts(1, 0, 0)
 
 
-async def test_what_was_asked_before_an_absence_is_not_granted_after_it(house: Gatehouse) -> None:
-    house.store.failures["exchange"] = 1
+@pytest.mark.parametrize("lost", ["question", "reply"])
+async def test_what_was_asked_before_an_absence_is_not_granted_after_it(house: Gatehouse, lost: str) -> None:
+    if lost == "reply":
+        house.store.lost = 1
+    else:
+        house.store.failures["exchange"] = 1
     with pytest.raises(RefusedError):
         await house.leases.take([(house.leases.of(METER), 1, 0, 0)])
     await leave_alone(house)
     house.quota.down = False
+    await tick(house.leases)
+    assert not house.leases.of(METER).holds
     await tick(house.leases)
     assert house.quota.held("t") == Amounts()
 
