@@ -138,6 +138,7 @@ class Pipeline:
             work.call.deadline,
             asked,
             arrived,
+            lane=work.call.lane,
             passed=caller.credential,
         )
 

@@ -7,6 +7,8 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from gateway.vocabulary import Lane
+
 if TYPE_CHECKING:
     from gateway.leasing.lease import Taken
     from gateway.vocabulary import Meter
@@ -63,7 +65,7 @@ class Turn:
     """The right to send one call now, with `key.credential`.
 
     `taken` is of the key's meter (None: nothing is counted). `used` are the tokens that the call counts for in the end,
-    by default those that were taken; where it was not `sent`, nothing at all.
+    by default those that were taken; where it was not `sent`, nothing at all. `lane` is the call's.
     """
 
     key: UpstreamKey
@@ -71,6 +73,7 @@ class Turn:
     started: float
     used: int | None = None
     sent: bool = True
+    lane: Lane = Lane.INTERACTIVE
 
 
 def name_of(url: str, credential: str | None, secret: bytes) -> str:

@@ -10,7 +10,7 @@ from aiohttp import hdrs, http_exceptions, web
 
 from gateway.edge.client_address import client_address
 from gateway.errors import Code, FieldError, GatewayError, invalid_request, service_timeout
-from gateway.vocabulary import Call, Directives
+from gateway.vocabulary import Call, Directives, Lane
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 SALT_HEADER = "X-Gateway-Cache-Salt"
 """Callers with different salts share no answers."""
+
+LANE_HEADER = "X-Gateway-Lane"
+"""`bulk` for calls that nobody waits for: they take what interactive ones leave of a backend."""
 
 _SALT = re.compile(r"[\x21-\x7e]{0,128}")
 
@@ -38,7 +41,7 @@ def call_of(request: web.BaseRequest, identifier: str, config: Config, clock: Cl
     """The call behind a request; its body stays on the wire until somebody known asks for it.
 
     Raises:
-        GatewayError: INPUT_INVALID, see `directives_of`.
+        GatewayError: INPUT_INVALID, see `directives_of` and `lane_of`.
     """
     settings = config.server
     deadline = clock.monotonic() + settings.timeout
@@ -54,6 +57,7 @@ def call_of(request: web.BaseRequest, identifier: str, config: Config, clock: Cl
         request_id=identifier,
         deadline=deadline,
         directives=directives_of(request.headers),
+        lane=lane_of(request.headers),
     )
 
 
@@ -76,6 +80,20 @@ def directives_of(headers: Mapping[str, str]) -> Directives:
         max_age=min(ages) if ages else None,
         salt=salt,
     )
+
+
+def lane_of(headers: Mapping[str, str]) -> Lane:
+    """How urgent a request says it is.
+
+    Raises:
+        GatewayError: INPUT_INVALID for another word: taken as interactive, it would be in the way of others.
+    """
+    said = headers.get(LANE_HEADER, Lane.INTERACTIVE.value).strip().lower()
+    try:
+        return Lane(said)
+    except ValueError:
+        text = f"must be {' or '.join(lane.value for lane in Lane)}"
+        raise invalid_request((FieldError(f"header -> {LANE_HEADER}", text, "lane_invalid"),)) from None
 
 
 async def read_body(request: web.BaseRequest, settings: Server) -> bytes:

@@ -102,7 +102,8 @@ class Call:
     """One HTTP request as the edge hands it over. `credentials` is the raw Authorization header, never logged.
 
     `read` gives the body's bytes and is called only for a caller that is known, so that nobody else can make us hold
-    one; it raises GatewayError for bodies we do not take. `deadline` is in Clock.monotonic() seconds.
+    one; it raises GatewayError for bodies we do not take. `deadline` is in Clock.monotonic() seconds; `lane` is how
+    urgent the caller says it is.
     """
 
     read: Callable[[], Awaitable[bytes]]
@@ -111,6 +112,7 @@ class Call:
     request_id: str
     deadline: float
     directives: Directives = Directives()
+    lane: Lane = Lane.INTERACTIVE
 
 
 @dataclass(frozen=True, slots=True)

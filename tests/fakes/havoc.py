@@ -84,6 +84,10 @@ class Havoc:
         """Longer than a lease lasts."""
         await self.read_only_store(3.5)
 
+    async def absent_store(self) -> None:
+        """So long that workers spend shares of the limits."""
+        await self.read_only_store(75)
+
     async def empty_store(self) -> None:
         """It comes back without anything."""
         store = self._store()

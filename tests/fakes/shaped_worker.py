@@ -116,13 +116,15 @@ class Town:
         weight: float = 1.0,
         lane: Lane = Lane.INTERACTIVE,
         queue_timeout: float = float("inf"),
+        seconds: float | None = None,
     ) -> bool:
         """Send until it is answered; False when its time ran out."""
         ticket = Ticket(tenant, tokens, self.clock.now + patience, weight, lane, queue_timeout)
         while True:
             try:
                 async with self.shapers[worker].turn("up", self.backend, ticket) as turn:
-                    outcome = await self.exchange(turn.key.credential or "", ticket, tokens if used is None else used)
+                    counted = tokens if used is None else used
+                    outcome = await self.exchange(turn.key.credential or "", ticket, counted, seconds)
                     self.shapers[worker].report("up", turn, outcome)
             except LateError as late:
                 self.late.append((tenant, late.retry_after))
@@ -131,20 +133,20 @@ class Town:
                 self.served.append(tenant)
                 return True
 
-    async def exchange(self, key: str, ticket: Ticket, used: int) -> Outcome:
-        sent = self.clock.now
+    async def exchange(self, key: str, ticket: Ticket, used: int, lasts: float | None) -> Outcome:
+        sent, seconds = self.clock.now, self.seconds if lasts is None else lasts
         assert sent < ticket.deadline, "sent too late"
         assert not [pause for pause in self.refused if pause[0] == key and pause[1] < sent < pause[2]], "a pause"
         self.running[key] += 1
         self.most_running[key] = max(self.most_running[key], self.running[key])
-        on_the_way = self.seconds * (0.0 if self.seed is None else self.chance.random())
+        on_the_way = seconds * (0.0 if self.seed is None else self.chance.random())
         try:
             await self.clock.sleep(on_the_way)
             self.journal.append(Entry(self.clock.now, key, ticket.tenant, used))
             if self.refusals and (refusal := self.refusals.pop(0)) is not None:
                 self.refused.append((key, self.clock.now, self.clock.now + refusal))
                 return Outcome(OutcomeKind.BUSY, retry_after=refusal or None)
-            await self.clock.sleep(self.seconds - on_the_way)
+            await self.clock.sleep(seconds - on_the_way)
         finally:
             self.running[key] -= 1
         return Outcome(OutcomeKind.ANSWERED, (Answer(Shape.SCORE, b"", 0, used),))

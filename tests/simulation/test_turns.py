@@ -52,7 +52,7 @@ async def test_a_cancelled_call_leaves_nothing_behind(calls: list[asyncio.Task[b
 def assert_at_rest(town: Town) -> None:
     for shaper in town.shapers:
         for _, station in shaper._stations.values():
-            assert (station._running, station._waiting, station._pump, len(station._queue)) == (0, {}, None, 0)
+            assert (station._slots.running, station._waiting, station._pump, len(station._queue)) == (0, {}, None, 0)
             assert not any(key.running for key in station.pool.keys)
 
 
