@@ -99,3 +99,26 @@ async def test_who_rejoins_a_store_that_lost_something_is_told_so(world: World) 
 
 async def test_the_census_tells_the_time(world: World) -> None:
     assert (await world.quota.register("w", 15.0)).now == pytest.approx(world.clock.now, abs=0.001)
+
+
+async def test_who_holds_idle_amounts_already_gets_no_more_than_it_needs(world: World) -> None:
+    """Else what all hold idle together could hide more than half of a limit."""
+    meter = replace(METER, limits=Limits(100, None, None))
+    first = replace(asking("a", 1), meter=meter, holders=2)
+    some = replace(first, least=Amounts(1), needed=Amounts(1), wanted=Amounts(26))
+    assert (await world.quota.exchange(some)).granted == Amounts(25)
+    more = replace(first, number=2, idle=Amounts(24), least=Amounts(25), needed=Amounts(25), wanted=Amounts(50))
+    assert (await world.quota.exchange(more)).granted == Amounts(25)
+
+
+async def test_while_amounts_are_called_back_nobody_gets_more_than_it_needs(world: World) -> None:
+    meter = replace(METER, limits=Limits(100, None, None))
+    holding = replace(asking("a", 1), meter=meter, least=Amounts(100), needed=Amounts(100), wanted=Amounts(100))
+    await world.quota.exchange(holding)
+    needing = replace(asking("b", 1), meter=meter, least=Amounts(1), needed=Amounts(1), wanted=Amounts(25))
+    assert (await world.quota.exchange(needing)).outcome is Outcome.WAIT
+    back = replace(asking("a", 2), meter=meter, released=Amounts(60))
+    assert (await world.quota.exchange(back)).called_back
+    assert (await world.quota.exchange(replace(needing, number=2))).granted == Amounts(1)
+    world.advance(1.1)
+    assert (await world.quota.exchange(replace(needing, number=3))).granted > Amounts(2)

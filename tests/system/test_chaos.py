@@ -175,7 +175,7 @@ def over_admitted(scene: Scene) -> list[str]:
     requests, _ = worst_window(admitted(scene.clients["requests"], scene.witness))
     _, tokens = worst_window(admitted(scene.clients["tokens"], scene.witness))
     found = {"rpm": (requests, RPM), "tpm": (tokens, TPM), "slots": (scene.witness.most_running["slots"], SLOTS)}
-    print({name: f"{seen}/{limit}" for name, (seen, limit) in found.items()})
+    print({name: f"{seen}/{limit}" for name, (seen, limit) in found.items()}, scene.witness.peaked)
     return [f"{name}: {seen} of {limit}" for name, (seen, limit) in found.items() if seen > limit]
 
 
