@@ -32,8 +32,8 @@ from gateway.vocabulary import Charge, Facts, Limits, Meter, Scope  # noqa: E402
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
-    from gateway.admit.leases import Leases
     from gateway.admit.reservation import Admission
+    from gateway.leasing.leases import Leases
     from gateway.ports import Census
 
 ROUNDS = 3

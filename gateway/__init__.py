@@ -13,6 +13,7 @@
 | assemble     | gateway.endpoints         | answers → the reply's bytes                                         |
 | observe      | gateway.observe           | facts → metrics and logs                                            |
 
+Below it: `gateway.leasing` holds parts of limits for `admit` and `dispatch`.
 Beside the line: `gateway.administration` changes tenants and keys and follows changes, `gateway.notify` tells the
 operator's webhooks of thresholds; `gateway.ports` is what all of them need from outside.
 `gateway.pipeline` is that line as code; `gateway.app` wires it; `gateway.processes` is the tree that runs it.

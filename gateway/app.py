@@ -14,7 +14,6 @@ from gateway.administration.administrator import Administrator
 from gateway.administration.follower import Follower
 from gateway.admit.budgets import Budgets
 from gateway.admit.estimate import YARDSTICK, Estimator
-from gateway.admit.leases import Leases
 from gateway.admit.reservation import Admission
 from gateway.clock import SystemClock
 from gateway.dispatch.dispatcher import Dispatcher
@@ -28,6 +27,7 @@ from gateway.edge.admin import Admin
 from gateway.edge.operations import Operations
 from gateway.edge.server import Edge, HttpServer
 from gateway.edge.usage import UsageReport
+from gateway.leasing.leases import Leases
 from gateway.notify.courier import Courier
 from gateway.notify.thresholds import Records, Thresholds
 from gateway.observe.logs import configure
@@ -39,13 +39,13 @@ from gateway.settle.ledger import Books
 from gateway.stores.journal import FileJournal
 from gateway.stores.layered import LayeredAnswers
 from gateway.stores.redis.accounts import RedisAccounts
-from gateway.stores.redis.allowance import RedisAllowances
 from gateway.stores.redis.cache import RedisAnswers
 from gateway.stores.redis.calls_back import hear
 from gateway.stores.redis.claims import RedisClaims
 from gateway.stores.redis.client import Line, connect
 from gateway.stores.redis.keys import Keys
 from gateway.stores.redis.notices import RedisNotices
+from gateway.stores.redis.pauses import RedisPauses
 from gateway.stores.redis.quota import RedisQuota
 from gateway.stores.redis.sketch import Sketch
 from gateway.stores.redis.usage import RedisLedger
@@ -63,7 +63,6 @@ if TYPE_CHECKING:
 _BACKLOG = 1024
 _CACHE_RESTS = 0.5
 """Seconds that the cache is skipped after it did not answer; the limits have a fallback of their own."""
-_HEARTBEATS_PER_LEASE = 3
 _LAYER_SECONDS = 60.0
 """A worker may answer from its own memory for this long after an entry was deleted in the store."""
 
@@ -105,14 +104,13 @@ class App:
         answers = LayeredAnswers(stored, config.cache.memory, _LAYER_SECONDS, clock)
         votes = RedisVotes(cache_line, keys, config.cache.ttl, observer)
         claims = RedisClaims(cache_line, keys, config.cache.claim_seconds)
-        allowances = RedisAllowances(quota_line, keys, self._lease_seconds)
-        outside = Outside(allowances, clock, self._tasks, observer, snapshot.secret, config.server.workers)
-        self._shaper = Shaper(outside)
         self._upstream = Upstream(config.backends, config.fetch.networks)
         ledger_line = Line(self._clients[0], self._tasks, config.store.timeout)
         ledger = RedisLedger(ledger_line, keys, config.ledger.retain_days, clock)
         budgets = Budgets(ledger, clock)
         self._leases = Leases(quota, clock, self._tasks, observer, lease_seconds=self._lease_seconds, seed=budgets.used)
+        pauses = RedisPauses(quota_line, keys)
+        outside = Outside(self._leases, pauses, clock, self._tasks, observer, snapshot.secret)
         journal = FileJournal(Path(config.server.data_dir) / "ledger", clock.identifier())
         notices = RedisNotices(ledger_line, keys)
         self._thresholds = Thresholds(Records(ledger, notices), lambda: pipeline.snapshot, clock, observer)
@@ -126,7 +124,7 @@ class App:
             estimator=Estimator(load({served.model.tokenizer or YARDSTICK for served in snapshot.served.values()})),
             planner=Planner(answers, votes, Sketch(cache_line, keys), clock),
             in_flight=InFlight(claims, clock, self._tasks, config.cache.claim_seconds),
-            dispatcher=self._dispatcher(clock, observer),
+            dispatcher=self._dispatcher(outside),
             clock=clock,
             observer=observer,
             count=self._books.add,
@@ -145,9 +143,15 @@ class App:
         self._servers: list[asyncio.Server] = []
         self._background: list[asyncio.Task[None]] = []
 
-    def _dispatcher(self, clock: SystemClock, observer: RequestObserver) -> Dispatcher:
-        fleet = Fleet(clock, observer)
-        sender = Sender(transport=self._upstream, clock=clock, observer=observer, shaper=self._shaper, fleet=fleet)
+    def _dispatcher(self, outside: Outside) -> Dispatcher:
+        clock, observer = outside.clock, outside.observer
+        sender = Sender(
+            transport=self._upstream,
+            clock=clock,
+            observer=observer,
+            shaper=Shaper(outside),
+            fleet=Fleet(clock, observer),
+        )
         return Dispatcher(sender, KnownLimits(self._upstream, clock, self._tasks), clock, self._tasks)
 
     async def start(self, listeners: Sequence[socket.socket]) -> None:
@@ -155,14 +159,12 @@ class App:
         loop = asyncio.get_running_loop()
         await self._leases.tick()
         await self._follower.look()
-        beats = self._shaper.heartbeat(self._lease_seconds / _HEARTBEATS_PER_LEASE)
         self._background = [
             self._tasks.spawn(self._leases.keep(), "keep leases"),
             self._tasks.spawn(hear(self._clients[0], self._keys, self._leases.called_back), "hear calls back"),
             self._tasks.spawn(self._books.run(), "ledger"),
             self._tasks.spawn(self._thresholds.run(), "spending thresholds"),
             self._tasks.spawn(self._courier.run(), "notices"),
-            self._tasks.spawn(beats, "upstream heartbeat"),
             self._tasks.spawn(self._follower.run(), "follow accounts"),
         ]
         for http, listener in zip(self._http, listeners, strict=False):

@@ -168,6 +168,7 @@ class Pipeline:
             work.call.deadline,
             asked,
             arrived,
+            lane=work.call.lane,
             passed=caller.credential,
             timeout=work.call.timeout,
         )

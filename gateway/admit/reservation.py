@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from gateway.admit.leases import RefusedError
 from gateway.admit.limits import refusal, remaining
 from gateway.admit.meters import tenant_meter
 from gateway.errors import StoreError, ip_limit_exceeded
+from gateway.leasing.leases import RefusedError
 from gateway.vocabulary import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway import ports
-    from gateway.admit.lease import Taken
-    from gateway.admit.leases import Leases, Want
+    from gateway.leasing.lease import Taken
+    from gateway.leasing.leases import Leases, Want
     from gateway.vocabulary import Charge, Facts, Meter, Remaining
 
 ROLE = "quota"

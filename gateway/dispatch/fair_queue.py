@@ -6,7 +6,8 @@ What holds, and is tested in tests/unit/dispatch/test_fair_queue.py:
 2. A tenant that had nothing waiting is served after at most the one call that is being served, however much the others
    have waiting.
 3. A tenant's own calls are served in their order; one that is put back is its tenant's next.
-4. Interactive goes before bulk, but of the tokens that are served while bulk waits, bulk has BULK_SHARE.
+4. Interactive goes before bulk, but of the tokens that are served while bulk waits, bulk has BULK_SHARE, where the
+   caller of `pop` allows it.
 5. Nothing is served at its deadline or later.
 
 After Goyal, Vin and Cheng, "Start-time Fair Queueing" (SIGCOMM 1996): a call is stamped with the virtual time at which
@@ -89,10 +90,13 @@ class FairQueue:
         if ticket.queued:
             self._lanes[ticket.lane].withdraw(ticket)
 
-    def pop(self, now: float) -> Ticket | None:
-        """The next to be served before its deadline; None when nobody like that waits."""
+    def pop(self, now: float, *, spare: bool = True, due: bool = True) -> Ticket | None:
+        """The next to be served before its deadline; None when nobody like that waits.
+
+        `spare` lets bulk go when nobody interactive waits, `due` lets it go first with the share that it is owed.
+        """
         self._drop(now)
-        lane = self._next()
+        lane = self._next(spare=spare, due=due)
         if lane is None:
             return None
         ticket = lane.serve()
@@ -119,12 +123,13 @@ class FairQueue:
                 self._lanes[ticket.lane].withdraw(ticket)
                 self._late.append(ticket)
 
-    def _next(self) -> LaneQueue | None:
+    def _next(self, *, spare: bool, due: bool) -> LaneQueue | None:
         interactive, bulk = self._lanes[Lane.INTERACTIVE], self._lanes[Lane.BULK]
-        if not interactive.length:
-            return bulk if bulk.length else None
-        due = bulk.length and self._owed >= bulk.head().tokens
-        return bulk if due else interactive
+        if due and bulk.length and self._owed >= max(1, bulk.head().tokens):
+            return bulk
+        if interactive.length:
+            return interactive
+        return bulk if spare and bulk.length else None
 
     def _account(self, ticket: Ticket) -> None:
         """What bulk is owed grows while it waits for others, and ends when it waits no more."""

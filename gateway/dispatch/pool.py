@@ -1,49 +1,46 @@
-"""C: the pooled keys of one backend: which has room, which is paused, and what is drawn and given back."""
+"""C: the pooled keys of one backend: which has room, which is paused, and what is taken and settled of their limits."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.dispatch.share import Draw, share
 from gateway.dispatch.upstream_key import Turn, UpstreamKey, name_of
 from gateway.errors import StoreError
-from gateway.ports import Allowance
-from gateway.vocabulary import Limits
+from gateway.leasing.leases import RefusedError
+from gateway.vocabulary import Limits, Meter, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from gateway.config.backends import Backend
-    from gateway.ports import Allowances, Clock, Observer
+    from gateway.leasing.lease import Taken
+    from gateway.leasing.leases import Leases
+    from gateway.ports import Clock, Observer, Pauses
     from gateway.tasks import TaskGroup
 
-ROLE = "allowance"
+ROLE = "pauses"
 
-AWAY_SECONDS = 1.0
-"""A store that failed is not asked for this long: a worker that waited for it each time would stand still."""
+SLOT_SECONDS = 0.1
+"""When to look again where nobody knows when there will be room."""
 
-DOUBT_SECONDS = 61.0
-"""For this long after a failure a worker keeps to its share, too: the store does not know what was drawn meanwhile."""
-
-_NEVER = float("-inf")
 _NO_LIMITS = Limits(None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What pools need from outside. `workers` is how many share the limits while the store is away."""
+    """What pools need from outside. What keys allow is leased like the limits of tenants, and holds as theirs do."""
 
-    allowances: Allowances
+    leases: Leases
+    pauses: Pauses
     clock: Clock
     tasks: TaskGroup
     observer: Observer
     secret: bytes
-    workers: int
 
 
 class Pool:
-    """One for a backend. `freed` is called when a settlement has made room."""
+    """One for a backend. `freed` is called when a key may have become free."""
 
     def __init__(self, backend: str, settings: Backend, outside: Outside, freed: Callable[[], None]) -> None:
         self._backend = backend
@@ -51,13 +48,15 @@ class Pool:
         self._freed = freed
         limits = settings.limits
         self._limits = Limits(limits.rpm, limits.tpm, limits.concurrency) if limits else _NO_LIMITS
-        self._share = share(self._limits, outside.workers)
         self.keys = [
-            UpstreamKey(credential, name_of(settings.url, credential, outside.secret))
+            self._key(credential, name_of(settings.url, credential, outside.secret), settings.timeout)
             for credential in settings.credentials
         ]
         self.shaped = len(self.keys) > 1 or self._limits != _NO_LIMITS
-        self._ask_again = self._in_doubt_until = _NEVER
+
+    def _key(self, credential: str | None, name: str, longest_seconds: float) -> UpstreamKey:
+        meter = Meter(f"u:{name}", Scope.UPSTREAM, self._limits, lasts=longest_seconds)
+        return UpstreamKey(credential, name, meter)
 
     def paused(self, now: float) -> float:
         """Seconds until some key is not paused; 0 when one is not."""
@@ -68,9 +67,8 @@ class Pool:
         if not self.shaped:
             return self.paused(self._now()) or self.take_freely()
         wait = float("inf")
-        for key in sorted(self.keys, key=lambda key: len(key.leases)):
-            paused = key.paused_until - self._now()
-            found = paused if paused > 0 else await self._draw(key, tokens)
+        for key in sorted(self.keys, key=lambda key: key.running):
+            found = await self._rest(key) or await self._draw(key, tokens)
             if isinstance(found, Turn):
                 return found
             wait = min(wait, found)
@@ -78,21 +76,15 @@ class Pool:
 
     def take_freely(self) -> Turn:
         """A turn with the only key of a backend without limits; nobody is asked."""
-        now = self._now()
-        return self._turn(self.keys[0], self._outside.clock.identifier(), Allowance(), Draw(now, 1, 0))
+        return self._turn(self.keys[0], None)
 
     def end(self, turn: Turn) -> None:
-        """A turn is over. In the store it is settled in a task that no cancellation of a request reaches."""
-        key = turn.key
-        key.leases.discard(turn.lease)
-        if not self.shaped:
-            return
-        requests = int(turn.sent)
-        tokens = requests * (turn.draw.tokens if turn.used is None else turn.used)
-        key.own.settle(turn.draw, self._now(), requests, tokens)
-        if turn.allowance.stamp is not None:
-            settlement = self._outside.allowances.settle(key.name, turn.lease, turn.allowance, requests, tokens)
-            self._spawn(settlement, "settle allowance")
+        """A turn is over: it counts from now on for what it used."""
+        turn.key.running -= 1
+        if turn.taken is not None:
+            requests = int(turn.sent)
+            used = turn.taken.tokens if turn.used is None else turn.used
+            self._outside.leases.settle(turn.taken, requests, requests * used)
 
     def refused(self, turn: Turn, retry_after: float | None) -> None:
         """The upstream refused a turn's call for its rate: leave its key alone, here and in all other workers."""
@@ -101,50 +93,37 @@ class Pool:
         if new:
             self._outside.observer.upstream_paused(self._backend)
         if self.shaped and seconds > 0:
-            self._spawn(self._outside.allowances.pause(turn.key.name, seconds), "pause upstream key")
+            self._spawn(self._outside.pauses.pause(turn.key.name, seconds), "pause upstream key")
 
-    async def renew(self) -> None:
-        """Heartbeat of the calls that run. Raises StoreError."""
-        for key in self.keys:
-            if self._limits.concurrency is not None and key.leases:
-                await self._outside.allowances.renew(key.name, tuple(key.leases))
+    async def _rest(self, key: UpstreamKey) -> float:
+        """Seconds that a key rests; the store, unless it is away, knows of the other workers' pauses."""
+        if (paused := key.paused_until - self._now()) > 0 or self._outside.leases.down:
+            return max(0.0, paused)
+        try:
+            seconds = await self._outside.pauses.paused(key.name)
+        except StoreError:
+            self._outside.observer.store_failure(ROLE)
+            return 0.0
+        if seconds > 0:
+            key.paused_until = max(key.paused_until, self._now() + seconds)
+        return seconds
 
     async def _draw(self, key: UpstreamKey, tokens: int) -> Turn | float:
-        """Ask the store, and beside it or instead of it the worker's own share, when the store is or was away."""
+        """A turn, or the seconds until there may be room; asked again then, so nobody is waited for here."""
         # A call larger than the whole window may still be sent when it has the window to itself.
         drawn = tokens if self._limits.tokens is None else min(tokens, self._limits.tokens)
-        if self._now() < self._in_doubt_until and (wait := self._own_wait(key, drawn)) > 0:
-            return wait
-        lease = self._outside.clock.identifier()
-        allowance = await self._ask(key, lease, drawn)
-        if allowance is None:
-            if (wait := self._own_wait(key, drawn)) > 0:
-                return wait
-            allowance = Allowance()
-        if allowance.paused:
-            key.paused_until = max(key.paused_until, self._now() + allowance.wait)
-        if allowance.wait > 0:
-            return allowance.wait
-        return self._turn(key, lease, allowance, key.own.draw(self._now(), drawn))
-
-    async def _ask(self, key: UpstreamKey, lease: str, tokens: int) -> Allowance | None:
-        """The store's word; None when it has none."""
-        if self._now() < self._ask_again:
-            return None
+        leases = self._outside.leases
+        wants = [(leases.of(key.meter), 1, drawn, 1)]
         try:
-            return await self._outside.allowances.take(key.name, lease, tokens, self._limits)
-        except StoreError:
-            now = self._now()
-            self._ask_again, self._in_doubt_until = now + AWAY_SECONDS, now + DOUBT_SECONDS
-            self._outside.observer.store_failure(ROLE)
-            return None
+            taken = leases.taken_at_once(wants) or await leases.take(wants, patient=False)
+        except RefusedError as refused:
+            known = None if refused.grant is None else refused.grant.retry_after
+            return SLOT_SECONDS if known is None else max(known, SLOT_SECONDS)
+        return self._turn(key, taken[0])
 
-    def _own_wait(self, key: UpstreamKey, tokens: int) -> float:
-        return key.own.wait(self._now(), tokens, self._share, len(key.leases))
-
-    def _turn(self, key: UpstreamKey, lease: str, allowance: Allowance, draw: Draw) -> Turn:
-        key.leases.add(lease)
-        return Turn(key, lease, allowance, draw, draw.at)
+    def _turn(self, key: UpstreamKey, taken: Taken | None) -> Turn:
+        key.running += 1
+        return Turn(key, taken, self._now())
 
     def _spawn(self, work: Awaitable[None], name: str) -> None:
         async def tell() -> None:

@@ -6,9 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from gateway.backends.dialect import OutcomeKind
-from gateway.dispatch.pool import ROLE
 from gateway.dispatch.station import Station
-from gateway.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -58,16 +56,6 @@ class Shaper:
             turn.used = outcome.tokens or None
         elif outcome.kind in _UNCOUNTED:
             turn.used = 0
-
-    async def heartbeat(self, every_seconds: float) -> None:
-        """Renew the slots of running calls for ever; a store that is down is asked again the next time."""
-        while True:
-            await self._outside.clock.sleep(every_seconds)
-            for _, station in list(self._stations.values()):
-                try:
-                    await station.pool.renew()
-                except StoreError:
-                    self._outside.observer.store_failure(ROLE)
 
     def _station(self, name: str, backend: Backend) -> Station:
         """The station of a backend. Other settings make a new one; the old one serves those who wait there."""

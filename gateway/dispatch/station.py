@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from gateway.dispatch.fair_queue import FairQueue
 from gateway.dispatch.pool import Pool
+from gateway.dispatch.slots import Slots
 from gateway.dispatch.upstream_key import Turn
+from gateway.vocabulary import Lane
 
 if TYPE_CHECKING:
     from gateway.config.backends import Backend
@@ -35,11 +37,10 @@ class Station:
     def __init__(self, name: str, backend: Backend, outside: Outside) -> None:
         self.pool = Pool(name, backend, outside, self._freed)
         self._name = name
-        self._concurrency = backend.concurrency
         self._outside = outside
         self._queue = FairQueue()
         self._waiting: dict[Ticket, asyncio.Future[Turn]] = {}
-        self._running = 0
+        self._slots = Slots(backend.concurrency)
         self._pump: asyncio.Task[None] | None = None
         self._alarm: asyncio.Task[None] | None = None
         self._rung = False
@@ -47,11 +48,13 @@ class Station:
 
     def at_once(self, ticket: Ticket) -> Turn | None:
         """A turn, where there is nothing to wait for and nobody to ask."""
-        if self.pool.shaped or self._waiting or self._running >= self._concurrency or self.pool.paused(self._now()):
+        slots, bulk = self._slots, ticket.lane is Lane.BULK
+        if self.pool.shaped or self._waiting or slots.full or (bulk and not slots.spare):
             return None
-        self._running += 1
+        if self.pool.paused(self._now()):
+            return None
         ticket.served = True
-        return self.pool.take_freely()
+        return self._begun(ticket, self.pool.take_freely())
 
     async def wait(self, ticket: Ticket) -> Turn:
         """The ticket's turn. Raises LateError."""
@@ -69,7 +72,7 @@ class Station:
             return await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self._running -= 1
+                self._slots.free(ticket.lane)
                 self._return(turn.result())
             raise
         finally:
@@ -80,7 +83,7 @@ class Station:
 
     def end(self, turn: Turn) -> None:
         """A call ended; the next may have its place."""
-        self._running -= 1
+        self._slots.free(turn.lane)
         self.pool.end(turn)
         self._freed()
 
@@ -107,11 +110,10 @@ class Station:
 
     async def _next(self) -> float:
         """Serve whoever is next; else the seconds until that may be possible."""
-        if self._running >= self._concurrency:
-            return self._until_deadline(_LONGEST_REST)
-        ticket = self._queue.pop(self._now())
+        slots = self._slots
+        ticket = None if slots.full else self._queue.pop(self._now(), spare=slots.spare, due=slots.due)
         if ticket is None:
-            return 0.0
+            return self._until_deadline(_LONGEST_REST) if len(self._queue) else 0.0
         tried, not_before = self._tried
         found = not_before - self._now() if ticket is tried else 0.0
         if found <= 0:
@@ -135,9 +137,13 @@ class Station:
             self._return(granted)
             turn.set_exception(LateError(1.0))
         else:
-            self._running += 1
             ticket.served = True
-            turn.set_result(granted)
+            turn.set_result(self._begun(ticket, granted))
+
+    def _begun(self, ticket: Ticket, turn: Turn) -> Turn:
+        self._slots.take(ticket.lane)
+        turn.lane = ticket.lane
+        return turn
 
     def _return(self, turn: Turn) -> None:
         turn.sent = False

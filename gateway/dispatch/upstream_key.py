@@ -1,17 +1,17 @@
-"""P: one of our keys at an upstream as one worker knows it: what runs on it, what it drew, when it is paused."""
+"""P: one of our keys at an upstream as one worker knows it: what runs on it, where it counts, when it is paused."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from gateway.dispatch.share import OwnDraws
+from gateway.vocabulary import Lane
 
 if TYPE_CHECKING:
-    from gateway.dispatch.share import Draw
-    from gateway.ports import Allowance
+    from gateway.leasing.lease import Taken
+    from gateway.vocabulary import Meter
 
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_BACKOFF_SECONDS = 30.0
@@ -28,8 +28,8 @@ class UpstreamKey:
 
     credential: str | None
     name: str
-    own: OwnDraws = field(default_factory=OwnDraws)
-    leases: set[str] = field(default_factory=set)
+    meter: Meter
+    running: int = 0
     paused_since: float = _NEVER
     paused_until: float = _NEVER
     refusals: int = 0
@@ -64,17 +64,16 @@ class UpstreamKey:
 class Turn:
     """The right to send one call now, with `key.credential`.
 
-    `stamp` and `tokens` of `allowance` are what the store granted; `used` is what the call counts for in the end, by
-    default what was drawn, and nothing at all where it was not `sent`.
+    `taken` is of the key's meter (None: nothing is counted). `used` are the tokens that the call counts for in the end,
+    by default those that were taken; where it was not `sent`, nothing at all. `lane` is the call's.
     """
 
     key: UpstreamKey
-    lease: str
-    allowance: Allowance
-    draw: Draw
+    taken: Taken | None
     started: float
     used: int | None = None
     sent: bool = True
+    lane: Lane = Lane.INTERACTIVE
 
 
 def name_of(url: str, credential: str | None, secret: bytes) -> str:

@@ -10,7 +10,7 @@ from aiohttp import hdrs, http_exceptions, web
 
 from gateway.edge.client_address import client_address
 from gateway.errors import Code, FieldError, GatewayError, invalid_request, service_timeout
-from gateway.vocabulary import Call, Directives
+from gateway.vocabulary import Call, Directives, Lane
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +31,8 @@ PARTIAL_HEADER = "X-Gateway-Partial"
 """Whether a list is answered without the inputs that the backend refuses; by default it is refused, and they named."""
 
 _PARTIAL = frozenset({"allow", "refuse"})
+LANE_HEADER = "X-Gateway-Lane"
+"""`bulk` for calls that nobody waits for: they take what interactive ones leave of a backend."""
 
 _SALT = re.compile(r"[\x21-\x7e]{0,128}")
 
@@ -49,7 +51,7 @@ def call_of(request: web.BaseRequest, identifier: str, config: Config, clock: Cl
     """The call behind a request; its body stays on the wire until somebody known asks for it.
 
     Raises:
-        GatewayError: INPUT_INVALID, see `directives_of`, `timeout_of` and `partial_of`.
+        GatewayError: INPUT_INVALID, see `directives_of`, `timeout_of`, `lane_of` and `partial_of`.
     """
     settings = config.server
     asked = timeout_of(request.headers)
@@ -69,6 +71,7 @@ def call_of(request: web.BaseRequest, identifier: str, config: Config, clock: Cl
         timeout=timeout,
         chosen=asked is not None,
         partial=partial_of(request.headers),
+        lane=lane_of(request.headers),
     )
 
 
@@ -122,6 +125,20 @@ def partial_of(headers: Mapping[str, str]) -> bool:
         text = "must be allow or refuse"
         raise invalid_request((FieldError(f"header -> {PARTIAL_HEADER}", text, "partial_invalid"),))
     return sent.strip().lower() == "allow"
+
+
+def lane_of(headers: Mapping[str, str]) -> Lane:
+    """How urgent a request says it is.
+
+    Raises:
+        GatewayError: INPUT_INVALID for another word: taken as interactive, it would be in the way of others.
+    """
+    said = headers.get(LANE_HEADER, Lane.INTERACTIVE.value).strip().lower()
+    try:
+        return Lane(said)
+    except ValueError:
+        text = f"must be {' or '.join(lane.value for lane in Lane)}"
+        raise invalid_request((FieldError(f"header -> {LANE_HEADER}", text, "lane_invalid"),)) from None
 
 
 async def read_body(request: web.BaseRequest, settings: Server, seconds: float) -> bytes:

@@ -1,4 +1,4 @@
-"""P: what the limiter needs of a store: statements, grants, the census of workers, allowances of upstream keys."""
+"""P: what the limiter needs of a store: statements, grants, the census of workers, rests of upstream keys."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from gateway.vocabulary import Limits, Meter
+    from gateway.vocabulary import Meter
 
 
 class Amounts(NamedTuple):
@@ -38,7 +36,9 @@ class Statement:
     `number` counts a holder's statements from 1; the same number again gets the same grant (idempotent). What is held
     counts as used until it is `released`; `spent` are seconds to charge instead. `idle` is held and not in use, so
     that it can be called back. `needed` is what waits, `least` the least that helps anybody, `wanted` what would be
-    taken at most. `restored` is what was held, when the store has lost it: then `spent` is the whole last window.
+    taken at most. `restored` is all that is held, when the store has lost it, and `spent` what it lacks; or when it was
+    away so long that shares were spent (`rejoins`). Others may know more than the store then, too: nothing is granted
+    for a moment, until all have told.
     `seed` is what the ledger has of a budget's period, for a store that has nothing of it.
     """
 
@@ -55,14 +55,15 @@ class Statement:
     holders: int = 1
     leaves: bool = False
     seed: int | None = None
+    rejoins: bool = False
 
 
 class Outcome(StrEnum):
     """What became of a statement.
 
-    TOLD: done. SPENT: done, and the window itself is full until `retry_after`. LOST: the store knows nothing of this
-    holder any more; it is to tell all again. WAIT: others may give something back, or may know more than the store; ask
-    again. UNSEEDED: the store knows nothing of this budget's period, and wants to be told with a `seed`.
+    TOLD: done. SPENT: done, and the window itself is full until `retry_after`. LOST: the store lacks something that
+    this holder said; it is to tell that again. WAIT: others may give something back, or may know more than the store;
+    ask again. UNSEEDED: the store knows nothing of this budget's period, and wants to be told with a `seed`.
     """
 
     TOLD = "told"
@@ -79,7 +80,7 @@ class Grant:
     `used` is spent in the window that ends now (60 s, to one bucket) or held and in use. `short_of` is `requests`,
     `concurrency` or `tokens` when not even the least could be granted; `retry_after` is then in seconds, honest to one
     bucket (None: it does not age). `called_back`: idle amounts are wanted by others. `now` is the store's time in
-    seconds.
+    seconds. `known`, with LOST: the number of the holder's last statement that the store has, 0 for none.
     """
 
     outcome: Outcome
@@ -89,14 +90,19 @@ class Grant:
     retry_after: float | None
     called_back: bool
     now: float
+    known: int = 0
 
 
 class Census(NamedTuple):
-    """The workers on a store: how many, which of them this is (from 0), and the server's run id ('' unknown)."""
+    """The workers on a store: how many, which of them this is (from 0), the server's run id ('' unknown) and its time.
+
+    Nobody has heard of a store whose workers are 0.
+    """
 
     workers: int
     rank: int
     run: str
+    now: float = 0.0
 
 
 class QuotaStore(Protocol):
@@ -127,40 +133,16 @@ class QuotaStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """The answer to one draw on an upstream key's allowance.
+class Pauses(Protocol):
+    """How long keys at an upstream rest, for all workers and gateways that use them.
 
-    `wait` is 0 when the draw was granted, else the seconds after which it may be: exact for the windows, a guess for a
-    slot. `paused` says that the upstream itself demanded the wait. `stamp` and `tokens` are what `settle` needs.
+    Every method raises StoreError when the store cannot answer.
     """
 
-    wait: float = 0.0
-    paused: bool = False
-    stamp: int | None = None
-    tokens: int = 0
-
-
-class Allowances(Protocol):
-    """What an upstream allows each of our keys, shared by all workers and gateways that use the key.
-
-    A call counts from when it was drawn until 60 s after it was settled, since the upstream saw it in between: so
-    the upstream's own window never holds more than its limit, however long calls take on their way. Every method
-    raises StoreError when the store cannot answer.
-    """
-
-    async def take(self, name: str, lease: str, tokens: int, limits: Limits) -> Allowance:
-        """Draw one call, its tokens and one slot if all of `limits` leave room and there is no pause, else nothing."""
-        ...
-
-    async def settle(self, name: str, lease: str, allowance: Allowance, requests: int, tokens: int) -> None:
-        """End a call: free its slot, and count what was really used, now, instead of what was drawn. Ask once."""
-        ...
-
-    async def renew(self, name: str, leases: Sequence[str]) -> None:
-        """Heartbeat: the calls that still hold a slot keep it for another lease time."""
+    async def paused(self, name: str) -> float:
+        """Seconds that a key is still to be left alone; 0 when it is not."""
         ...
 
     async def pause(self, name: str, seconds: float) -> None:
-        """Grant nobody anything for that long; a pause that ends later stays."""
+        """Leave a key alone for that long; a pause that ends later stays."""
         ...

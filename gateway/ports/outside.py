@@ -75,7 +75,7 @@ class Observer(Protocol):
         ...
 
     def store_failure(self, role: str) -> None:
-        """The `quota`, `cache`, `ledger`, `notices` or `allowance` store failed to answer."""
+        """The `quota`, `cache`, `ledger`, `notices` or `pauses` store failed to answer."""
         ...
 
     def unjournaled(self) -> None:

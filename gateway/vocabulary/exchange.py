@@ -105,8 +105,8 @@ class Call:
 
     `read` gives the body's bytes and is called only for a caller that is known, so that nobody else can make us hold
     one; it raises GatewayError for bodies we do not take. `deadline` is in Clock.monotonic() seconds, `timeout` seconds
-    after the call came; `chosen` says that the client named them. `partial`: it takes a reply without the inputs that
-    the backend refuses.
+    after the call came; `chosen` says that the client named them. `lane` is how urgent the caller says it is.
+    `partial`: it takes a reply without the inputs that the backend refuses.
     """
 
     read: Callable[[], Awaitable[bytes]]
@@ -118,6 +118,7 @@ class Call:
     timeout: float = 120.0
     chosen: bool = False
     partial: bool = False
+    lane: Lane = Lane.INTERACTIVE
 
     def within(self, seconds: float | None) -> Call:
         """The same call with its tenant's own time limit, where the client named none and it is the shorter one."""

@@ -16,7 +16,7 @@ class Limits:
 
 
 class Scope(StrEnum):
-    """What a meter counts: a tenant's calls, one key's, those of one client address, or everybody's."""
+    """What a meter counts: a tenant's calls, one key's, a client address's, everybody's, ours at an upstream."""
 
     TENANT = "tenant"
     KEY = "key"
@@ -25,6 +25,7 @@ class Scope(StrEnum):
     ADDRESS = "address"
     TOTAL = "total"
     BUDGET = "budget"
+    UPSTREAM = "upstream"
 
 
 class Fallback(StrEnum):
@@ -41,7 +42,8 @@ class Meter:
 
     `shadow` meters are counted and never refuse. `period` is where a budget's period began (seconds since 1970): what
     was spent in it stays spent; None: the last minute. `money`: its tokens are nano-dollars. `expires` lets the store
-    forget a meter that nobody uses (client addresses are without number).
+    forget a meter that nobody uses (client addresses are without number). `lasts`: one use lasts so many seconds at
+    most, and counts from its end on, since an upstream may see it last then; None: it counts from its beginning.
     """
 
     subject: str
@@ -52,6 +54,7 @@ class Meter:
     period: int | None = None
     money: bool = False
     expires: bool = False
+    lasts: float | None = None
 
     @property
     def ages(self) -> bool:

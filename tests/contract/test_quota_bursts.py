@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from fakes.observer import FakeObserver
 
-from gateway.admit.leases import Leases, RefusedError
 from gateway.clock import SystemClock
+from gateway.leasing.leases import Leases, RefusedError
 from gateway.stores.redis.calls_back import hear
 from gateway.stores.redis.client import Line, connect
 from gateway.stores.redis.keys import Keys

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 import uvloop
 from fakes.observer import FakeObserver
 
-from gateway.admit.leases import Leases
 from gateway.admit.reservation import Admission
 from gateway.clock import SystemClock
 from gateway.errors import GatewayError
+from gateway.leasing.leases import Leases
 from gateway.stores.redis.calls_back import hear
 from gateway.stores.redis.client import Line, connect
 from gateway.stores.redis.keys import Keys

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fakes.allowances import FakeAllowances
 from fakes.answers import FakeAnswers
 from fakes.claims import FakeClaims
 from fakes.clock import FakeClock
@@ -14,13 +13,13 @@ from fakes.jina_upstream import Upstream
 from fakes.journal import FakeJournal
 from fakes.ledger import FakeLedger
 from fakes.observer import FakeObserver
+from fakes.pauses import FakePauses
 from fakes.quota import FakeQuota
 from fakes.trace import FakeTrace
 from fakes.votes import FakeVotes
 
 from gateway.admit.budgets import Budgets
 from gateway.admit.estimate import Estimator
-from gateway.admit.leases import Leases
 from gateway.admit.reservation import Admission
 from gateway.authenticate import digest
 from gateway.config.backends import Backend
@@ -34,6 +33,7 @@ from gateway.dispatch.pool import Outside
 from gateway.dispatch.sender import Sender
 from gateway.dispatch.shaper import Shaper
 from gateway.endpoints import ENDPOINTS
+from gateway.leasing.leases import Leases
 from gateway.pipeline import Pipeline
 from gateway.plan.planner import Planner
 from gateway.settle.ledger import Books
@@ -89,8 +89,8 @@ class Gateway:
         self.budgets = Budgets(self.ledger, self.clock)
         self.leases = Leases(self.quota, self.clock, self.tasks, observer, seed=self.budgets.used)
         self.books = Books(FakeJournal(room=10**9), self.ledger, self.clock, observer)
-        self.allowances = FakeAllowances(self.clock.milliseconds)
-        outside = Outside(self.allowances, self.clock, self.tasks, observer, SECRET, self.config.server.workers)
+        self.pauses = FakePauses(self.clock.milliseconds)
+        outside = Outside(self.leases, self.pauses, self.clock, self.tasks, observer, SECRET)
         sender = Sender(
             transport=self.upstream,
             clock=self.clock,

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+import time
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ MEMORY = "maxmemory"
 
 
 class Havoc:
-    """Disturbs one gateway; `log` names what was done, in order."""
+    """Disturbs one gateway; `log` names what was done, in order, and when it began and ended (monotonic seconds)."""
 
     def __init__(self, gateway: Gateway, workers: int, chance: random.Random) -> None:
         self.log: list[str] = []
@@ -45,9 +46,10 @@ class Havoc:
         ]
 
     async def next(self, what: Callable[[], Awaitable[None]]) -> None:
-        self.log.append(what.__name__)
+        began = time.monotonic()
         with suppress(ProcessLookupError, FileNotFoundError, StoreError):
             await what()
+        self.log.append(f"{what.__name__}@{began:.1f}-{time.monotonic():.1f}")
 
     async def kill_worker(self) -> None:
         os.kill(self._worker(), signal.SIGKILL)
@@ -83,6 +85,10 @@ class Havoc:
     async def long_read_only_store(self) -> None:
         """Longer than a lease lasts."""
         await self.read_only_store(3.5)
+
+    async def absent_store(self) -> None:
+        """So long that workers spend shares of the limits."""
+        await self.read_only_store(75)
 
     async def empty_store(self) -> None:
         """It comes back without anything."""

@@ -9,9 +9,9 @@ from fakes.clock import FakeClock
 from fakes.observer import FakeObserver
 from fakes.quota import FakeQuota
 
-from gateway.admit.leases import Leases
 from gateway.admit.reservation import Admission
 from gateway.errors import StoreError
+from gateway.leasing.leases import Leases
 from gateway.tasks import TaskGroup
 from gateway.vocabulary import Charge, Facts, Limits, Meter, Scope
 

@@ -61,6 +61,7 @@ class FakeQuota:
         self.run = "1"
         self.statements: list[Statement] = []
         self.calls_back: list[str] = []
+        self.on_call_back: Callable[[str], object] = lambda _: None
         self._clock_ms = clock_ms
         self._lease = lease_seconds
         self._subjects: dict[str, Subject] = defaultdict(Subject)
@@ -102,13 +103,14 @@ class FakeQuota:
         if holder is None and not known_subject and run and run != self.run:
             state.quiet = now + QUIET
         known = 0 if holder is None else holder.number
-        if known < statement.number - 1 and statement.restored is None:
+        if known < statement.number - 1 and (statement.restored is None or statement.rejoins):
             state.quiet = now + QUIET
-            return Grant(Outcome.LOST, Amounts(), Amounts(), None, 0.0, called_back=False, now=now)
+            return Grant(Outcome.LOST, Amounts(), Amounts(), None, 0.0, called_back=False, now=now, known=known)
         if holder is None:
             holder = state.holders[statement.holder] = Holder()
         if statement.restored is not None:
             holder.held = list(statement.restored)
+            state.quiet = now + QUIET
         self._charge(state, holder, statement, bucket)
         holder.idle = list(statement.idle)
         reply = self._granted(state, holder, statement, now, bucket)
@@ -142,7 +144,7 @@ class FakeQuota:
     async def register(self, worker: str, seconds: float) -> Census:
         now = self._now()
         self._workers[worker] = now + seconds
-        return Census(len(self._workers), sorted(self._workers).index(worker), self.run)
+        return Census(len(self._workers), sorted(self._workers).index(worker), self.run, now)
 
     async def hit(self, counter: str, limit: int) -> float | None:
         now = int(self._now())
@@ -215,6 +217,7 @@ class FakeQuota:
         if now - state.called >= RECENT:
             state.called = now
             self.calls_back.append(statement.meter.subject)
+            self.on_call_back(statement.meter.subject)
         silent = any(
             name != statement.holder and (other.at <= state.called or any(other.idle)) and any(other.held)
             for name, other in state.holders.items()

@@ -35,6 +35,7 @@ class Witness:
     asked: Counter[str] = field(default_factory=Counter)
     running: Counter[str] = field(default_factory=Counter)
     most_running: Counter[str] = field(default_factory=Counter)
+    peaked: dict[str, float] = field(default_factory=dict)
     gate: asyncio.Event | None = None
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -45,7 +46,8 @@ class Witness:
         self.began.setdefault(text, now)
         self.asked[text] += 1
         self.running[tenant] += 1
-        self.most_running[tenant] = max(self.most_running[tenant], self.running[tenant])
+        if self.running[tenant] > self.most_running[tenant]:
+            self.most_running[tenant], self.peaked[tenant] = self.running[tenant], now
         try:
             await (
                 self.gate.wait() if self.gate else asyncio.sleep(self.chance.uniform(0, self.slowest.get(tenant, 0.25)))

@@ -86,10 +86,12 @@ async def test_a_pause_longer_than_the_time_left_is_told_at_once(calls: list[asy
 
 async def test_a_pause_is_kept_while_the_store_is_away(calls: list[asyncio.Task[bool]]) -> None:
     town = Town(limits=KeyLimits(rpm=100))
-    town.allowances.down = True
+    calls += many(town, 1)
+    await town.clock.advance(3)
+    town.fail()
     town.refusals = [5.0]
     calls += many(town, 3)
     await town.clock.advance(4.9)
-    assert len(town.journal) == 3
+    assert len(town.journal) == 4
     await town.clock.advance(2)
-    assert len(town.served) == 3
+    assert len(town.served) == 4

@@ -101,7 +101,7 @@ async def test_without_limits_nobody_is_asked_and_calls_at_once_are_bounded_fair
     await town.clock.advance(3.1)
     assert "single" in town.served[:5]
     assert not town.late
-    assert (town.allowances.takes, town.most_running["k1"]) == (0, 2)
+    assert (town.pauses.asked, town.most_running["k1"]) == (0, 2)
 
 
 async def test_a_call_larger_than_a_minute_goes_alone(calls: list[asyncio.Task[bool]]) -> None:

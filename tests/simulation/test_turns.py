@@ -41,19 +41,19 @@ async def test_a_cancelled_call_leaves_nothing_behind(calls: list[asyncio.Task[b
             await asyncio.sleep(0)
         calls[-1 - number % 4].cancel()
         await town.clock.advance(0.05)
-    await town.clock.advance(60)
+    await town.clock.advance(45)
     assert sum(call.cancelled() for call in calls) == 60
     assert len(town.served) == 180
     assert town.most_running["k1"] == 2
-    assert town.allowances.drawn() == (len(town.journal), 0)
+    assert town.counted() == (len(town.journal), 0)
     assert_at_rest(town)
 
 
 def assert_at_rest(town: Town) -> None:
     for shaper in town.shapers:
         for _, station in shaper._stations.values():
-            assert (station._running, station._waiting, station._pump, len(station._queue)) == (0, {}, None, 0)
-            assert not any(key.leases for key in station.pool.keys)
+            assert (station._slots.running, station._waiting, station._pump, len(station._queue)) == (0, {}, None, 0)
+            assert not any(key.running for key in station.pool.keys)
 
 
 @pytest.mark.parametrize("moment", ["while the store is asked", "between grant and start"])
@@ -64,17 +64,17 @@ async def test_a_call_that_goes_away_as_it_is_granted_gives_everything_back(
     calls += many(town, 1)
 
     def go_away() -> None:
-        town.allowances.on_take = lambda: None
+        town.pauses.on_ask = lambda: None
         if moment.startswith("between"):
             asyncio.get_running_loop().call_soon(calls[0].cancel)
         else:
             calls[0].cancel()
 
-    town.allowances.on_take = go_away
+    town.pauses.on_ask = go_away
     await town.clock.advance(1)
     assert calls[0].cancelled()
     assert not town.journal
-    assert town.allowances.drawn() == (0, 0)
+    assert town.counted() == (0, 0)
     assert_at_rest(town)
 
 
@@ -86,11 +86,11 @@ async def test_a_call_whose_time_runs_out_while_the_store_is_asked_is_not_sent(
     def take_long() -> None:
         town.clock.now += 5
 
-    town.allowances.on_take = take_long
+    town.pauses.on_ask = take_long
     calls += many(town, 1, patience=4.0)
     await town.clock.advance(1)
     assert len(town.late) == 1
-    assert town.allowances.drawn() == (0, 0)
+    assert town.counted() == (0, 0)
     assert_at_rest(town)
 
 
@@ -103,38 +103,50 @@ async def test_a_deadline_is_kept_where_nothing_else_would_wake_anybody(calls: l
 
 async def test_a_long_call_keeps_its_slot_by_heartbeat(calls: list[asyncio.Task[bool]]) -> None:
     town = Town(limits=KeyLimits(concurrency=1), workers=2, seconds=50.0)
-    beats = [town.tasks.spawn(shaper.heartbeat(5.0), "beat") for shaper in town.shapers]
     calls += many(town, 4)
     await town.clock.advance(220)
     assert (len(town.served), town.most_running["k1"]) == (4, 1)
-    for beat in beats:
-        beat.cancel()
 
 
 async def test_while_the_store_is_away_each_worker_keeps_to_its_share(calls: list[asyncio.Task[bool]]) -> None:
     limits = KeyLimits(rpm=43, tpm=1_000, concurrency=9)
     town = Town(limits=limits, workers=4, seed=5)
-    town.allowances.down = True
+    await town.clock.advance(3)
+    town.fail()
     calls += many(town, 500, tokens=20)
-    await town.clock.advance(3 * MINUTE)
+    await town.clock.advance(61)
+    assert not town.served, "nothing was held, and nobody knows what others sent"
+    await town.clock.advance(3 * MINUTE - 1)
     assert len(town.served) >= 3 * 40
-    town.allowances.down = False
+    town.recover()
     await town.clock.advance(3 * MINUTE)
     assert len(town.served) >= 3 * 40 + 2 * 40
     assert town.worst("k1")[0] <= 43
     assert town.worst("k1")[1] <= 1_000
     assert town.most_running["k1"] <= 9
-    assert set(town.observer.store_failures) == {"allowance"}
+    assert set(town.observer.store_failures) == {"quota", "pauses"}
     assert not town.late
 
 
 async def test_what_was_drawn_before_the_store_went_away_counts(calls: list[asyncio.Task[bool]]) -> None:
     town = Town(limits=KeyLimits(rpm=8), workers=4)
-    calls += [asyncio.ensure_future(town.call(0)) for _ in range(3)]
+    await town.clock.advance(3)
+    calls += [asyncio.ensure_future(town.call(0)) for _ in range(8)]
     await town.clock.advance(1)
-    town.allowances.down = True
-    calls.append(asyncio.ensure_future(town.call(0)))
+    town.fail()
+    calls += many(town, 4)
     await town.clock.advance(50)
-    assert len(town.journal) == 3
+    assert len(town.journal) == 8
     await town.clock.advance(15)
-    assert len(town.journal) == 4
+    assert len(town.journal) == 12
+
+
+async def test_what_a_worker_holds_flows_at_once_when_the_store_goes(calls: list[asyncio.Task[bool]]) -> None:
+    town = Town(limits=KeyLimits(rpm=80), workers=4)
+    await town.clock.advance(3)
+    calls += many(town, 4)
+    await town.clock.advance(1)
+    town.fail()
+    calls += many(town, 100)
+    await town.clock.advance(1)
+    assert len(town.journal) == 34, "of 80, and no more than half"

@@ -30,10 +30,9 @@ class Keys:
         """The channel on which subjects are named whose idle amounts are wanted."""
         return f"{self.prefix}:calls-back"
 
-    def allowance(self, name: str) -> tuple[str, str, str, str]:
-        """Slots, requests ring, tokens ring and pause of an upstream key: in the order in which scripts take them."""
-        tag = f"{self.prefix}:u:{{{name}}}"
-        return (f"{tag}:slots", f"{tag}:requests", f"{tag}:tokens", f"{tag}:pause")
+    def pause(self, name: str) -> str:
+        """Until when an upstream key rests."""
+        return f"{self.prefix}:p:{name}"
 
     def hits(self, counter: str) -> str:
         """The window of one counter of failures."""

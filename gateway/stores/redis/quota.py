@@ -62,14 +62,14 @@ class RedisQuota:
             *statement.least,
             *statement.needed,
             *statement.wanted,
-            int(statement.restored is not None),
+            2 if statement.rejoins else int(statement.restored is not None),
             *held,
             -1 if statement.seed is None else statement.seed,
             int(patient),
             *(value for spend in statement.spent for value in spend),
         )
         reply = await self._exchange.run(self._line, self._keys.quota(meter.subject), arguments)
-        outcome, requests, tokens, slots, *used, short_of, wait_ms, called_back, now_ms = reply
+        outcome, requests, tokens, slots, *used, short_of, wait_ms, called_back, now_ms, known = reply
         return Grant(
             OUTCOMES[outcome],
             Amounts(requests, tokens, slots),
@@ -78,16 +78,17 @@ class RedisQuota:
             None if wait_ms < 0 else wait_ms / MS,
             bool(called_back),
             now_ms / MS,
+            known,
         )
 
     async def register(self, worker: str, seconds: float) -> Census:
         """As QuotaStore.register. Raises StoreError. Each node of a cluster has a run id of its own: none is told."""
         arguments = (self._now(), worker, int(seconds * MS))
-        workers, rank = await self._register.run(self._line, (self._keys.workers,), arguments)
+        workers, rank, now_ms = await self._register.run(self._line, (self._keys.workers,), arguments)
         if self._line.clustered:
-            return Census(workers, rank, "")
+            return Census(workers, rank, "", now_ms / MS)
         server = await self._line.ask("INFO", "server")
-        return Census(workers, rank, str(server.get("run_id", "")))
+        return Census(workers, rank, str(server.get("run_id", "")), now_ms / MS)
 
     async def hit(self, counter: str, limit: int) -> float | None:
         """Count an event of `counter`; the seconds to wait when `limit` happened already. Raises StoreError."""

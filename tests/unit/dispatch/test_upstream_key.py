@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.dispatch.share import Draw
 from gateway.dispatch.upstream_key import (
     LONGEST_BACKOFF_SECONDS,
     LONGEST_PAUSE_SECONDS,
@@ -11,13 +10,14 @@ from gateway.dispatch.upstream_key import (
     UpstreamKey,
     name_of,
 )
-from gateway.ports import Allowance
+from gateway.vocabulary import Limits, Meter, Scope
 
 SECRET = b"s" * 32
+METER = Meter("u:n", Scope.UPSTREAM, Limits(None, None, None))
 
 
 def turn(key: UpstreamKey, started: float) -> Turn:
-    return Turn(key, "lease", Allowance(), Draw(started, 1, 1), started)
+    return Turn(key, None, started)
 
 
 @pytest.mark.parametrize(
@@ -25,22 +25,22 @@ def turn(key: UpstreamKey, started: float) -> Turn:
     [(7.0, 7.0), (0.0, SHORTEST_PAUSE_SECONDS), (1e9, LONGEST_PAUSE_SECONDS)],
 )
 def test_what_the_upstream_asks_for_is_kept_within_reason(retry_after: float, seconds: float) -> None:
-    key = UpstreamKey("k", "n")
+    key = UpstreamKey("k", "n", METER)
     assert key.refuse(turn(key, 0.0), 1.0, retry_after, 0.5) == (seconds, True)
     assert key.paused_until == 1.0 + seconds
 
 
 def test_pauses_without_a_word_double_up_to_a_bound_and_spread() -> None:
-    key = UpstreamKey("k", "n")
+    key = UpstreamKey("k", "n", METER)
     pauses = [key.refuse(turn(key, float(at)), float(at), None, 0.5)[0] for at in range(0, 2_000, 100)]
     assert pauses[:3] == pytest.approx([0.2, 0.4, 0.8])
     assert pauses[-1] == LONGEST_BACKOFF_SECONDS
-    spread = [UpstreamKey("k", "n").refuse(turn(key, 0.0), 0.0, None, chance)[0] for chance in (0.0, 0.99)]
+    spread = [UpstreamKey("k", "n", METER).refuse(turn(key, 0.0), 0.0, None, chance)[0] for chance in (0.0, 0.99)]
     assert spread == pytest.approx([0.1, 0.298])
 
 
 def test_calls_that_were_under_way_only_make_a_pause_longer() -> None:
-    key = UpstreamKey("k", "n")
+    key = UpstreamKey("k", "n", METER)
     key.refuse(turn(key, 0.0), 1.0, 5.0, 0.5)
     assert key.refuse(turn(key, 0.5), 1.5, None, 0.5) == (0.0, False)
     assert key.refuse(turn(key, 0.5), 1.5, 2.0, 0.5) == (2.0, False)
@@ -50,7 +50,7 @@ def test_calls_that_were_under_way_only_make_a_pause_longer() -> None:
 
 
 def test_only_an_answer_to_a_later_call_ends_the_growth() -> None:
-    key = UpstreamKey("k", "n")
+    key = UpstreamKey("k", "n", METER)
     key.refuse(turn(key, 0.0), 1.0, None, 0.5)
     key.answer(turn(key, 0.5))
     assert key.refusals == 1

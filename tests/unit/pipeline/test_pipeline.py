@@ -214,6 +214,9 @@ async def test_remaining_is_what_is_left_after_settlement() -> None:
 
 async def test_a_store_that_is_down_is_a_503_and_a_cache_that_is_down_is_nothing() -> None:
     gateway = Gateway()
+    for _ in range(2):
+        await gateway.leases.tick()
+        gateway.clock.now += 3
     gateway.answers.down = True
     assert (await embedded(gateway, "a"))["data"]
     assert (await embedded(gateway, "a"))["data"]

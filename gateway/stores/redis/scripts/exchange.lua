@@ -3,12 +3,12 @@
 -- ARGV: 1 now or '', 2 holder, 3 number of the statement, 4 where its period began (-1: a sliding minute), 5 lease ms, 6 channel for calls
 -- back, 7 subject, 8 run id of the server as the worker knows it or '', 9 holders to expect, 10 ms the keys live or 0,
 -- 11 whether the holder leaves, 12-14 limits (-1 = none), 15-17 released, 18-20 idle, 21-23 least needed,
--- 24-26 needed by all who wait, 27-29 wanted at most, 30 whether what was known is told again, 31-33 held then,
+-- 24-26 needed by all who wait, 27-29 wanted at most, 30 whether what is held is told again (1: since it was lost, 2: since shares were spent), 31-33 held then,
 -- 34 what the ledger has of the period (-1: not asked), 35 whether nobody is taken for dead: the store itself was away,
 -- from 36 on: bucket, requests, tokens of each second in which
 -- something was spent
 -- Reply: outcome (0 told, 1 lost, 2 wait, 3 spent, 4 unseeded), granted r, t, c, used r, t, c, short of (0 none, 1 requests, 2 concurrency,
--- 3 tokens), wait ms (-1: it never ages), whether idle amounts are called back, now in ms
+-- 3 tokens), wait ms (-1: it never ages), whether idle amounts are called back, now in ms, number of the holder's last statement here if lost
 local arg = {}
 for position = 1, #ARGV do arg[position] = tonumber(ARGV[position]) end
 local now = clock(ARGV[1])
@@ -19,7 +19,7 @@ if not ages then
   -- late tells the running one, and what was spent in a former one changes nothing.
   bucket = math.max(arg[4], tonumber(redis.call('HGET', TOKENS, 'h')) or -1)
   if redis.call('HGET', TOKENS, 'h') ~= tostring(bucket) then
-    if arg[34] < 0 then return { 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, now } end
+    if arg[34] < 0 then return { 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, now, 0 } end
     redis.call('DEL', TOKENS)
     redis.call('HSET', TOKENS, 'h', bucket, 's', arg[34], bucket % COUNTED, arg[34])
   end
@@ -50,15 +50,17 @@ if not known and redis.call('EXISTS', HOLDS) == 0 and ARGV[8] ~= '' then
   if run ~= ARGV[8] then redis.call('HSET', HOLDS, 'q', now + QUIET_MS) end
 end
 -- Nothing is known, or something older: a store that was restarted may lack what it had not yet written.
-if (known and known.n or 0) < number - 1 and arg[30] == 0 then
+local last = known and known.n or 0
+if last < number - 1 and arg[30] ~= 1 then
   redis.call('HSET', HOLDS, 'q', now + QUIET_MS)
   remember()
-  return { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, now }
+  return { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, now, last }
 end
 known = known or { r = 0, t = 0, c = 0, i = { 0, 0, 0 } }
-if arg[30] == 1 then
+if arg[30] > 0 then
   sum.r, sum.t, sum.c = sum.r + arg[31] - known.r, sum.t + arg[32] - known.t, sum.c + arg[33] - known.c
   known.r, known.t, known.c = arg[31], arg[32], arg[33]
+  redis.call('HSET', HOLDS, 'q', now + QUIET_MS)
 end
 
 for position = 36, #ARGV, 3 do
@@ -136,7 +138,7 @@ end
 
 local used = {}
 for position, name in ipairs(names) do used[position] = ring[position] + sum[name] - sum.i[position] end
-local reply = { outcome, granted[1], granted[2], granted[3], used[1], used[2], used[3], short, wait, recent and 1 or 0, now }
+local reply = { outcome, granted[1], granted[2], granted[3], used[1], used[2], used[3], short, wait, recent and 1 or 0, now, 0 }
 if arg[11] == 1 then
   known = nil
   remember()

@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from gateway.errors import StoreError
+from gateway.leasing.lease import WINDOW_SECONDS
 from gateway.ports import Census, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from gateway.admit.lease import Lease
+    from gateway.leasing.lease import Lease
     from gateway.ports import Clock, Grant, QuotaStore
     from gateway.tasks import TaskGroup
     from gateway.vocabulary import Meter
@@ -40,6 +41,8 @@ class Rounds:
         seed: Seed,
     ) -> None:
         self.census = Census(workers, 0, "")
+        self.offset = 0.0
+        self._former: list[tuple[float, Census]] = []
         self.heard = clock.monotonic()
         self._store = store
         self._clock = clock
@@ -50,24 +53,43 @@ class Rounds:
         self._running: dict[str, asyncio.Future[Grant]] = {}
         self._run_changed = -QUIET_SECONDS
         self._reached = clock.monotonic()
+        self._rejoined = -QUIET_SECONDS
 
     @property
     def holders(self) -> int:
         """Workers among which a limit is divided."""
         return max(1, self.census.workers)
 
-    def counted(self, census: Census) -> bool:
-        """Take in a census; whether the server is another process, which may know less."""
+    @property
+    def censuses(self) -> list[Census]:
+        """The last census, and those of the moment before it: others may have heard one of them last."""
+        return [self.census, *(census for _, census in self._former)]
+
+    def counted(self, census: Census, asked: float) -> bool:
+        """Take in a census, `asked` for then; whether the server is another process, which may know less."""
         self.heard = self._clock.monotonic()
+        self.offset = census.now - asked
+        self._former = [former for former in self._former if former[0] > self.heard - QUIET_SECONDS]
+        if (census.workers, census.rank) != (self.census.workers, self.census.rank):
+            self._former.append((self.heard, self.census))
         changed = bool(self.census.run) and census.run != self.census.run
         if changed:
             self._run_changed = self.heard
         self.census = census
         return changed
 
-    def reached(self) -> None:
-        """The store was away, and is back."""
+    def reached(self, away_seconds: float) -> bool:
+        """The store was away, and is back; whether so late that shares may have been spent."""
         self._reached = self._clock.monotonic()
+        if away_seconds <= WINDOW_SECONDS:
+            return False
+        self._rejoined = self._reached
+        return True
+
+    @property
+    def rejoining(self) -> bool:
+        """Whether that was a moment ago."""
+        return self._clock.monotonic() - self._rejoined < QUIET_SECONDS
 
     def idle(self, lease: Lease) -> bool:
         """Whether nobody waits for anything of a meter."""
@@ -149,7 +171,7 @@ class Rounds:
             if grant.outcome is not Outcome.LOST:
                 lease.hear(grant, statement, sent)
                 return grant
-            lease.lost = True
+            lease.known = grant.known
 
     def _is_patient(self, now: float) -> bool:
         """Whether the store was away a moment ago, so that others who live may not have spoken yet."""

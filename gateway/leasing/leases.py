@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from gateway.admit.fallback import allows_locally
-from gateway.admit.lease import Lease
-from gateway.admit.rounds import QUIET_SECONDS, Rounds, Seed
 from gateway.errors import StoreError
+from gateway.leasing.fallback import allows_locally
+from gateway.leasing.lease import Lease
+from gateway.leasing.rounds import QUIET_SECONDS, Rounds, Seed
 from gateway.ports import Amounts, Outcome
+from gateway.vocabulary import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.admit.lease import Taken
+    from gateway.leasing.lease import Taken
     from gateway.ports import Clock, Grant, Observer, QuotaStore
     from gateway.tasks import TaskGroup
     from gateway.vocabulary import Meter
@@ -63,7 +64,7 @@ class Leases:
         observer: Observer,
         *,
         lease_seconds: float = 15.0,
-        workers: int = 1,
+        workers: int = 0,
         seed: Seed = _nothing_used,
     ) -> None:
         self.worker = clock.identifier()
@@ -86,6 +87,7 @@ class Leases:
         if lease is None:
             holder = self._clock.identifier()
             lease = self._leases[meter.subject] = Lease(meter, holder, self._clock.monotonic())
+            lease.offset, lease.rejoins = self.rounds.offset, self.rounds.rejoining
         elif lease.meter is not meter and lease.meter != meter:  # most are made once, some for each request
             lease.meter, lease.refusal = meter, None
         return lease
@@ -100,13 +102,13 @@ class Leases:
         now = self._clock.monotonic()
         return [lease.take(requests, tokens, slots, now) for lease, requests, tokens, slots in wants]
 
-    async def take(self, wants: Sequence[Want]) -> list[Taken]:
-        """Everything or nothing, with the store's help.
+    async def take(self, wants: Sequence[Want], *, patient: bool = True) -> list[Taken]:
+        """Everything or nothing, with the store's help; who is not `patient` does not wait for what others may give.
 
         Raises:
             RefusedError: a meter that is no shadow does not allow it; nothing was taken.
         """
-        patience = self._clock.monotonic() + PATIENCE_SECONDS
+        patience = self._clock.monotonic() + PATIENCE_SECONDS if patient else float("-inf")
         pause = FIRST_PAUSE_SECONDS
         wants = list(wants)
         while not self.down:
@@ -121,6 +123,8 @@ class Leases:
     def settle(self, taken: Taken, requests: int, tokens: int) -> None:
         """End what was taken; somebody who waits for it elsewhere gets it at once."""
         lease = taken.lease
+        if lease.meter.lasts is not None:
+            taken.second = int(self._clock.monotonic() + lease.offset)
         lease.settle(taken, requests, tokens)
         if lease.called_back and lease.holds and not self.down:
             self.rounds.begin(lease)
@@ -145,16 +149,19 @@ class Leases:
 
     async def tick(self) -> None:
         """One turn of `keep`."""
+        asked = self._clock.monotonic()
         try:
             census = await self._store.register(self.worker, REGISTRATION_SECONDS)
         except StoreError:
             self._failed()
             return
-        was_away = self.rounds.counted(census) or self.down
-        self.down = False
-        if was_away:
-            self.rounds.reached()
         now = self._clock.monotonic()
+        away_seconds = now - self.rounds.heard
+        was_away = self.rounds.counted(census, asked) or self.down
+        self.down = False
+        if was_away and self.rounds.reached(away_seconds):
+            for lease in self._leases.values():
+                lease.rejoin()
         for lease in list(self._leases.values()):
             if now - lease.used_at > IDLE_SECONDS and not any(lease.busy):
                 self._leave(lease)
@@ -237,12 +244,17 @@ class Leases:
         allowed = []
         for lease, *amounts in wants:
             requests, tokens, slots = amounts
-            away, census = now - self.rounds.heard, self.rounds.census
-            leased = allows_locally(lease, (requests, tokens, slots), now, away, census)
+            away = now - self.rounds.heard
+            leased = allows_locally(lease, (requests, tokens, slots), now, away, self.rounds.censuses)
             if leased is None and not lease.meter.shadow:
-                self._observer.degraded("refused")
+                self._degraded(wants, "refused")
                 raise RefusedError(lease, None)
             if leased is not None:
                 allowed.append((lease, (requests, tokens, slots), leased))
-        self._observer.degraded("admitted")
+        self._degraded(wants, "admitted")
         return [lease.take(*amounts, now, leased=leased) for lease, amounts, leased in allowed]
+
+    def _degraded(self, wants: Sequence[Want], decision: str) -> None:
+        """Requests are counted; calls that wait for their turn at an upstream are decided again and again."""
+        if wants and wants[0][0].meter.scope is not Scope.UPSTREAM:
+            self._observer.degraded(decision)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.admit.share import share
+from gateway.leasing.share import share
 
 
 @given(st.integers(0, 10_000), st.integers(1, 200), st.text(max_size=10))

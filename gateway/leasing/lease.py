@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.ports import Amounts, Outcome, Spend, Statement
+from gateway.leasing.refusal import POSITIONS, Refusal
+from gateway.leasing.statement_log import StatementLog
+from gateway.ports import NOTHING, Amounts, Spend, Statement
 
 if TYPE_CHECKING:
     from gateway.ports import Grant
@@ -27,22 +29,6 @@ class Taken:
     leased: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What a full window does not allow before `until` (monotonic seconds): `least` or more at `position`."""
-
-    until: float
-    position: int
-    least: int
-    grant: Grant
-    at: float
-
-
-POSITIONS = {"requests": 0, "tokens": 1, "concurrency": 2}
-LONGEST_REFUSAL = 1.0
-"""Seconds that a refusal is remembered at most: a limit may be raised, or a worker come back that was thought dead."""
-
-
 class Lease:
     """Held of a meter: idle amounts, which the next request may take without a round trip, and amounts in use.
 
@@ -58,7 +44,8 @@ class Lease:
         self.unleased = [0, 0, 0]
         self.history: dict[int, list[int]] = {}
         self.said: Statement | None = None
-        self.lost = False
+        self.known: int | None = None
+        self.rejoins = False
         self.called_back = False
         self.told = False
         self.offset = 0.0
@@ -67,6 +54,8 @@ class Lease:
         self._number = 0
         self._released = [0, 0, 0]
         self._unsaid: dict[int, list[int]] = {}
+        self._log = StatementLog()
+        self._alone: dict[int, Taken] = {}
         self._base = [0, 0, 0]
         self._believed = [0, 0, 0]
         self._since = [0, 0, 0]
@@ -85,7 +74,7 @@ class Lease:
     @property
     def owes(self) -> bool:
         """Whether there is something to tell the store."""
-        return bool(self._unsaid or any(self._released) or self.said or self.lost or self.idle != self._believed)
+        return bool(self._unsaid or any(self._released) or self.said or self.rejoins or self.idle != self._believed)
 
     @property
     def holds(self) -> bool:
@@ -134,7 +123,10 @@ class Lease:
             idle[1] -= tokens
             idle[2] -= slots
         self.used_at = now
-        return Taken(self, int(now + self.offset), requests, tokens, slots, leased)
+        taken = Taken(self, int(now + self.offset), requests, tokens, slots, leased)
+        if not leased:
+            self._alone[id(taken)] = taken
+        return taken
 
     def nothing(self, now: float) -> Taken:
         """What a request took that took nothing."""
@@ -142,6 +134,8 @@ class Lease:
 
     def settle(self, taken: Taken, requests: int, tokens: int) -> None:
         """End what was taken: `requests` and `tokens` of it were spent, or more; the rest is idle again."""
+        if not taken.leased:
+            del self._alone[id(taken)]
         limits = self.meter.limits
         spent = (
             requests if limits.requests is not None else 0,
@@ -172,11 +166,7 @@ class Lease:
 
     def refused(self, amounts: tuple[int, int, int], now: float) -> Grant | None:
         """The grant that a full window would give again, without asking; its wait is what is left of it."""
-        refusal = self.refusal
-        if refusal is None or now >= refusal.until or amounts[refusal.position] < refusal.least:
-            return None
-        wait = refusal.grant.retry_after
-        return replace(refusal.grant, retry_after=None if wait is None else max(0.0, wait - (now - refusal.at)))
+        return None if self.refusal is None else self.refusal.again(amounts, now)
 
     def window(self, now: float) -> tuple[int, int]:
         """Requests and tokens that this worker alone has spent in the last window or has in use."""
@@ -197,18 +187,19 @@ class Lease:
 
         `wants` are the amounts that requests wait for. `leaves` gives everything back; nothing may be in use then.
         """
-        if self.said is not None and not self.lost:
+        if self.said is not None and self.known is None:
             return self.said
         self.checked = now
         self._trim(holders, everything=leaves or self.called_back)
         least, needed, wanted = self._needs(wants, holders)
         self._number += 1
-        restored = None
-        spent, released = self._unsaid, self._released
-        if self.lost:
+        restored, rejoins, released = None, self.rejoins and self.known is None, self._released
+        if rejoins or self.known is not None:
             self.window(now)
             restored = Amounts(*(idle + busy for idle, busy in zip(self.idle, self.busy, strict=True)))
-            spent, released = self._told_again(), [0, 0, 0]
+            released = [0, 0, 0]
+        spent = self._unsaid if self.known is None else self._told_again(self.known)
+        self._log.add(self._number, now, self._unsaid)
         self.said = Statement(
             self.meter,
             self.holder,
@@ -222,36 +213,50 @@ class Lease:
             restored,
             holders,
             leaves,
+            rejoins=rejoins,
         )
-        self._unsaid, self._released, self._since, self.lost = {}, [0, 0, 0], [0, 0, 0], False
+        self._unsaid, self._released, self._since = {}, [0, 0, 0], [0, 0, 0]
+        self.known, self.rejoins = None, False
         return self.said
 
     def hear(self, grant: Grant, said: Statement, sent: float) -> None:
         """Take in the answer to what was `said`; `sent` is when it went out."""
         self.said, self.told = None, True
-        self.refusal = None
-        if grant.outcome is Outcome.SPENT and grant.short_of is not None:
-            position = POSITIONS[grant.short_of]
-            wait = LONGEST_REFUSAL if grant.retry_after is None else min(grant.retry_after, LONGEST_REFUSAL)
-            least = said.least[position] + said.idle[position]
-            self.refusal = Refusal(sent + wait, position, least, grant, sent)
+        self.refusal = Refusal.of(grant, said, sent)
         self.called_back = grant.called_back
         self.offset = grant.now - sent
-        for position, amount in enumerate(grant.granted):
+        granted = NOTHING if self.rejoins else grant.granted
+        for position, amount in enumerate(granted):
             self.idle[position] += amount
             self._base[position] = grant.used[position] - min(amount, said.needed[position])
             self._believed[position] = said.idle[position] + max(0, amount - said.needed[position])
 
-    def _told_again(self) -> dict[int, list[int]]:
-        """What a store that lost something is told was spent.
+    def rejoin(self) -> None:
+        """The store is back after an absence in which shares were spent.
 
-        Of a window all of it: too much goes by in a minute. Of a budget's period, which does not pass, all only to a
-        store that had to be seeded, so had nothing of it; else what it has not confirmed.
+        What is in use of the share is held from now on, and the next statement says so; what is granted before that is
+        given up, since others have not said so yet.
         """
-        if self.meter.ages or self.said is None or self.said.seed is not None:
+        for taken in self._alone.values():
+            taken.leased = True
+            for position, amount in enumerate((taken.requests, taken.tokens, taken.slots)):
+                self.busy[position] += amount
+                self.unleased[position] -= amount
+        self._alone.clear()
+        self.rejoins = True
+
+    def _told_again(self, known: int) -> dict[int, list[int]]:
+        """What a store that lost something is told was spent; `known` is the last statement that it has, 0 for none.
+
+        One that has a statement has all before it: it is told what came after. One that has none is told all of a
+        window; of a budget's period all only if it had to be seeded, so had nothing of it, else what was not confirmed.
+        """
+        seeded = self.said is not None and self.said.seed is not None
+        if seeded or (self.meter.ages and not known):
             return self.history
+        least = known if known or self.said is None else self.said.number - 1
         spent = {second: list(entry) for second, entry in self._unsaid.items()}
-        for second, requests, tokens in self.said.spent:
+        for second, requests, tokens in self._log.after(least):
             entry = spent.setdefault(second, [0, 0])
             entry[0] += requests
             entry[1] += tokens
