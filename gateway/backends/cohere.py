@@ -62,7 +62,7 @@ class Cohere:
             return believed(lambda: _answers(ask, json_of(reply)))
         if reply.status == _NOT_FOUND and "model" in message_of(reply.body):
             return Outcome(OutcomeKind.MODEL_NOT_FOUND)
-        return Outcome(OutcomeKind.REFUSED) if reply.status == _INVALID_TOKEN else failure(reply)
+        return Outcome(OutcomeKind.REFUSED, of_key=True) if reply.status == _INVALID_TOKEN else failure(reply)
 
     def inquire(self, credential: str | None) -> Exchange | None:
         """The limits are the same for every model, and no route tells them."""

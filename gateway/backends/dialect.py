@@ -68,6 +68,7 @@ class Outcome:
     """`answers` has one entry a unit when ANSWERED, else is empty and `message` says why, safe for the client.
 
     `retry_after` is in seconds, where the backend named it; `code` is the API's for a refusal, where it is known.
+    `of_key`: the refusal is for the key, so another one may do.
     """
 
     kind: OutcomeKind
@@ -76,6 +77,7 @@ class Outcome:
     retry_after: float | None = None
     errors: tuple[FieldError, ...] = ()
     code: Code | None = None
+    of_key: bool = False
 
     @property
     def tokens(self) -> int:

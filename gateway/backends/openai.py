@@ -59,7 +59,7 @@ def refusal(reply: RawReply) -> Outcome:
     if code == _TOO_MUCH:
         return replace(outcome, kind=OutcomeKind.TOO_LARGE)
     if code == _NO_QUOTA:  # a 429, but no pause ends it
-        return Outcome(OutcomeKind.REFUSED, code=Code.AUTHZ_INSUFFICIENT_BALANCE)
+        return Outcome(OutcomeKind.REFUSED, code=Code.AUTHZ_INSUFFICIENT_BALANCE, of_key=True)
     return outcome
 
 

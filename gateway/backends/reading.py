@@ -152,6 +152,7 @@ _STATUSES = {
 }
 
 
+_OF_KEYS = frozenset({401, 402, 403})
 _ABOUT_INPUTS = frozenset({OutcomeKind.INVALID, OutcomeKind.TOO_LARGE})
 
 
@@ -159,4 +160,4 @@ def failure(reply: RawReply) -> Outcome:
     """What a status other than 200 means. Only a refusal of the *input* carries the backend's words to the client."""
     kind = _STATUSES.get(reply.status, OutcomeKind.UNAVAILABLE)
     message = message_of(reply.body) if kind in _ABOUT_INPUTS else ""
-    return Outcome(kind, message=message, retry_after=retry_after(reply.headers))
+    return Outcome(kind, message=message, retry_after=retry_after(reply.headers), of_key=reply.status in _OF_KEYS)

@@ -51,7 +51,8 @@ class Place:
 class Trip:
     """One call's way: over which route, with how many tokens at most, since when (monotonic seconds).
 
-    `cut_short`: the client's deadline leaves it less time than the backend may take.
+    `cut_short`: the client's deadline leaves it less time than the backend may take. `other_key`: its key was refused,
+    and the backend has another.
     """
 
     route: Route
@@ -60,6 +61,7 @@ class Trip:
     admitted: Pass
     started: float
     cut_short: bool = False
+    other_key: bool = False
     over: bool = False
 
 

@@ -24,6 +24,9 @@ ROLE = "pauses"
 SLOT_SECONDS = 0.1
 """When to look again where nobody knows when there will be room."""
 
+ASIDE_SECONDS = 60.0
+"""How long a key is left alone that its upstream refused while another will do: it may be paid, or replaced."""
+
 _NO_LIMITS = Limits(None, None, None)
 
 
@@ -94,6 +97,17 @@ class Pool:
             self._outside.observer.upstream_paused(self._backend)
         if self.shaped and seconds > 0:
             self._spawn(self._outside.pauses.pause(turn.key.name, seconds), "pause upstream key")
+
+    def set_aside(self, turn: Turn) -> bool:
+        """The upstream refused a turn's key: leave it alone for a while, here and in all other workers, if another is.
+
+        True when a key is left that may do.
+        """
+        others = [key for key in self.keys if key is not turn.key and key.paused_until <= self._now()]
+        if others:
+            turn.key.paused_until = max(turn.key.paused_until, self._now() + ASIDE_SECONDS)
+            self._spawn(self._outside.pauses.pause(turn.key.name, ASIDE_SECONDS), "set upstream key aside")
+        return bool(others)
 
     async def _rest(self, key: UpstreamKey) -> float:
         """Seconds that a key rests; the store, unless it is away, knows of the other workers' pauses."""

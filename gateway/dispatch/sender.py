@@ -89,6 +89,8 @@ class Sender:
             if outcome.kind is OutcomeKind.ANSWERED:
                 self._fleet.lasted(order, trip)
                 return outcome
+            if trip.other_key:
+                continue  # each such try sets a key aside, so they come to an end
             decision = decide(
                 outcome,
                 attempt=attempt,
@@ -152,7 +154,7 @@ class Sender:
             else:
                 async with self._shaper.turn(route.backend, backend, sent.ticket) as turn:
                     outcome = await self._exchange(sent, trip, replace(ask, credential=turn.key.credential))
-                    self._shaper.report(route.backend, turn, outcome)
+                    trip.other_key = self._shaper.report(route.backend, turn, outcome)
             return outcome
         finally:
             self._fleet.ended(trip, outcome, own_key=order.of_the_caller(route))

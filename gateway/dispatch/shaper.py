@@ -45,17 +45,21 @@ class Shaper:
         finally:
             station.end(turn)
 
-    def report(self, name: str, turn: Turn, outcome: Outcome) -> None:
-        """What came of a turn's call to backend `name`: a refusal for its rate pauses the key, for all workers."""
+    def report(self, name: str, turn: Turn, outcome: Outcome) -> bool:
+        """What came of a turn's call to backend `name`: a refusal for its rate pauses the key, for all workers.
+
+        So does a refusal of the key itself where the backend has others: True when the call may be sent with one.
+        """
         if outcome.kind is OutcomeKind.BUSY:
             self._stations[name][1].pool.refused(turn, outcome.retry_after)
-            return
+            return False
         turn.key.answer(turn)
         if outcome.kind is OutcomeKind.ANSWERED:
             # A backend that counts nothing has not told that the call was free.
             turn.used = outcome.tokens or None
         elif outcome.kind in _UNCOUNTED:
             turn.used = 0
+        return outcome.of_key and self._stations[name][1].pool.set_aside(turn)
 
     def _station(self, name: str, backend: Backend) -> Station:
         """The station of a backend. Other settings make a new one; the old one serves those who wait there."""
