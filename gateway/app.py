@@ -16,7 +16,9 @@ from gateway.admit.budgets import Budgets
 from gateway.admit.estimate import YARDSTICK, Estimator
 from gateway.admit.reservation import Admission
 from gateway.clock import SystemClock
+from gateway.dispatch.checks import HealthChecks
 from gateway.dispatch.dispatcher import Dispatcher
+from gateway.dispatch.drift import DriftWatch
 from gateway.dispatch.fleet import Fleet
 from gateway.dispatch.in_flight import InFlight
 from gateway.dispatch.known_limits import KnownLimits
@@ -41,6 +43,7 @@ from gateway.stores.layered import LayeredAnswers
 from gateway.stores.redis.accounts import RedisAccounts
 from gateway.stores.redis.cache import RedisAnswers
 from gateway.stores.redis.calls_back import hear
+from gateway.stores.redis.canaries import RedisCanaries
 from gateway.stores.redis.claims import RedisClaims
 from gateway.stores.redis.client import Line, connect
 from gateway.stores.redis.keys import Keys
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gateway.config.snapshot import Snapshot
+    from gateway.ports import Canaries
 
 _BACKLOG = 1024
 _CACHE_RESTS = 0.5
@@ -124,7 +128,7 @@ class App:
             estimator=Estimator(load({served.model.tokenizer or YARDSTICK for served in snapshot.served.values()})),
             planner=Planner(answers, votes, Sketch(cache_line, keys), clock),
             in_flight=InFlight(claims, clock, self._tasks, config.cache.claim_seconds),
-            dispatcher=self._dispatcher(outside),
+            dispatcher=self._dispatcher(outside, RedisCanaries(quota_line, keys), lambda: pipeline.snapshot),
             clock=clock,
             observer=observer,
             count=self._books.add,
@@ -143,14 +147,19 @@ class App:
         self._servers: list[asyncio.Server] = []
         self._background: list[asyncio.Task[None]] = []
 
-    def _dispatcher(self, outside: Outside) -> Dispatcher:
+    def _dispatcher(self, outside: Outside, canaries: Canaries, snapshot: Callable[[], Snapshot]) -> Dispatcher:
         clock, observer = outside.clock, outside.observer
-        sender = Sender(
-            transport=self._upstream,
+        fleet = Fleet(clock, observer)
+        sender = Sender(transport=self._upstream, clock=clock, observer=observer, shaper=Shaper(outside), fleet=fleet)
+        self._checks = HealthChecks(self._upstream, fleet, snapshot, clock)
+        self._drift_watch = DriftWatch(
+            sender=sender,
+            fleet=fleet,
+            canaries=canaries,
+            snapshot=snapshot,
             clock=clock,
             observer=observer,
-            shaper=Shaper(outside),
-            fleet=Fleet(clock, observer),
+            count=self._books.add,
         )
         return Dispatcher(sender, KnownLimits(self._upstream, clock, self._tasks), clock, self._tasks)
 
@@ -166,6 +175,8 @@ class App:
             self._tasks.spawn(self._thresholds.run(), "spending thresholds"),
             self._tasks.spawn(self._courier.run(), "notices"),
             self._tasks.spawn(self._follower.run(), "follow accounts"),
+            self._tasks.spawn(self._checks.run(), "health checks"),
+            self._tasks.spawn(self._drift_watch.run(), "canaries"),
         ]
         for http, listener in zip(self._http, listeners, strict=False):
             self._servers.append(await loop.create_server(http, sock=listener, backlog=_BACKLOG))

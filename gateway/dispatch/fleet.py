@@ -35,7 +35,7 @@ class ClosedError(LateError):
 
 @dataclass(eq=False, slots=True)
 class Place:
-    """One backend as one worker knows it, for one model. `drifted`: it answers in another vector space than it did."""
+    """One backend as one worker knows it, for one model."""
 
     backend: str
     model: str
@@ -43,7 +43,6 @@ class Place:
     ejection: Ejection = field(default_factory=Ejection)
     outstanding: int = 0
     lost_probes: int = 0
-    drifted: bool = False
     state: State = State.CLOSED
 
 
@@ -80,6 +79,7 @@ class Fleet:
         self._clock = clock
         self._observer = observer
         self._places: dict[tuple[str, str, str], Place] = {}
+        self._odd: dict[str, frozenset[str]] = {}
         self._traffic: dict[tuple[str, str, bool], _Traffic] = {}
 
     async def choose(self, order: Order, tokens: int, deadline: float, avoid: AbstractSet[str] = _NOBODY) -> Trip:
@@ -90,11 +90,11 @@ class Fleet:
         Raises:
             ClosedError: no backend is well, or will be before `deadline` (monotonic seconds).
         """
-        places = [self.place(order, route) for route in order.served.routes]
+        places = [self.place(order, route) for route in self._fit(order)]
         lost = sum(place.lost_probes for place in places)
         while (trip := self._begin(order, tokens, avoid)) is None:
             now = self._clock.monotonic()
-            rest = reopens(self._candidates(order, now))
+            rest = reopens(self._candidates(order, now, self._fit(order)))
             if now + rest >= deadline or sum(place.lost_probes for place in places) > lost:
                 raise ClosedError(max(1.0, min(rest, deadline - now)))
             await self._clock.sleep(min(max(rest, 0.001), POLL_SECONDS))
@@ -103,8 +103,8 @@ class Fleet:
     def others(self, order: Order, tried: AbstractSet[str]) -> bool:
         """Whether a backend that is not in `tried` may be asked now."""
         now = self._clock.monotonic()
-        places = [self.place(order, route) for route in order.served.routes if route.backend not in tried]
-        return any(place.breaker.admits(now) and not place.drifted for place in places)
+        places = [self.place(order, route) for route in self._fit(order) if route.backend not in tried]
+        return any(place.breaker.admits(now) for place in places)
 
     def may_retry(self, order: Order) -> bool:
         """Whether the retry budget has room."""
@@ -159,9 +159,32 @@ class Fleet:
         seconds = self._clock.monotonic() - trip.started
         self._traffic_of(order).hedger.record(trip.tokens, order.lane, seconds)
 
+    def drift(self, revision: str, odd: frozenset[str]) -> None:
+        """These backends, and no others, answer for a revision in another vector space: they are not asked for it."""
+        for backend in self._odd.get(revision, frozenset()) ^ odd:
+            self._observer.upstream_health(backend, revision, "drifted" if backend in odd else "closed")
+        self._odd[revision] = odd
+
+    def forget_drift(self, but: AbstractSet[str]) -> None:
+        """Forget what was found of all other revisions: one that has a single backend now is what that answers."""
+        for revision in self._odd.keys() - but:
+            self.drift(revision, frozenset())
+            del self._odd[revision]
+
+    def eject(self, route: Route, url: str) -> None:
+        """A backend says that it is not well: left alone as long as another can answer."""
+        place = self._place(route, url)
+        if not place.ejection.out(self._clock.monotonic()):
+            self._observer.upstream_health(place.backend, place.model, "ejected")
+        place.ejection.eject(self._clock.monotonic())
+
     def place(self, order: Order, route: Route) -> Place:
-        """What is known of a route's backend. Another address is another backend."""
-        name = (route.backend, order.backend(route).url, route.backend_model)
+        """What is known of a route's backend."""
+        return self._place(route, order.backend(route).url)
+
+    def _place(self, route: Route, url: str) -> Place:
+        """Another address is another backend."""
+        name = (route.backend, url, route.backend_model)
         place = self._places.get(name)
         if place is None:
             place = self._places[name] = Place(route.backend, route.backend_model)
@@ -169,7 +192,7 @@ class Fleet:
 
     def _begin(self, order: Order, tokens: int, avoid: AbstractSet[str], *, hedge: bool = False) -> Trip | None:
         now = self._clock.monotonic()
-        routes = order.served.routes
+        routes = self._fit(order)
         if avoid and (hedge or self.others(order, avoid)):
             routes = tuple(route for route in routes if route.backend not in avoid)
         index = choose(self._candidates(order, now, routes), *[self._clock.random() for _ in range(3)])
@@ -185,8 +208,13 @@ class Fleet:
             self._traffic_of(order).hedger.seen(now, tokens)
         return Trip(routes[index], place, tokens, admitted, now)
 
-    def _candidates(self, order: Order, now: float, routes: Sequence[Route] | None = None) -> list[Candidate]:
-        return [self._candidate(self.place(order, route), route, now) for route in routes or order.served.routes]
+    def _fit(self, order: Order) -> tuple[Route, ...]:
+        """The routes that answer in the vector space of the job's revision, as far as is known."""
+        odd = self._odd.get(order.job.revision)
+        return tuple(route for route in order.served.routes if route.backend not in odd) if odd else order.served.routes
+
+    def _candidates(self, order: Order, now: float, routes: Sequence[Route]) -> list[Candidate]:
+        return [self._candidate(self.place(order, route), route, now) for route in routes]
 
     @staticmethod
     def _candidate(place: Place, route: Route, now: float) -> Candidate:
@@ -194,9 +222,9 @@ class Fleet:
             weight=route.weight,
             outstanding=place.outstanding,
             factor=place.breaker.factor(now),
-            admits=place.breaker.admits(now) and not place.drifted,
+            admits=place.breaker.admits(now),
             ejected=place.ejection.out(now),
-            reopens=float("inf") if place.drifted else place.breaker.reopens(now),
+            reopens=place.breaker.reopens(now),
         )
 
     def _traffic_of(self, order: Order) -> _Traffic:

@@ -179,12 +179,16 @@ class Ejection:
         """Whether it should be left alone."""
         return now < self._until
 
+    def eject(self, now: float) -> None:
+        """Out from now on, for what is known otherwise, as by a health check."""
+        self._until = now + EJECTED_SECONDS
+
     def record(self, now: float, *, ok: bool, misfit: bool = False) -> bool:
         """A call ended: `ok` as for a breaker, `misfit`: our setup is to blame. True when this ejects it."""
         self._misfits = self._misfits + 1 if misfit else 0
         self._failures.count(now, ok=ok and not misfit)
         if self.out(now) or (self._misfits < MISFITS_IN_A_ROW and self._failures.rate(now) < MISFIT_RATE):
             return False
-        self._until = now + EJECTED_SECONDS
+        self.eject(now)
         self._failures.clear()
         return True

@@ -160,6 +160,11 @@ class RequestObserver:
         level = self._log.info if state in {"closed", "half_open"} else self._log.warning
         level("upstream health", backend=backend, model=model, state=state)
 
+    def upstream_drifted(self, backend: str, revision: str, reason: str, *, guessed: bool) -> None:
+        """Vectors of one revision are not of one space: the loudest thing there is to say."""
+        self._queues.drifts(backend, revision).inc()
+        self._log.error("vector space drifted", backend=backend, revision=revision, reason=reason, guessed=guessed)
+
     def upstream_misfit(self, backend: str) -> None:
         """Our key, address or model name is wrong there."""
         self._queues.misfits(backend).inc()

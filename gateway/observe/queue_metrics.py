@@ -60,6 +60,13 @@ class QueueMetrics:
             ("backend",),
             registry=registry,
         )
+        drifts = Counter(
+            "gateway_upstream_drifts",
+            "Canaries that found a backend (or, without a name, all of them) in another vector space: alert on any.",
+            ("backend", "revision"),
+            registry=registry,
+        )
+        self.drifts = cache(drifts.labels)
         self.unwell = cache(unwell.labels)
         self.ejected = cache(ejected.labels)
         self.misfits = cache(misfits.labels)

@@ -62,6 +62,10 @@ class Observer(Protocol):
         """A backend is `closed` (well), `open`, `half_open`, `ejected` or `drifted` for a model from now on."""
         ...
 
+    def upstream_drifted(self, backend: str, revision: str, reason: str, *, guessed: bool) -> None:
+        """A canary found a backend odd (all of them, where it is empty); `guessed`: as many said the contrary."""
+        ...
+
     def upstream_misfit(self, backend: str) -> None:
         """A backend refused our key, our address or its model: somebody has to see to the configuration."""
         ...

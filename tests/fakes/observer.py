@@ -18,6 +18,7 @@ class FakeObserver:
     queued: list[tuple[str, Lane, float]] = field(default_factory=list)
     paused: list[str] = field(default_factory=list)
     health: list[tuple[str, str, str]] = field(default_factory=list)
+    drifts: list[tuple[str, str, str, bool]] = field(default_factory=list)
     misfits: list[str] = field(default_factory=list)
     hedged: list[str] = field(default_factory=list)
     store_failures: list[str] = field(default_factory=list)
@@ -37,6 +38,9 @@ class FakeObserver:
 
     def upstream_health(self, backend: str, model: str, state: str) -> None:
         self.health.append((backend, model, state))
+
+    def upstream_drifted(self, backend: str, revision: str, reason: str, *, guessed: bool) -> None:
+        self.drifts.append((backend, revision, reason, guessed))
 
     def upstream_misfit(self, backend: str) -> None:
         self.misfits.append(backend)
