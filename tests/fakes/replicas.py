@@ -1,4 +1,4 @@
-"""P: backends with the same weights (ports.Transport, dialect tei), each of them ill, away or changed if a test says so."""
+"""P: backends with the same weights (ports.Transport, dialect tei), each ill, away or changed if a test says so."""
 
 from __future__ import annotations
 
