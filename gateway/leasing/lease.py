@@ -234,8 +234,8 @@ class Lease:
     def rejoin(self) -> None:
         """The store is back after an absence in which shares were spent.
 
-        What is in use of the share is held from now on, and the next statement says so; what is granted before that is
-        given up, since others have not said so yet.
+        What is in use of the share is held from now on, and the next statement says so. What is idle is given up, since
+        the shares are the whole limit; so is what is granted before that statement, since others have not made theirs.
         """
         for taken in self._alone.values():
             taken.leased = True
@@ -243,6 +243,7 @@ class Lease:
                 self.busy[position] += amount
                 self.unleased[position] -= amount
         self._alone.clear()
+        self.idle = [0, 0, 0]
         self.rejoins = True
 
     def _told_again(self, known: int) -> dict[int, list[int]]:

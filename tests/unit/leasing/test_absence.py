@@ -116,3 +116,19 @@ async def test_a_store_that_lost_its_last_seconds_is_told_just_those(
         await house.clock.advance(2)
         await tick(house.leases)
         assert house.quota.usage("t").requests == before + lost + 1
+
+
+async def test_what_was_held_idle_beside_a_share_is_given_up(house: Gatehouse) -> None:
+    """Shares are the whole limit: nobody may spend them, and then what it held before."""
+    lease = house.leases.of(METER)
+    await spend(house, METER, 1)
+    assert lease.holds
+    await leave_alone(house)
+    (taken,) = await house.leases.take([(lease, 99, 0, 0)])
+    house.leases.settle(taken, 99, 0)
+    house.quota.down = False
+    await house.leases.tick()
+    assert house.leases.taken_at_once([(lease, 2, 0, 0)]) is None
+    await settled()
+    assert house.leases.taken_at_once([(lease, 2, 0, 0)]) is None
+    assert house.quota.held("t") == Amounts()
