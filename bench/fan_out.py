@@ -109,13 +109,21 @@ def stand_in(milliseconds: int) -> Iterator[Program]:
 
 
 @contextmanager
-def gateway(upstream: Program, concurrency: int) -> Iterator[Program]:
-    """One worker in front of the upstream, for a tenant without limits."""
+def gateway(upstream: Program, concurrency: int, *, batch: bool = False) -> Iterator[Program]:
+    """One worker in front of the upstream, for a tenant without limits; `batch`: small calls travel together."""
     url = f"http://127.0.0.1:{upstream.port}"
     config = {
         "tiers": {"open": {}},
         "tenants": {"bench": {"tier": "open", "keys": [KEY]}},
-        "backends": {"jina": {"dialect": "jina", "url": url, "key": "jina_" + "u" * 60, "concurrency": concurrency}},
+        "backends": {
+            "jina": {
+                "dialect": "jina",
+                "url": url,
+                "key": "jina_" + "u" * 60,
+                "concurrency": concurrency,
+                "batch": batch,
+            }
+        },
         "observe": {"log_level": "error"},
     }
     with tempfile.TemporaryDirectory(prefix="gwf", dir="/tmp") as folder:
@@ -228,7 +236,7 @@ async def singles(port: int, count: int, mark: str) -> list[float]:
 
 def merging() -> None:
     """Print how many calls the upstream got for many small ones."""
-    with stand_in(20) as upstream, gateway(upstream, 64) as ours:
+    with stand_in(20) as upstream, gateway(upstream, 64, batch=True) as ours:
         asyncio.run(singles(ours.port, 50, "warm"))
         before = counted(upstream)
         began = time.perf_counter()
