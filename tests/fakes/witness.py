@@ -146,6 +146,16 @@ def admitted(clients: Clients, witness: Witness) -> list[Admitted]:
     return found
 
 
+def worst_minute(entries: list[Admitted]) -> tuple[float, float]:
+    """The true minute with most tokens, as it began and ended (monotonic seconds)."""
+
+    def tokens(end: float) -> int:
+        return sum(entry.tokens for entry in entries if entry.earliest > end - WINDOW and entry.latest <= end)
+
+    end = max((entry.latest for entry in entries), key=tokens, default=0.0)
+    return end - WINDOW, end
+
+
 def worst_window(entries: list[Admitted]) -> tuple[int, int]:
     """Most requests and most tokens that were surely admitted within one true minute."""
 

@@ -30,7 +30,7 @@ import pytest
 from aiohttp import web
 from fakes.havoc import Havoc
 from fakes.running_gateway import clean_environment, launched, until
-from fakes.witness import ANSWERS, Clients, Witness, admitted, worst_window
+from fakes.witness import ANSWERS, Clients, Witness, admitted, worst_minute, worst_window
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -176,6 +176,7 @@ def over_admitted(scene: Scene) -> list[str]:
     _, tokens = worst_window(admitted(scene.clients["tokens"], scene.witness))
     found = {"rpm": (requests, RPM), "tpm": (tokens, TPM), "slots": (scene.witness.most_running["slots"], SLOTS)}
     print({name: f"{seen}/{limit}" for name, (seen, limit) in found.items()}, scene.witness.peaked)
+    print("worst minute of tokens", worst_minute(admitted(scene.clients["tokens"], scene.witness)))
     return [f"{name}: {seen} of {limit}" for name, (seen, limit) in found.items() if seen > limit]
 
 
