@@ -70,7 +70,9 @@ class Rounds:
         self.heard = self._clock.monotonic()
         self.offset = census.now - asked
         self._former = [former for former in self._former if former[0] > self.heard - QUIET_SECONDS]
-        if (census.workers, census.rank) != (self.census.workers, self.census.rank):
+        # Whoever begins alone need not think of others who have not heard of it: there are none.
+        alone = census.workers == 1 and not self.census.workers
+        if (census.workers, census.rank) != (self.census.workers, self.census.rank) and not alone:
             self._former.append((self.heard, self.census))
         changed = bool(self.census.run) and census.run != self.census.run
         if changed:

@@ -24,7 +24,7 @@ MODEL = "jina-embeddings-v3"
 TEXTS = [f"text {number}" for number in range(60)]
 CONFIG = """
 store: {{url: '{store}', cluster: true}}
-backends: {{jina: {{dialect: jina, url: {url}, key: "{key}", limits: {{rpm: 500, concurrency: 20}}}}}}
+backends: {{jina: {{dialect: jina, url: {url}, key: "{key}", limits: {{rpm: 500, concurrency: 20}}, batch: false}}}}
 tiers: {{ten: {{rpm: 10}}}}
 cache: {{memory: 0}}
 tenants:

@@ -106,9 +106,9 @@ async def test_a_repeated_list_costs_no_call(gateway: Gateway, infinity_url: str
 
 
 async def test_what_infinity_refuses_comes_in_the_contracts_shape(gateway: Gateway) -> None:
-    refused = await gateway.embed([str(number) for number in range(2049)], model="unsplit")
-    assert refused.failure == (422, "INPUT_INVALID")
-    assert "2048" in refused.json["detail"]
+    # More than one call may carry: what was refused as a whole is sent in halves.
+    halved = await gateway.embed([str(number) for number in range(2049)], model="unsplit")
+    assert (halved.status, len(halved.json["data"])) == (200, 2049)
 
     # A server of one model answers whatever the name was; that answer is not believed.
     other = await gateway.embed(["a"], model="another")

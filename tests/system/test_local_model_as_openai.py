@@ -72,8 +72,8 @@ async def test_both_dialects_give_the_same_vectors_and_usage(gateway: Gateway) -
 
 
 async def test_what_the_server_refuses_is_said_in_the_contracts_shape(gateway: Gateway) -> None:
-    refused = await gateway.embed([f"text {number}" for number in range(33)], model="unsplit")
-    assert refused.failure == (422, "INPUT_INVALID")
-    assert "32" in refused.json["detail"]
+    # More than one call may carry: what was refused as a whole is sent in halves.
+    halved = await gateway.embed([f"text {number}" for number in range(33)], model="unsplit")
+    assert (halved.status, len(halved.json["data"])) == (200, 33)
     unable = await gateway.rerank("q", ["a"], model="compatible")
     assert unable.failure[1] == "INPUT_MODEL_NOT_FOUND"

@@ -132,3 +132,15 @@ async def test_what_was_held_idle_beside_a_share_is_given_up(house: Gatehouse) -
     await settled()
     assert house.leases.taken_at_once([(lease, 2, 0, 0)]) is None
     assert house.quota.held("t") == Amounts()
+
+
+async def test_whoever_began_alone_goes_on_without_a_store_that_went_away_at_once() -> None:
+    house = Gatehouse(METER)
+    await house.leases.tick()
+    for taken in await house.leases.take([(house.leases.of(METER), 1, 0, 1)]):
+        house.leases.settle(taken, 1, 0)
+    await settled()
+    await leave_alone(house, 1.0)
+    assert house.leases.taken_at_once([(house.leases.of(METER), 1, 0, 1)]) or await house.leases.take(
+        [(house.leases.of(METER), 1, 0, 1)]
+    )
