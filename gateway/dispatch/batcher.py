@@ -46,6 +46,7 @@ class Batcher(Generic[Result]):
         gathering = self._kinds.get(kind)
         if gathering is None:
             gathering = self._kinds[kind] = Gathering(limits, most)
+        gathering.limits, gathering.most = limits, most  # what a backend told since: a busy kind is never over
         entry = Entry(wants, asyncio.get_running_loop().create_future())
         gathering.add(entry, self._clock.monotonic(), window)
         self._go_on(kind, gathering)
@@ -54,8 +55,6 @@ class Batcher(Generic[Result]):
             return results
         finally:
             gathering.withdraw(entry)
-            if gathering.over and self._kinds.get(kind) is gathering:
-                del self._kinds[kind]
 
     def _go_on(self, kind: Hashable, gathering: Gathering[asyncio.Future[dict[Want, Result]]]) -> None:
         """Send every batch that is to go now; for the others, see to it that their window ends."""
@@ -66,18 +65,18 @@ class Batcher(Generic[Result]):
             _cancel_when_unwanted(call, batch)
         rest = gathering.rest(self._clock.monotonic())
         if rest is not None and kind not in self._timers:
-            self._timers[kind] = self._tasks.spawn(self._wait(kind, gathering, rest), "window of a micro-batch")
+            self._timers[kind] = self._tasks.spawn(self._wait(kind, rest), "window of a micro-batch")
         elif gathering.over and self._kinds.get(kind) is gathering:
             del self._kinds[kind]
 
-    async def _wait(
-        self, kind: Hashable, gathering: Gathering[asyncio.Future[dict[Want, Result]]], rest: float
-    ) -> None:
+    async def _wait(self, kind: Hashable, rest: float) -> None:
         try:
             await self._clock.sleep(rest)
         finally:
             del self._timers[kind]
-        self._go_on(kind, gathering)
+        # Those for whom the timer was set may have gone away, and others may have come since.
+        if (gathering := self._kinds.get(kind)) is not None:
+            self._go_on(kind, gathering)
 
     async def _carry(self, batch: list[Entry[asyncio.Future[dict[Want, Result]]]]) -> None:
         """One batch, from its call to those who wait."""

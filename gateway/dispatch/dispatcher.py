@@ -12,7 +12,7 @@ from gateway.dispatch.fleet import ClosedError
 from gateway.dispatch.order import Found, wants
 from gateway.dispatch.retry import failure
 from gateway.dispatch.sender import parcel
-from gateway.dispatch.splitting import Bisection, cut
+from gateway.dispatch.splitting import Bisection, apart, cut, fits
 from gateway.dispatch.station import LateError
 from gateway.errors import service_timeout, service_unavailable
 from gateway.vocabulary import Answer, Modality, Shape
@@ -59,7 +59,7 @@ class Dispatcher:
         limits = await self._limits.of(order)
         most = (limits.documents if order.job.endpoint == "rerank" else limits.inputs) or _MOST
         wanted = wants(order, missing)
-        kind = _kind(order) if len(wanted) <= min(SMALL, most) else None
+        kind = _kind(order) if len(wanted) <= SMALL and fits(wanted, limits, most) else None
         if kind is not None:
             window = order.backend(order.served.routes[0]).batch_window
             results = await self._batcher.join(kind, wanted, limits, most, window)
@@ -84,8 +84,10 @@ class Dispatcher:
             await _hand_over(answers)
             return dict(answers)
         results: dict[Want, Answer | _Refusal] = {}
-        halves = [self._search(half, bisection) for half in bisection.halves(wanted, outcome)]
-        for part in await asyncio.gather(*halves):
+        parts = [self._search(half, bisection) for half in bisection.halves(wanted, outcome)]
+        # Whose unit it was is not known, and nobody is refused for another's: each order goes by itself.
+        parts = parts or [self._settle(own) for own in apart(wanted, outcome)]
+        for part in await asyncio.gather(*parts):
             results |= part
         return results or dict.fromkeys(wanted, _Refusal(outcome, alone=len(wanted) == 1))
 

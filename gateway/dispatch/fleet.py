@@ -82,20 +82,27 @@ class Fleet:
         self._odd: dict[str, frozenset[str]] = {}
         self._traffic: dict[tuple[str, str, bool], _Traffic] = {}
 
-    async def choose(self, order: Order, tokens: int, deadline: float, avoid: AbstractSet[str] = _NOBODY) -> Trip:
-        """A backend for a call, one that is not in `avoid` if possible.
+    async def choose(
+        self, order: Order, tokens: int, deadline: float, avoid: AbstractSet[str] = _NOBODY, *, again: bool = False
+    ) -> Trip:
+        """A backend for a call, one that is not in `avoid` if possible; `again`: it is not the call's first.
 
-        Where none may be asked now, the call waits for the next probe, and gives up when that is lost.
+        Where none may be asked now, the call waits for the next probe, and gives up when each backend has lost one.
 
         Raises:
             ClosedError: no backend is well, or will be before `deadline` (monotonic seconds).
         """
         places = [self.place(order, route) for route in self._fit(order)]
-        lost = sum(place.lost_probes for place in places)
-        while (trip := self._begin(order, tokens, avoid)) is None:
+        lost = [place.lost_probes for place in places]
+        while (trip := self._begin(order, tokens, avoid, again=again)) is None:
             now = self._clock.monotonic()
             rest = reopens(self._candidates(order, now, self._fit(order)))
-            if now + rest >= deadline or sum(place.lost_probes for place in places) > lost:
+            hope = [
+                now + place.breaker.probes(now) < deadline
+                for place, before in zip(places, lost, strict=True)
+                if place.lost_probes == before
+            ]
+            if not any(hope):
                 raise ClosedError(max(1.0, min(rest, deadline - now)))
             await self._clock.sleep(min(max(rest, 0.001), POLL_SECONDS))
         return trip
@@ -190,7 +197,9 @@ class Fleet:
             place = self._places[name] = Place(route.backend, route.backend_model)
         return place
 
-    def _begin(self, order: Order, tokens: int, avoid: AbstractSet[str], *, hedge: bool = False) -> Trip | None:
+    def _begin(
+        self, order: Order, tokens: int, avoid: AbstractSet[str], *, hedge: bool = False, again: bool = False
+    ) -> Trip | None:
         now = self._clock.monotonic()
         routes = self._fit(order)
         if avoid and (hedge or self.others(order, avoid)):
@@ -203,7 +212,7 @@ class Fleet:
         if admitted is None:
             return None
         place.outstanding += tokens
-        if not hedge:
+        if not (hedge or again):
             self._traffic_of(order).retries.seen(now)
             self._traffic_of(order).hedger.seen(now, tokens)
         return Trip(routes[index], place, tokens, admitted, now)

@@ -106,6 +106,10 @@ class Breaker:
             return 0.0
         return max(0.0, self._opened_until - now, self._probe_until - now)
 
+    def probes(self, now: float) -> float:
+        """Seconds until a probe may begin; 0 while one runs."""
+        return 0.0 if self._opened_until is None else max(0.0, self._opened_until - now)
+
     def begin(self, now: float) -> Pass | None:
         """A call begins; None when it may not. Each pass is to be recorded in the end, whatever became of the call."""
         if not self.admits(now):

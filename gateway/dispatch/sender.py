@@ -10,6 +10,7 @@ from gateway.backends import DIALECTS
 from gateway.backends.dialect import Ask, Outcome, OutcomeKind
 from gateway.dispatch.fair_queue import Ticket
 from gateway.dispatch.retry import decide
+from gateway.dispatch.station import LateError
 from gateway.errors import TransportError
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ class Parcel:
     def tokens(self) -> int:
         """What the call costs at most."""
         return self.ticket.tokens
+
+    @property
+    def deadline(self) -> float:
+        """When the most patient of its orders gives up. Its ticket gives up earlier: that is for its turn alone."""
+        return max(want.order.deadline for want in self.wants)
 
 
 def parcel(wants: tuple[Want, ...]) -> Parcel:
@@ -81,10 +87,10 @@ class Sender:
         Raises:
             LateError: no backend was well, or had a turn for it, in time.
         """
-        order, attempt = sent.order, 0
+        order, attempt, again = sent.order, 0, False
         tried: set[str] = set()
         while True:
-            trip = await self._fleet.choose(order, sent.tokens, sent.ticket.deadline, avoid=tried)
+            trip = await self._fleet.choose(order, sent.tokens, sent.deadline, avoid=tried, again=again)
             outcome = await self._hedged(sent, trip)
             if outcome.kind is OutcomeKind.ANSWERED:
                 self._fleet.lasted(order, trip)
@@ -95,7 +101,7 @@ class Sender:
                 outcome,
                 attempt=attempt,
                 retries=order.backend(trip.route).retries,
-                remaining=sent.ticket.deadline - self._clock.monotonic(),
+                remaining=sent.deadline - self._clock.monotonic(),
                 chance=self._clock.random(),
                 others=self._fleet.others(order, tried | {trip.route.backend}),
                 budget=self._fleet.may_retry(order),
@@ -110,6 +116,7 @@ class Sender:
             if decision.counted:
                 self._fleet.retried(order)
             attempt += decision.counted or outcome.kind is not OutcomeKind.BUSY
+            again = True
             if decision.wait:
                 await self._clock.sleep(decision.wait)
 
@@ -149,6 +156,8 @@ class Sender:
         )
         outcome: Outcome | None = None
         try:
+            if sent.deadline <= self._clock.monotonic():
+                raise LateError(1.0)
             if order.of_the_caller(route):
                 outcome = await self._exchange(sent, trip, replace(ask, credential=order.passed))
             else:
@@ -163,7 +172,7 @@ class Sender:
         name, backend = trip.route.backend, sent.order.backend(trip.route)
         dialect = DIALECT[backend.dialect]
         started = self._clock.monotonic()
-        left = max(0.001, sent.ticket.deadline - started)
+        left = max(0.001, sent.deadline - started)
         trip.cut_short = left < backend.timeout
         for want in sent.wants:
             want.order.sent()
@@ -190,10 +199,13 @@ _FINAL = frozenset({OutcomeKind.ANSWERED, OutcomeKind.INVALID, OutcomeKind.TOO_L
 
 
 async def _first_answer(running: set[asyncio.Task[Outcome]]) -> Outcome:
-    """The first final outcome, else the last one; raises what the last one raised."""
-    left = set(running)
-    while True:
+    """The first final outcome, else the last one of those that ended; raises what was raised where none did."""
+    left, last = set(running), next(iter(running))
+    while left:
         done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
-            if not left or (task.exception() is None and task.result().kind in _FINAL):
-                return task.result()
+            if task.exception() is None:
+                if task.result().kind in _FINAL:
+                    return task.result()
+                last = task
+    return last.result()

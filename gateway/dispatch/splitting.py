@@ -54,6 +54,16 @@ def _greedy(wants: Sequence[Want], limits: CallLimits, most: int) -> list[tuple[
     return [tuple(piece) for piece in pieces]
 
 
+def apart(piece: Sequence[Want], outcome: Outcome) -> list[tuple[Want, ...]]:
+    """A refused piece by orders, where it is of several and the refusal may be for one of them only."""
+    by_order: dict[int, list[Want]] = {}
+    for want in piece:
+        by_order.setdefault(id(want.order), []).append(want)
+    if len(by_order) == 1 or outcome.kind not in _DIVISIBLE or not _about_units(outcome):
+        return []
+    return [tuple(own) for own in by_order.values()]
+
+
 class Bisection:
     """The search for the bad units of one refused call, within a number of further calls.
 

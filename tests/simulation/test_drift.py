@@ -1,4 +1,4 @@
-"""Replicas of one model: who is ill or of another vector space gets no calls, and the others go on."""
+"""Twins of one model: who is ill or of another vector space gets no calls, and the others go on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fakes.canaries import FakeCanaries
 from fakes.clock import FakeClock, settled
 from fakes.gateway import SECRET, Gateway, configured, snapshot_of
 from fakes.observer import FakeObserver
-from fakes.replicas import WIDTH, Replicas
+from fakes.twins import WIDTH, Twins
 
 from gateway.config.backends import Backend, ModelEntry
 from gateway.dispatch.canary import TEXT
@@ -41,7 +41,7 @@ def snapshot(*names: str, **model: Any) -> Snapshot:
 class Worker:
     """One worker's watch over the replicas that all workers share."""
 
-    replicas: Replicas
+    replicas: Twins
     canaries: FakeCanaries
     names: tuple[str, ...] = NAMES
     clock: FakeClock = field(default_factory=lambda: FakeClock(3_600_000.0))
@@ -91,11 +91,11 @@ class Worker:
 
 
 @pytest.fixture
-def replicas() -> Replicas:
-    return Replicas()
+def replicas() -> Twins:
+    return Twins()
 
 
-async def test_one_worker_sends_the_canary_once_an_hour_and_accounts_for_it(replicas: Replicas) -> None:
+async def test_one_worker_sends_the_canary_once_an_hour_and_accounts_for_it(replicas: Twins) -> None:
     canaries = FakeCanaries()
     workers = [Worker(replicas, canaries) for _ in range(3)]
     for _ in range(5):
@@ -109,7 +109,7 @@ async def test_one_worker_sends_the_canary_once_an_hour_and_accounts_for_it(repl
     assert replicas.asked["one", TEXT] == 2
 
 
-async def test_the_odd_one_out_gets_no_calls_from_any_worker_until_it_is_well(replicas: Replicas) -> None:
+async def test_the_odd_one_out_gets_no_calls_from_any_worker_until_it_is_well(replicas: Twins) -> None:
     canaries = FakeCanaries()
     first, second = Worker(replicas, canaries), Worker(replicas, canaries)
     replicas.weights["two"] = "other"
@@ -126,7 +126,7 @@ async def test_the_odd_one_out_gets_no_calls_from_any_worker_until_it_is_well(re
     assert await second.chosen() == set(NAMES)
 
 
-async def test_of_two_the_one_that_left_the_remembered_space_is_odd(replicas: Replicas) -> None:
+async def test_of_two_the_one_that_left_the_remembered_space_is_odd(replicas: Twins) -> None:
     worker = Worker(replicas, FakeCanaries(), ("one", "two"))
     await worker.watch.look()
     replicas.weights["one"] = "other"
@@ -135,7 +135,7 @@ async def test_of_two_the_one_that_left_the_remembered_space_is_odd(replicas: Re
     assert await worker.chosen() == {"two"}
 
 
-async def test_one_that_does_not_answer_stays_what_it_was(replicas: Replicas) -> None:
+async def test_one_that_does_not_answer_stays_what_it_was(replicas: Twins) -> None:
     worker = Worker(replicas, FakeCanaries())
     replicas.weights["two"] = "other"
     await worker.watch.look()
@@ -146,7 +146,7 @@ async def test_one_that_does_not_answer_stays_what_it_was(replicas: Replicas) ->
     assert await worker.chosen() == {"one", "three"}
 
 
-async def test_a_model_that_is_left_with_one_backend_is_what_that_answers(replicas: Replicas) -> None:
+async def test_a_model_that_is_left_with_one_backend_is_what_that_answers(replicas: Twins) -> None:
     worker = Worker(replicas, FakeCanaries(), ("one", "two"))
     await worker.watch.look()
     replicas.weights["two"] = "other"
@@ -160,7 +160,7 @@ async def test_a_model_that_is_left_with_one_backend_is_what_that_answers(replic
     assert await worker.chosen() == {"two"}
 
 
-async def test_a_store_that_is_away_stops_nothing(replicas: Replicas) -> None:
+async def test_a_store_that_is_away_stops_nothing(replicas: Twins) -> None:
     canaries = FakeCanaries()
     worker = Worker(replicas, canaries)
     canaries.down = True
@@ -169,7 +169,7 @@ async def test_a_store_that_is_away_stops_nothing(replicas: Replicas) -> None:
     assert await worker.chosen() == set(NAMES)
 
 
-async def test_a_replica_that_says_it_is_ill_is_left_alone_while_another_is_well(replicas: Replicas) -> None:
+async def test_a_replica_that_says_it_is_ill_is_left_alone_while_another_is_well(replicas: Twins) -> None:
     worker = Worker(replicas, FakeCanaries())
     replicas.ill.add("one")
     replicas.away.add("two")
@@ -180,7 +180,7 @@ async def test_a_replica_that_says_it_is_ill_is_left_alone_while_another_is_well
     assert await worker.chosen() == set(NAMES)  # all are ill: asking is better than not
 
 
-async def test_a_lone_backend_is_not_checked(replicas: Replicas) -> None:
+async def test_a_lone_backend_is_not_checked(replicas: Twins) -> None:
     worker = Worker(replicas, FakeCanaries(), ("one",))
     await worker.checks.check()
     assert not replicas.checked
