@@ -174,7 +174,11 @@ class Pipeline:
         )
 
         async def fill(positions: Sequence[int], sent: Callable[[], None]) -> Found:
-            return await self._dispatcher.run(replace(order, sent=sent), positions)
+            def departed() -> None:
+                work.call.depart()
+                sent()
+
+            return await self._dispatcher.run(replace(order, sent=departed), positions)
 
         flown = replace(plan, storable=False) if work.call.directives.wants_new else plan
         fresh = await self._in_flight.run(flown, work.call.deadline, service_timeout(work.call.timeout), fill)

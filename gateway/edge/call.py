@@ -13,7 +13,7 @@ from gateway.errors import Code, FieldError, GatewayError, invalid_request, serv
 from gateway.vocabulary import Call, Directives, Lane
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from aiohttp import StreamReader
 
@@ -47,7 +47,13 @@ def request_id(request: web.BaseRequest, clock: Clock) -> str:
     return sent if _REQUEST_ID.fullmatch(sent) else clock.identifier()
 
 
-def call_of(request: web.BaseRequest, identifier: str, config: Config, clock: Clock) -> Call:
+def _stay() -> None:
+    """Nobody watches the client of what asks no backend."""
+
+
+def call_of(
+    request: web.BaseRequest, identifier: str, config: Config, clock: Clock, depart: Callable[[], None] | None = None
+) -> Call:
     """The call behind a request; its body stays on the wire until somebody known asks for it.
 
     Raises:
@@ -71,6 +77,7 @@ def call_of(request: web.BaseRequest, identifier: str, config: Config, clock: Cl
         timeout=timeout,
         chosen=asked is not None,
         partial=partial_of(request.headers),
+        depart=depart or _stay,
         lane=lane_of(request.headers),
     )
 

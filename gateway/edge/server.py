@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import web
 
 from gateway.edge.call import call_of, request_id
 from gateway.edge.errors import MethodError, error_body, failure_response
+from gateway.edge.hang_up import CLOSED_REQUEST, HangUp
 from gateway.edge.limit_headers import cache_headers, limit_headers, warning_headers
 from gateway.edge.operations import json_response
 from gateway.edge.pieces import Pieces
 from gateway.edge.usage import PATH as USAGE
 from gateway.endpoints import ENDPOINTS
-from gateway.errors import FieldError, GatewayError, internal_error, invalid_request, resource_not_found
+from gateway.errors import Code, FieldError, GatewayError, internal_error, invalid_request, resource_not_found
 from gateway.vocabulary import Facts
 
 if TYPE_CHECKING:
@@ -69,10 +71,16 @@ class Edge:
         endpoint = self._endpoints.get(path)
         facts = Facts(endpoint.name if endpoint else "other", request_id(request, self._clock))
         failure: GatewayError | None = None
+        hang_up = HangUp()
         try:
             response = await (
-                self._serve(endpoint, request, facts) if endpoint else self._operate(path, request, facts)
+                self._serve(endpoint, request, facts, hang_up) if endpoint else self._operate(path, request, facts)
             )
+        except asyncio.CancelledError:
+            if not hang_up.settle():
+                raise
+            failure = GatewayError(Code.SERVICE_UNAVAILABLE, "The client closed the connection")
+            response = web.Response(status=CLOSED_REQUEST)
         except GatewayError as error:
             failure = error
             response = self._failed(error, facts)
@@ -86,11 +94,12 @@ class Edge:
         self._observer.request(facts, self._clock.monotonic() - started, failure, response.status)
         return response
 
-    async def _serve(self, endpoint: Endpoint, request: web.BaseRequest, facts: Facts) -> web.Response:
+    async def _serve(self, endpoint: Endpoint, request: web.BaseRequest, facts: Facts, hang_up: HangUp) -> web.Response:
         if request.method != "POST":
             raise MethodError("POST")
-        call = call_of(request, facts.request_id, self._pipeline.snapshot.config, self._clock)
-        reply = await self._pipeline.serve(endpoint, call, facts)
+        call = call_of(request, facts.request_id, self._pipeline.snapshot.config, self._clock, hang_up.depart)
+        with hang_up.watch(request):
+            reply = await self._pipeline.serve(endpoint, call, facts)
         headers = limit_headers(facts.remaining) | cache_headers(reply) | warning_headers(reply.warnings)
         body = reply.body if reply.pieces is None else Pieces(reply.pieces, request.transport)
         return json_response(body, headers=headers)
@@ -120,9 +129,16 @@ class Application(Protocol):
 
 
 class _Connection(web.RequestHandler):  # type: ignore[misc,type-arg,unused-ignore] # aiohttp marks it final for subclasses it cannot foresee; only the error page is changed
-    """A connection whose protocol errors are answered like all others."""
+    """A connection whose protocol errors are answered like all others, and whose end a request may hear of."""
 
-    __slots__ = ()
+    __slots__ = ("hang_up",)
+    hang_up: HangUp | None
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The client is gone."""
+        super().connection_lost(exc)
+        if self.hang_up is not None:
+            self.hang_up.lost()
 
     def handle_error(
         self,
@@ -154,7 +170,9 @@ class HttpServer(web.Server):  # type: ignore[type-arg,unused-ignore]
 
     def __call__(self) -> web.RequestHandler:
         """A protocol for a new connection."""
-        return _Connection(self, loop=self._loop, **self._kwargs)
+        connection = _Connection(self, loop=self._loop, **self._kwargs)
+        connection.hang_up = None
+        return connection
 
     def protocol_error(self, request: web.BaseRequest, status: int) -> web.Response:
         """The answer to bytes that are no HTTP request, or to a defect outside any request."""

@@ -99,6 +99,10 @@ class Directives:
         return self.no_cache or self.max_age is not None
 
 
+def _stay() -> None:
+    """Nobody watches the client."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One HTTP request as the edge hands it over. `credentials` is the raw Authorization header, never logged.
@@ -106,7 +110,8 @@ class Call:
     `read` gives the body's bytes and is called only for a caller that is known, so that nobody else can make us hold
     one; it raises GatewayError for bodies we do not take. `deadline` is in Clock.monotonic() seconds, `timeout` seconds
     after the call came; `chosen` says that the client named them. `lane` is how urgent the caller says it is.
-    `partial`: it takes a reply without the inputs that the backend refuses.
+    `partial`: it takes a reply without the inputs that the backend refuses. `depart` is called when a backend is asked:
+    from then on a client that hangs up stops nothing.
     """
 
     read: Callable[[], Awaitable[bytes]]
@@ -118,6 +123,7 @@ class Call:
     timeout: float = 120.0
     chosen: bool = False
     partial: bool = False
+    depart: Callable[[], None] = _stay
     lane: Lane = Lane.INTERACTIVE
 
     def within(self, seconds: float | None) -> Call:
