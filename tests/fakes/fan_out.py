@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,7 +85,8 @@ class FanOut:
         )
         limits = KnownLimits(self.replicas, self.clock, self.tasks)
         self.dispatcher = Dispatcher(sender, limits, self.clock, self.tasks)
-        self.claims = FakeClaims(FakeAnswers(ttl_seconds=1e9), self.clock.monotonic)
+        self.answers = FakeAnswers(ttl_seconds=1e9)
+        self.claims = FakeClaims(self.answers, self.clock.monotonic)
         self.in_flight = InFlight(self.claims, self.clock, self.tasks, 10.0)
         self.kept: list[tuple[str, Answer]] = []
         self.asked: list[asyncio.Task[Any]] = []
@@ -126,15 +129,19 @@ class FanOut:
         self.asked.append(task)
         return task
 
-    def fly(self, *texts: str, seconds: float = 60.0, storable: bool = True) -> asyncio.Task[Fresh]:
-        """As `ask`, by way of InFlight."""
-        order = self.order(texts, seconds)
-        keys = tuple(ItemKey(text.encode().ljust(16, b"."), text.encode().ljust(16, b".")) for text in texts)
-        plan = Plan(keys, {}, tuple(range(len(texts))), storable=storable)
+    def fly(self, *texts: str, seconds: float = 60.0, storable: bool = True, **fields: Any) -> asyncio.Task[Fresh]:
+        """As `ask`, by way of InFlight, which is asked for each distinct text once; what comes is stored."""
+        order = self.order(texts, seconds, **fields)
+        keys = tuple(key_of(text, **fields) for text in texts)
+        plan = Plan(keys, {}, tuple(texts.index(text) for text in dict.fromkeys(texts)), storable=storable)
+
+        async def arrived(answers: Mapping[int, Answer]) -> None:
+            await order.arrived(answers)
+            if storable:
+                await self.answers.put([(keys[at], answer) for at, answer in answers.items()])
 
         async def fill(positions: Sequence[int], sent: Callable[[], None]) -> Found:
-            object.__setattr__(order, "sent", sent)
-            return await self.dispatcher.run(order, positions)
+            return await self.dispatcher.run(replace(order, sent=sent, arrived=arrived), positions)
 
         task = asyncio.create_task(self.in_flight.run(plan, order.deadline, service_timeout(seconds), fill))
         self.asked.append(task)
@@ -160,6 +167,12 @@ class FanOut:
         assert not self.tasks._tasks
         assert asyncio.all_tasks() <= {asyncio.current_task(), *self.asked}
         assert not self.in_flight._flights
+
+
+def key_of(text: str, **fields: Any) -> ItemKey:
+    """What an answer is stored under: everything that it depends on."""
+    digest = hashlib.blake2b(repr((text, sorted(fields.items()))).encode(), digest_size=16).digest()
+    return ItemKey(digest, digest)
 
 
 def numbers(answer: Answer) -> list[float]:

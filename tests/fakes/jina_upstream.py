@@ -24,21 +24,22 @@ PRESENTATION = frozenset({"input", "embedding_type", "dimensions", "normalized",
 
 @dataclass
 class Fault:
-    """What the next call gets instead of an answer."""
+    """What the next call gets instead of an answer; `cut`: the headers, and so many bytes of a body that is longer."""
 
     status: int = 0
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     gate: asyncio.Event | None = None
+    cut: int | None = None
 
 
 @dataclass
 class Upstream:
     """Its memory: every request body, the faults to come, and the TCP port that the latest call came from.
 
-    A call with an input among `bad` is refused as a whole. `keys` are the keys it takes; `presented` are those of all
-    calls, in order.
+    A call with an input among `bad` is refused as a whole; others take `seconds`. `keys` are the keys it takes;
+    `presented` are those of all calls, in order.
     """
 
     calls: list[dict[str, Any]] = field(default_factory=list)
@@ -47,6 +48,7 @@ class Upstream:
     keys: set[str] = field(default_factory=lambda: {KEY})
     presented: list[str] = field(default_factory=list)
     bad: set[str] = field(default_factory=set)
+    seconds: float = 0.0
 
     @property
     def inputs(self) -> list[Any]:
@@ -92,18 +94,31 @@ class Upstream:
                     await fault.gate.wait()
                 if fault.seconds:
                     await asyncio.sleep(fault.seconds)
+                if fault.cut is not None:
+                    self.calls.append(orjson.loads(body))
+                    return await _cut_off(request, fault.cut)
                 if fault.status:
                     self.calls.append(orjson.loads(body))
                     return web.Response(status=fault.status, headers=fault.headers, body=fault.body)
                 if fault.gate is None and not fault.seconds:
                     assert request.transport is not None
                     request.transport.abort()
+            await asyncio.sleep(self.seconds)
             reply = self.reply(request.path, body, request.headers.get("authorization", ""))
             return web.Response(status=reply.status, headers=dict(reply.headers), body=reply.body)
 
         application = web.Application(client_max_size=1 << 28)
         application.router.add_post("/v1/{name}", answer)
         return application
+
+
+async def _cut_off(request: web.Request, length: int) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Length": "1000", "Content-Type": "application/json"})
+    await response.prepare(request)
+    await response.write(b"{" * length)
+    assert request.transport is not None
+    request.transport.abort()
+    return response
 
 
 def _json(status: int, content: object) -> RawReply:
