@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from gateway.admit.labels import check_labels
 from gateway.admit.meters import meters_of
 from gateway.authenticate import recognise
 from gateway.dispatch.order import Order
-from gateway.dispatch.refusals import refused
+from gateway.dispatch.refusals import leaves_a_reply, refused
 from gateway.endpoints.partial import assemble_partial
 from gateway.errors import Code, GatewayError, service_timeout
 from gateway.plan.cache_key import narrower
@@ -97,6 +98,7 @@ class Pipeline:
         body = await call.read()
         with self._stage(facts, Stage.VALIDATE):
             job = endpoint.validate(body, snapshot)
+            check_labels(job, caller)
             facts.model, facts.items = job.model, job.item_count
             work = _work(snapshot, caller, job, call)
         async with self._reserve(work, facts) as quota:
@@ -183,7 +185,8 @@ class Pipeline:
         flown = replace(plan, storable=False) if work.call.directives.wants_new else plan
         fresh = await self._in_flight.run(flown, work.call.deadline, service_timeout(work.call.timeout), fill)
         fresh = with_copies(plan, fresh)
-        if fresh.refused and not (work.call.partial and plan.stored.keys() | fresh.answers.keys()):
+        answered = plan.stored.keys() | fresh.answers.keys()
+        if fresh.refused and not (work.call.partial and leaves_a_reply(work.job, answered, fresh.refused)):
             raise refused(work.job, fresh.refused)
         return fresh
 
@@ -191,7 +194,7 @@ class Pipeline:
     async def _reserve(self, work: _Work, facts: Facts) -> AsyncIterator[Reservation]:
         """The reservation, with entering timed as `admit` and leaving as `settle`."""
         started = self._clock.monotonic()
-        meters = meters_of(work.snapshot, work.caller, work.job.endpoint, work.job.model, work.call.client)
+        meters = meters_of(work.snapshot, work.caller, facts.endpoint, work.job.model, work.call.client)
         meters += await self._budgets.meters(work.snapshot, work.caller)
         async with self._admission.reserve(meters, facts) as quota:
             self._ended(facts, Stage.ADMIT, started)

@@ -67,8 +67,8 @@ class CallLimits:
 class Outcome:
     """`answers` has one entry a unit when ANSWERED, else is empty and `message` says why, safe for the client.
 
-    `retry_after` is in seconds, where the backend named it; `code` is the API's for a refusal, where it is known.
-    `of_key`: the refusal is for the key, so another one may do.
+    `retry_after` is in seconds, where the backend named it; `code` is the API's for a refusal, of a key or of what was
+    sent, where it is known. `of_key`: the refusal is for the key, so another one may do.
     """
 
     kind: OutcomeKind

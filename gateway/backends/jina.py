@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from gateway.backends import classifying
 from gateway.backends.apportion import shares
 from gateway.backends.dialect import CallLimits, Outcome, OutcomeKind
 from gateway.backends.reading import (
@@ -29,7 +30,12 @@ if TYPE_CHECKING:
     from gateway.ports import RawReply
     from gateway.vocabulary import Item, Json
 
-_CODES = frozenset(Code)
+_TOLD = {
+    OutcomeKind.REFUSED: frozenset(Code),
+    OutcomeKind.INVALID: frozenset({Code.INPUT_INVALID_LABELS, Code.INPUT_LABEL_LIMIT_EXCEEDED}),
+}
+"""Codes that say more than the status, by what the status says."""
+
 _VECTORS = frozenset({Shape.DENSE, Shape.MULTI})
 
 
@@ -49,11 +55,14 @@ class Jina:
     health: str | None = None
 
     def encode(self, ask: Ask) -> Exchange:
-        """`POST /v1/embeddings` or `POST /v1/rerank`."""
+        """`POST /v1/embeddings`, `/v1/rerank` or `/v1/classify`."""
         items = [wire_item(item) for unit in ask.units for item in unit]
         body: dict[str, Json] = {"model": ask.model, **dict(ask.job.parameters)}
         if ask.job.endpoint == "rerank":
             body |= {"query": ask.job.query, "documents": items, "return_documents": False}
+        elif ask.job.endpoint == classifying.ENDPOINT:
+            inputs = [wire_item(item) for item in classifying.inputs_of(ask)]
+            body |= {"labels": classifying.labels_of(ask), "input": inputs}
         else:
             alone = len(items) == 1 and ask.units[0][0].modality is Modality.PDF
             body["input"] = items[0] if alone else items
@@ -102,8 +111,7 @@ def _answers(ask: Ask, entries: Json, tokens: list[int]) -> list[Answer]:
         case Shape.RANKING:
             return [Answer(Shape.RANKING, _ranking(entries, len(ask.units[0])), 0, tokens[0])]
         case Shape.VERBATIM:
-            in_order(entries, _expected(ask, entries), ordered=True)
-            return [Answer(Shape.VERBATIM, orjson.dumps(entries), 0, tokens[0])]
+            return [Answer(Shape.VERBATIM, _verbatim(ask, entries), 0, tokens[0])]
         case Shape.SPARSE:
             weights = [_weights(entry) for entry in in_order(entries, len(ask.units), ordered=True)]
             return [Answer(Shape.SPARSE, w, 0, t) for w, t in zip(weights, tokens, strict=True)]
@@ -113,6 +121,13 @@ def _answers(ask: Ask, entries: Json, tokens: list[int]) -> list[Answer]:
             return _dense(ask, entries, tokens)
         case Shape.LABELS:
             raise UnreadableError("the API has no such answers")
+
+
+def _verbatim(ask: Ask, entries: Json) -> bytes:
+    if ask.job.endpoint == classifying.ENDPOINT:
+        return classifying.classifications(ask, entries)
+    in_order(entries, _expected(ask, entries), ordered=True)
+    return orjson.dumps(entries)
 
 
 def _expected(ask: Ask, entries: Json) -> int:
@@ -179,7 +194,7 @@ def _failure(reply: RawReply) -> Outcome:
     if content.get("code") == Code.INPUT_MODEL_NOT_FOUND:
         return Outcome(OutcomeKind.MODEL_NOT_FOUND)
     code = content.get("code")
-    if outcome.kind is OutcomeKind.REFUSED and isinstance(code, str) and code in _CODES:
+    if isinstance(code, str) and code in _TOLD.get(outcome.kind, ()):
         return replace(outcome, code=Code(code))
     listed = content.get("errors")
     if outcome.kind is not OutcomeKind.INVALID or not isinstance(listed, list):

@@ -22,11 +22,25 @@ def title(name: str) -> str:
     return f"Jina AI: {' '.join(words)}"
 
 
+_ZERO_SHOT = {
+    Family.EMBEDDINGS_V2: Family.V2_ZERO_SHOT,
+    Family.EMBEDDINGS_V3: Family.V3_ZERO_SHOT,
+    Family.EMBEDDINGS_V4: Family.V4_ZERO_SHOT,
+    Family.EMBEDDINGS_V5: Family.V5_ZERO_SHOT,
+    Family.CODE_500M: Family.CODE_ZERO_SHOT,
+    Family.CODE_1500M: Family.CODE_ZERO_SHOT,
+    Family.CLIP_V1: Family.CLIP_ZERO_SHOT,
+    Family.CLIP_V2: Family.CLIP_ZERO_SHOT,
+}
+"""The families that classify by labels alone; of v5 only the text variants do."""
+
+
 class _Traits(TypedDict, total=False):
     created: int
     price: str
     context_length: int
     rerank: Family
+    classify: Family | None
     shape: Shape
     dimensions: int
     max_dimensions: int
@@ -39,6 +53,7 @@ def _model(name: str, family: Family, description: str, **traits: Unpack[_Traits
     """An entry of the Jina API; its name is its vector space, because the API versions models by name."""
     traits.setdefault("context_length", CONTEXT)
     traits.setdefault("created", 0)
+    traits.setdefault("classify", _ZERO_SHOT.get(family))
     return Model(
         name=name,
         owner=OWNER,
@@ -71,6 +86,7 @@ _V5 = tuple(
         max_dimensions=1_024,
         matryoshka=True,
         modalities=modalities,
+        classify=Family.V5_ZERO_SHOT if modalities is TEXT else None,
     )
     for kind, what, modalities in (
         ("text", "text", TEXT),

@@ -15,6 +15,7 @@ LOCAL_MODEL = Model(
     context_length=256,
     embeddings=Family.OWN_EMBEDDINGS,
     rerank=Family.OWN_RERANKER,
+    classify=Family.OWN_ZERO_SHOT,
     dimensions=384,
     max_dimensions=384,
     tokenizer=Tokenizer.MINILM,

@@ -25,8 +25,15 @@ class Family(StrEnum):
     TEXT_RERANKER = "TextRerankerRequest"
     RERANKER_M0 = "RerankerM0Request"
     RERANKER_V3 = "RerankerV3Request"
+    V2_ZERO_SHOT = "EmbeddingsV2ZeroShotClassificationRequest"
+    V3_ZERO_SHOT = "EmbeddingsV3ZeroShotClassificationRequest"
+    V4_ZERO_SHOT = "EmbeddingsV4ZeroShotClassificationRequest"
+    V5_ZERO_SHOT = "EmbeddingsV5ZeroShotClassificationRequest"
+    CLIP_ZERO_SHOT = "ClipZeroShotClassificationRequest"
+    CODE_ZERO_SHOT = "CodeEmbeddingsZeroShotClassificationRequest"
     OWN_EMBEDDINGS = "OwnEmbeddingsRequest"
     OWN_RERANKER = "OwnRerankerRequest"
+    OWN_ZERO_SHOT = "OwnZeroShotClassificationRequest"
 
 
 class Tokenizer(StrEnum):
@@ -68,6 +75,7 @@ class Model:
     context_length: int
     embeddings: Family | None = None
     rerank: Family | None = None
+    classify: Family | None = None
     shape: Shape = Shape.DENSE
     dimensions: int = 0
     max_dimensions: int | None = None
@@ -84,5 +92,5 @@ class Model:
         return f"{self.owner}/{self.name}"
 
     def family(self, endpoint: str) -> Family | None:
-        """The request schema for `embeddings` or `rerank`; None when the model does not serve that endpoint."""
-        return {"embeddings": self.embeddings, "rerank": self.rerank}.get(endpoint)
+        """The schema for `embeddings`, `rerank` or `classify`; None when the model does not serve that endpoint."""
+        return {"embeddings": self.embeddings, "rerank": self.rerank, "classify": self.classify}.get(endpoint)

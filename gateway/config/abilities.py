@@ -51,6 +51,15 @@ def unable_problems(config: Config, origin: Origin) -> Iterator[Problem]:
                 yield origin.problem(path, f"needs {lacking} from `{backend}`", remedy + _otherwise(entry, lacking))
 
 
+def relay_problems(config: Config, origin: Origin) -> Iterator[Problem]:
+    """`serve: upstream` of models that no upstream makes more than embeddings for."""
+    served = directly_served(config)
+    for name, entry in config.models.items():
+        if entry.serve == "upstream" and name in served and not served[name].relays:
+            what = "only the Jina API makes classifications, and for its own models"
+            yield origin.problem(("models", name, "serve"), what, "leave the line out: they are made here")
+
+
 def _lacking(model: Model, ability: Ability) -> str:
     """What a dialect lacks for a model, in a word; empty when nothing."""
     needed = [model.shape] if model.embeddings else []

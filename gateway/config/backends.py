@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -134,6 +134,11 @@ class ModelEntry(Section):
     price: Price | None = Field(None, description="US dollars a token, for accounting")
     cache_scope: CacheScope | None = Field(
         None, description="off, tenant, org or shared; the narrower of this and the tenant's holds"
+    )
+    serve: Literal["upstream", "local"] | None = Field(
+        None,
+        description="for Jina models: where classifications are made, by the upstream (the default where the backend "
+        "is the Jina API) or here, from embeddings (local)",
     )
     ask_in_full: bool | None = Field(
         None, description="whether full vectors are asked for, to derive smaller ones from; by default true"

@@ -136,6 +136,7 @@ def _passthrough(config: Config) -> Caller | None:
         endpoint_meters(config, ANYBODY, tier),
         model_meters(config, ANYBODY, tier),
         timeout=tier.timeout,
+        labels=tier.labels,
     )
 
 
@@ -154,6 +155,7 @@ def _caller(config: Config, name: str, tenant: Tenant, key_id: str) -> Caller:
         weight=tenant.weight,
         queue_timeout=tenant.queue_timeout,
         timeout=tenant.timeout or tier.timeout,
+        labels=tier.labels,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.config.abilities import azure_problems, unable_problems
+from gateway.config.abilities import azure_problems, relay_problems, unable_problems
 from gateway.config.addresses import is_address, store_problems
 from gateway.config.defaults import EMBEDDED, merged_tiers, with_defaults
 from gateway.config.problem import Origin, Path, Problem, suggestion
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gateway.config.schema import Config, Tenant
     from gateway.config.snapshot import Served
 
-_KEEPING = ("cache_scope", "ask_in_full")
+_KEEPING = ("cache_scope", "ask_in_full", "serve")
 _CATALOGUE_FACTS = ("dimensions", "context_length", "embeddings", "rerank", "matryoshka", "tokenizer")
 
 
@@ -32,6 +32,7 @@ def check_references(config: Config, origin: Origin) -> list[Problem]:
         *_backends(config, origin),
         *_models(config, origin),
         *unable_problems(with_defaults(config), origin),
+        *relay_problems(with_defaults(config), origin),
         *_webhooks(config, origin),
     ]
 

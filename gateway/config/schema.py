@@ -82,9 +82,12 @@ class Tier(Bounds):
 
     each_key: Bounds | None = Field(None, description="limits of each of a tenant's keys")
     endpoints: dict[Name, Bounds] = Field(
-        default_factory=dict, description="limits of a tenant's calls by endpoint: embeddings, rerank"
+        default_factory=dict, description="limits of a tenant's calls by endpoint: embeddings, rerank, classify"
     )
     models: dict[Name, Bounds] = Field(default_factory=dict, description="limits of a tenant's calls by model")
+    labels: Annotated[int, Field(ge=1, le=512)] = Field(
+        256, description="labels that one classification may choose between; 512 at most"
+    )
     timeout: Seconds | None = Field(
         None, description="seconds a tenant's request may take, unless it has its own; by default server.timeout"
     )

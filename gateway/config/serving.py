@@ -62,13 +62,13 @@ def directly_served(config: Config) -> dict[str, Served]:
     embedded = next((name for name, backend in config.backends.items() if backend.url == EMBEDDED), None)
     if jina is not None:
         remote = (model for model in CATALOGUE.values() if model.name != LOCAL_MODEL.name)
-        entries += [Served(model, (Route(jina, model.name),)) for model in remote]
+        entries += [Served(model, (Route(jina, model.name),), relays=True) for model in remote]
     if embedded is not None:
         entries.append(Served(LOCAL_MODEL, (Route(embedded, LOCAL_MODEL.name),)))
     for name, entry in config.models.items():
         added = _configured(name, entry)
         if added is not None and all(route.backend in config.backends for route in added.routes):
-            entries.append(added)
+            entries.append(replace(added, relays=_can_relay(added, config)))
     by_name = {name: served for served in entries for name in names(served.model)}
     for name, entry in config.models.items():
         if entry.alias is None and name in by_name:
@@ -78,12 +78,19 @@ def directly_served(config: Config) -> dict[str, Served]:
 
 
 def _tuned(served: Served, entry: ModelEntry) -> Served:
-    """With an entry's word on how answers are kept.
+    """With an entry's word on how answers are kept, and where they are made.
 
     A model that is not asked in full is one whose shorter vectors are not derived.
     """
     model = served.model if entry.ask_in_full is not False else replace(served.model, matryoshka=False)
-    return replace(served, model=model, cache_scope=entry.cache_scope or served.cache_scope)
+    relays = served.relays and entry.serve != "local"
+    return replace(served, model=model, cache_scope=entry.cache_scope or served.cache_scope, relays=relays)
+
+
+def _can_relay(served: Served, config: Config) -> bool:
+    """Only the Jina API has answers of its own for its models; ours are made here, whoever embeds for them."""
+    jina = all(config.backends[route.backend].dialect == "jina" for route in served.routes)
+    return jina and served.model.name in CATALOGUE
 
 
 def _configured(name: str, entry: ModelEntry) -> Served | None:
@@ -119,6 +126,7 @@ def _own_model(name: str, entry: ModelEntry, backend: str) -> Model | None:
         context_length=entry.context_length or DEFAULT_CONTEXT_LENGTH,
         embeddings=Family.OWN_EMBEDDINGS if embeddings else None,
         rerank=Family.OWN_RERANKER if entry.rerank else None,
+        classify=Family.OWN_ZERO_SHOT if embeddings else None,
         shape=Shape.DENSE if embeddings else Shape.SCORE,
         dimensions=dimensions,
         max_dimensions=dimensions or None,

@@ -30,11 +30,14 @@ class Served:
     """A model that this gateway answers for: its catalogue entry, and who may be asked, one or more.
 
     All routes serve one revision, so that any of them may answer. `cache_scope` narrows the caller's for this model.
+    `relays`: what is made from embeddings, like a classification, is asked of the backend, which makes it, too; else
+    it is made here.
     """
 
     model: Model
     routes: tuple[Route, ...]
     cache_scope: CacheScope = CacheScope.SHARED
+    relays: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,7 +190,7 @@ def failure(outcome: Outcome, job: Job, timeout_error: GatewayError, *, of_the_c
             detail = outcome.message or "The backend did not accept the input"
             field = f"body -> {job.model} -> {'documents' if job.endpoint == 'rerank' else 'input'}"
             errors = outcome.errors or (FieldError(field, detail, "value_error"),)
-            return GatewayError(Code.INPUT_INVALID, detail, errors=errors)
+            return GatewayError(outcome.code or Code.INPUT_INVALID, detail, errors=errors)
         case OutcomeKind.MODEL_NOT_FOUND:
             return model_not_found(job.model)
         case OutcomeKind.TIMEOUT:

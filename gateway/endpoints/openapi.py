@@ -8,6 +8,8 @@ import orjson
 from pydantic.json_schema import models_json_schema
 
 from gateway.catalogue.model import Family
+from gateway.endpoints.schemas_classify import SCHEMAS as CLASSIFY_SCHEMAS
+from gateway.endpoints.schemas_classify import FewShotClassificationRequest
 from gateway.endpoints.schemas_embeddings import SCHEMAS as EMBEDDINGS_SCHEMAS
 from gateway.endpoints.schemas_replies import REPLIES
 from gateway.endpoints.schemas_rerank import SCHEMAS as RERANK_SCHEMAS
@@ -16,13 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.config.snapshot import Snapshot
-    from gateway.endpoints.schemas import Request
+    from gateway.endpoints.schemas import Component, Request
     from gateway.vocabulary import Json
 
 API_VERSION = "2026.05.13.2128"
 """The version of the API contract that the schemas follow."""
 
-_OWN = (Family.OWN_EMBEDDINGS, Family.OWN_RERANKER)
+_OWN = (Family.OWN_EMBEDDINGS, Family.OWN_RERANKER, Family.OWN_ZERO_SHOT)
+
+_SEARCH = "Search Foundation Models"
+_CLASSIFICATION = "Zero/Few-shot Classification"
 
 _FAILURES = {
     "400": ("BadRequest", "The request makes no sense: unknown model, wrong labels."),
@@ -62,7 +67,8 @@ def openapi(snapshot: Snapshot) -> bytes:
 
 
 def _schemas() -> dict[str, Json]:
-    classes = (*EMBEDDINGS_SCHEMAS.values(), *RERANK_SCHEMAS.values(), *REPLIES)
+    classes: list[type[Component]] = [*EMBEDDINGS_SCHEMAS.values(), *RERANK_SCHEMAS.values()]
+    classes += [*CLASSIFY_SCHEMAS.values(), FewShotClassificationRequest, *REPLIES]
     _, document = models_json_schema(
         [(schema, "validation") for schema in classes], ref_template="#/components/schemas/{model}"
     )
@@ -71,11 +77,14 @@ def _schemas() -> dict[str, Json]:
 
 
 def _paths(snapshot: Snapshot) -> dict[str, Json]:
+    embed = _body("embeddings", EMBEDDINGS_SCHEMAS, snapshot)
+    rerank = _body("rerank", RERANK_SCHEMAS, snapshot)
+    few_shot = _ref(FewShotClassificationRequest.__name__)
+    classify = {"anyOf": [_body("classify", CLASSIFY_SCHEMAS, snapshot), few_shot]}
     paths: dict[str, Json] = {
-        "/v1/embeddings": {
-            "post": _call("embeddings", "EmbeddingResponse", _body("embeddings", EMBEDDINGS_SCHEMAS, snapshot))
-        },
-        "/v1/rerank": {"post": _call("rerank", "RerankingResponse", _body("rerank", RERANK_SCHEMAS, snapshot))},
+        "/v1/embeddings": {"post": _call("embeddings", _SEARCH, "EmbeddingResponse", embed)},
+        "/v1/rerank": {"post": _call("rerank", _SEARCH, "RerankingResponse", rerank)},
+        "/v1/classify": {"post": _call("classify", _CLASSIFICATION, "ClassificationResponse", classify)},
         "/v1/models": {
             "get": {
                 "operationId": "list_models_v1_models_get",
@@ -100,11 +109,11 @@ def _paths(snapshot: Snapshot) -> dict[str, Json]:
     return paths
 
 
-def _call(name: str, reply: str, body: Json) -> dict[str, Json]:
+def _call(name: str, tag: str, reply: str, body: Json) -> dict[str, Json]:
     return {
         "operationId": f"{name}_v1_{name}_post",
         "summary": name.capitalize(),
-        "tags": ["Search Foundation Models"],
+        "tags": [tag],
         "security": [{"HTTPBearer": []}],
         "requestBody": {"required": True, "content": _json(body)},
         "responses": _responses(_ref(reply), checked=True),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from gateway.catalogue.model import Family
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gateway.endpoints.schemas import Request
     from gateway.vocabulary import Json
 
@@ -32,10 +34,14 @@ _SENT_WHEN: tuple[tuple[str, bool | None], ...] = (
 
 def parameters(request: Request) -> list[Parameter]:
     """Name and value of what must be sent upstream, sorted by name; null counts as absent, absent as the default."""
+    return implied(type(request), vars(request))
+
+
+def implied(schema: type[Request], values: Mapping[str, Json]) -> list[Parameter]:
+    """The same for a request that gives these values and leaves out every other field."""
     sent: list[Parameter] = []
-    values = vars(request)
-    for name, default, only in _plan(type(request)):
-        value = values[name]
+    for name, default, only in _plan(schema):
+        value = values.get(name)
         if value is None:
             value = default
         if value is not None and (only is None or value is only):

@@ -114,7 +114,7 @@ def _whole(value: Json) -> Json:
     return int(value) if exact else value
 
 
-def _reader(read: Callable[[Json, ValidationInfo], Json], wire: Any) -> GetPydanticSchema:  # noqa: ANN401 - any type form
+def reader(read: Callable[[Json, ValidationInfo], Json], wire: Any) -> GetPydanticSchema:  # noqa: ANN401 - any type form
     """Check and convert with `read` alone; `wire` is what the JSON Schema says."""
     return GetPydanticSchema(
         lambda _source, handler: core_schema.with_info_plain_validator_function(
@@ -124,20 +124,20 @@ def _reader(read: Callable[[Json, ValidationInfo], Json], wire: Any) -> GetPydan
 
 
 Encoding: TypeAlias = Annotated[
-    str | tuple[str, ...] | None, _reader(read_types, EmbeddingType | list[EmbeddingType] | None)
+    str | tuple[str, ...] | None, reader(read_types, EmbeddingType | list[EmbeddingType] | None)
 ]
 Flag: TypeAlias = StrictBool
 WHOLE = BeforeValidator(_whole)
 """To be put after the bounds of a strict `int`."""
 
 Items: TypeAlias = tuple[Item, ...]
-TextInput: TypeAlias = Annotated[Items, _reader(read_input, str | TextDoc | list[str | TextDoc])]
+TextInput: TypeAlias = Annotated[Items, reader(read_input, str | TextDoc | list[str | TextDoc])]
 PageInput: TypeAlias = Annotated[
-    Items, _reader(read_input, str | TextDoc | ImageDoc | PDFDoc | list[str | TextDoc | ImageDoc])
+    Items, reader(read_input, str | TextDoc | ImageDoc | PDFDoc | list[str | TextDoc | ImageDoc])
 ]
 AnyInput: TypeAlias = Annotated[
     Items,
-    _reader(
+    reader(
         read_input,
         str
         | TextDoc
@@ -148,10 +148,8 @@ AnyInput: TypeAlias = Annotated[
         | list[str | TextDoc | ImageDoc | VideoDoc | AudioDoc | MergedContentGroup],
     ),
 ]
-TextDocuments: TypeAlias = Annotated[
-    Items, _reader(read_documents, Annotated[list[str | TextDoc], Field(min_length=1)])
-]
+TextDocuments: TypeAlias = Annotated[Items, reader(read_documents, Annotated[list[str | TextDoc], Field(min_length=1)])]
 ImageDocuments: TypeAlias = Annotated[
-    Items, _reader(read_documents, Annotated[list[str | TextDoc | ImageDoc], Field(min_length=1)])
+    Items, reader(read_documents, Annotated[list[str | TextDoc | ImageDoc], Field(min_length=1)])
 ]
-Query: TypeAlias = Annotated[str, _reader(read_query, str)]
+Query: TypeAlias = Annotated[str, reader(read_query, str)]

@@ -78,6 +78,30 @@ class RerankingResponse(Component):
     results: list[RerankingResult]
 
 
+class ClassificationPredictionLabel(Component):
+    """One label and its share."""
+
+    label: str
+    score: float
+
+
+class ClassificationPrediction(Component):
+    """One input's labels; with groups of labels each part is an object by group."""
+
+    object: str = "classification"
+    index: int
+    prediction: str | dict[str, str]
+    score: float | dict[str, float]
+    predictions: list[ClassificationPredictionLabel] | dict[str, list[ClassificationPredictionLabel]]
+
+
+class ClassificationResponse(Component):
+    """The classifications in the order of the inputs."""
+
+    data: list[ClassificationPrediction]
+    usage: BaseUsage
+
+
 class ModelPricing(Component):
     """US dollars as decimal strings."""
 
@@ -152,6 +176,7 @@ class HTTPValidationError(Component):
 REPLIES: tuple[type[Component], ...] = (
     EmbeddingResponse,
     RerankingResponse,
+    ClassificationResponse,
     ModelInfo,
     ModelListResponse,
     ErrorResponse,

@@ -81,6 +81,8 @@ class Job:
 
     Everything but `presentation` is part of each unit's identity (DESIGN rule 4); a backend is asked with exactly
     these values. `parameters` are sorted by name and hold JSON scalars only; absent means not sent upstream.
+    `labels`: the last items are the labels that a classification chooses between, and these are the sizes of their
+    sets; other answers stand without them, so they are no part of an answer's identity.
     """
 
     endpoint: str
@@ -94,11 +96,12 @@ class Job:
     whole: bool = False
     storable: bool = True
     warnings: tuple[str, ...] = ()
+    labels: tuple[int, ...] = ()
 
     @property
     def item_count(self) -> int:
         """How many inputs or documents the client sent."""
-        return sum(len(unit) for unit in self.units)
+        return sum(len(unit) for unit in self.units) - sum(self.labels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,8 @@ class Caller:
     model count in, too.
     `weight` is the tenant's share of an upstream that several want, `queue_timeout` the seconds that a call may wait
     for that upstream's allowance.
-    `timeout` is the seconds its calls may take that name no other time, None: what the server allows.
+    `timeout` is the seconds its calls may take that name no other time, None: what the server allows. `labels` is how
+    many a classification may choose between.
     From `expires` on (seconds since 1970) the key is refused. `credential` is a key of the caller's own that is passed
     through to the backend; it is nowhere else.
     """
@@ -70,6 +71,7 @@ class Caller:
     weight: float = 1.0
     queue_timeout: float = 30.0
     timeout: float | None = None
+    labels: int = 256
     expires: int | None = None
     credential: str | None = field(default=None, repr=False)
 

@@ -64,7 +64,8 @@ class Upstream:
             return _json(401, {"detail": "Invalid API key", "code": "AUTH_INVALID_API_KEY", "request_id": "0" * 16})
         if self.bad.intersection(str(entry) for entry in call.get("input", call.get("documents", []))):
             return _json(422, {"detail": "Validation error: an input is bad", "request_id": "0" * 16})
-        return _json(200, rerank(call) if path.endswith("/rerank") else embeddings(call))
+        answers = {"rerank": rerank, "classify": classify}
+        return _json(200, answers.get(path.rpartition("/")[2], embeddings)(call))
 
     async def send(self, backend: str, exchange: Exchange, timeout_seconds: float) -> RawReply:
         """The same as a transport (gateway.ports.Transport)."""
@@ -202,3 +203,22 @@ def rerank(call: dict[str, Any]) -> dict[str, Any]:
     results.sort(key=lambda entry: -entry["relevance_score"])
     total = sum(tokens_of(call["query"]) + tokens_of(document) for document in call["documents"])
     return {"model": call["model"], "object": "list", "usage": {"total_tokens": total}, "results": results}
+
+
+def classify(call: dict[str, Any]) -> dict[str, Any]:
+    """The contract's answer to POST /v1/classify: each set's first label gets a half, the next a quarter, and so on."""
+    listed = call["input"] if isinstance(call["input"], list) else [call["input"]]
+    labels = call["labels"]
+    sets = labels if isinstance(labels, dict) else {"": labels}
+    shares = {
+        name: [{"label": label, "score": 0.5 ** (at + 1)} for at, label in enumerate(sets[name])] for name in sets
+    }
+    parts: dict[str, Any] = {
+        "prediction": {name: sets[name][0] for name in sets},
+        "score": dict.fromkeys(sets, 0.5),
+        "predictions": shares,
+    }
+    shown = parts if isinstance(labels, dict) else {name: part[""] for name, part in parts.items()}
+    data = [{"object": "classification", "index": at, **shown} for at in range(len(listed))]
+    total = sum(tokens_of(entry) for entry in (*listed, *(label for group in sets.values() for label in group)))
+    return {"data": data, "usage": {"total_tokens": total}}

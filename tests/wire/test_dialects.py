@@ -58,6 +58,7 @@ def ask_of(written: dict[str, Any]) -> Ask:
         presentation=None,
         query=written.get("query"),
         whole=written.get("whole", False),
+        labels=tuple(written.get("labels", ())),
     )
     return Ask(job, units, written["model"], KEY)
 

@@ -153,6 +153,39 @@ def test_an_entry_may_only_say_how_a_models_answers_are_kept() -> None:
     assert served["jina-embeddings-v4"].model.matryoshka
 
 
+def test_what_the_jina_api_makes_for_its_own_models_is_asked_of_it_unless_told_otherwise() -> None:
+    served = compiled(
+        f"{JINA}{TEI}  too: {{dialect: jina, url: http://too, key: k}}\n"
+        "models:\n"
+        "  jina-embeddings-v3: {serve: local}\n"
+        "  jina-embeddings-v5-text-small: {backend: own, backend_model: j5}\n"
+        "  jina-clip-v1: {backend: too, replicas: [{backend: up}], serve: upstream}\n"
+        "  jina-clip-v2: {backend: too, serve: local}\n"
+        "  jina-embeddings-v2-base-de: {backend: too, replicas: [{backend: own}]}\n"
+        "  mine: {backend: up, dimensions: 8}\n"
+    ).served
+    relayed = {name for name in served if served[name].relays and "/" not in name}
+    here = {"jina-embeddings-v3", "jina-embeddings-v5-text-small", "jina-clip-v2", "jina-embeddings-v2-base-de"}
+    assert relayed == CATALOGUE.keys() - here
+    assert not served["jina-ai/jina-embeddings-v3"].relays
+
+
+def test_the_local_model_and_ones_own_classify_if_they_embed() -> None:
+    served = compiled(
+        f"backends:\n{TEI}models: {{a: {{backend: own, dimensions: 8}}, b: {{backend: own, rerank: true}}}}"
+    ).served
+    assert [served[name].model.classify for name in ("a", "b")] == [Family.OWN_ZERO_SHOT, None]
+    assert not served["a"].relays
+
+
+def test_a_plan_says_how_many_labels_there_may_be() -> None:
+    snapshot = compiled(
+        "tiers: {few: {labels: 3}}\ntenants: {a: {tier: few, keys: [key-of-a1]}, b: {keys: [key-of-b1]}}"
+    )
+    labels = {caller.tenant: caller.labels for caller in snapshot.directory.values()}
+    assert labels == {"a": 3, "b": 256}
+
+
 def test_a_tenants_own_price_holds_under_any_name_of_the_model() -> None:
     prices = "tenants:\n  search: {prices: {jina-ai/jina-embeddings-v3: 0.1}}\n  other: {}\n"
     snapshot = compiled(JINA + prices)
