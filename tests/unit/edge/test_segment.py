@@ -3,13 +3,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from io import BytesIO
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from fakes.gateway import SEARCH_KEY, configured, snapshot_of
 
 import gateway.edge.segment as route
-from gateway.config.schema import Bounds, Server, Tenant, Tier
+from gateway.config.schema import Bounds, LimitSettings, Server, Tenant, Tier
 
 if TYPE_CHECKING:
     import aiohttp
@@ -89,6 +90,16 @@ async def test_a_client_address_has_the_limit_of_its_tier(served: Any, client: a
     assert response.headers["Retry-After"] == "61"
     async with client.get(served.url + "/segment", params={"content": "a"}, headers=KEY) as response:
         assert response.status == 200, "a key has limits of its own"
+
+
+async def test_each_address_has_its_own(served: Any, client: aiohttp.ClientSession) -> None:
+    reconfigured(served, limits=LimitSettings(trusted_proxies=(ip_network("127.0.0.0/8"),)))
+    for address, expected in (("192.0.2.1", 429), ("192.0.2.2", 200)):
+        for _ in range(21 if expected == 429 else 1):
+            headers = {"X-Forwarded-For": address}
+            async with client.get(served.url + "/segment", params={"content": "a"}, headers=headers) as response:
+                status = response.status
+        assert status == expected
 
 
 def reconfigured(served: Any, **changes: Any) -> None:

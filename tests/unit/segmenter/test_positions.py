@@ -16,6 +16,10 @@ def test_offsets_are_what_utf_16_has(text: str, offsets: list[int]) -> None:
     assert [units.at(position) for position in range(len(text) + 1)] == offsets
 
 
+def test_reach_takes_all_that_fits() -> None:
+    assert Units("🚀a🚀b").reach(0, 4, 3) == 2
+
+
 @given(st.text(st.sampled_from("ab🚀検"), min_size=1, max_size=60), st.integers(1, 40), st.data())
 def test_reach_is_as_far_as_fits_and_at_least_a_character(text: str, limit: int, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text) - 1))

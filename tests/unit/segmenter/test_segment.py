@@ -77,6 +77,9 @@ def test_special_tokens_are_apart() -> None:
     assert reply["num_tokens"] == 4
     assert reply["tokens"] == [[("a", [64]), ("b", [65])]]
     assert reply["special_tokens"] == [("<|endoftext|>", [100257]), ("<|fim_middle|>", [100259])]
+    cut = asked("a<|endoftext|>b<|fim_middle|>", return_tokens=True, return_chunks=True)
+    assert cut["tokens"] == reply["tokens"]
+    assert cut["special_tokens"] == reply["special_tokens"]
 
 
 def test_special_tokens_are_those_of_the_tokenizer() -> None:
