@@ -27,10 +27,10 @@ from gateway.dispatch.sender import Sender
 from gateway.dispatch.shaper import Shaper
 from gateway.edge.admin import Admin
 from gateway.edge.operations import Operations
-from gateway.edge.segment import PATHS as SEGMENT
 from gateway.edge.segment import Segmenter
 from gateway.edge.server import Edge, HttpServer
 from gateway.edge.usage import UsageReport
+from gateway.endpoints.segment import PATHS as SEGMENT
 from gateway.leasing.leases import Leases
 from gateway.local_calls import LocalCalls
 from gateway.notify.courier import Courier

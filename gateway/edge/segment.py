@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from gateway.segmenter import Wanted
     from gateway.vocabulary import Facts
 
-PATHS = ("/v1/segment", "/segment")
-
 _BODY_LIMIT = 1_048_576
 """Bytes: more than the longest text takes with every character escaped, as strangers may send it, too."""
 

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 NAME = "segment"
 
+PATHS = ("/v1/segment", "/segment")
+
+QUERY = ("content", "tokenizer")
+"""What a GET may say."""
+
 Tokens = Annotated[int, Field(ge=1, le=LONGEST_TEXT)]
 
 
@@ -43,6 +48,25 @@ class SegmentRequest(BaseModel):
         return self
 
 
+class SegmentUsage(BaseModel):
+    """What a call costs."""
+
+    tokens: Literal[0] = 0
+
+
+class SegmentResponse(BaseModel):
+    """What is answered, for the API's description; what was not asked for is left out."""
+
+    num_tokens: int
+    tokenizer: str
+    usage: SegmentUsage
+    num_chunks: int | None = None
+    chunk_positions: list[tuple[int, int]] | None = None
+    tokens: list[list[tuple[str, list[int]]]] | None = None
+    chunks: list[str] | None = None
+    special_tokens: list[tuple[str, list[int]]] | None = None
+
+
 def read_body(body: bytes, *, lenient: bool) -> Wanted:
     """What a POST wants; `lenient` drops fields that do not exist.
 
@@ -61,7 +85,7 @@ def read_query(query: Mapping[str, str]) -> Wanted:
     Raises:
         GatewayError: INPUT_INVALID.
     """
-    wrong = [name for name in query if name not in {"content", "tokenizer"}][:MAX_ERRORS]
+    wrong = [name for name in query if name not in QUERY][:MAX_ERRORS]
     if wrong:
         text = "Not for GET, which counts tokens; use POST"
         raise invalid_request(

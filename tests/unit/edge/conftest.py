@@ -11,10 +11,10 @@ from fakes.gateway import Gateway, configured
 from gateway.clock import SystemClock
 from gateway.config.schema import Observe, Server
 from gateway.edge.operations import Operations
-from gateway.edge.segment import PATHS as SEGMENT
 from gateway.edge.segment import Segmenter
 from gateway.edge.server import Edge, HttpServer
 from gateway.edge.usage import UsageReport
+from gateway.endpoints.segment import PATHS as SEGMENT
 from gateway.local_calls import LocalCalls
 from gateway.observe.metrics import Metrics
 from gateway.observe.observer import RequestObserver
