@@ -27,9 +27,12 @@ from gateway.dispatch.sender import Sender
 from gateway.dispatch.shaper import Shaper
 from gateway.edge.admin import Admin
 from gateway.edge.operations import Operations
+from gateway.edge.segment import Segmenter
 from gateway.edge.server import Edge, HttpServer
 from gateway.edge.usage import UsageReport
+from gateway.endpoints.segment import PATHS as SEGMENT
 from gateway.leasing.leases import Leases
+from gateway.local_calls import LocalCalls
 from gateway.notify.courier import Courier
 from gateway.notify.thresholds import Records, Thresholds
 from gateway.observe.logs import configure
@@ -136,7 +139,9 @@ class App:
         self._observer = observer
         self._operations = Operations(pipeline, quota, metrics)
         usage = UsageReport(pipeline, self._books, clock)
-        self.edge = Edge(pipeline, self._operations, usage, clock, observer)
+        self._segmenter = Segmenter(pipeline, LocalCalls(pipeline, admission, self._books.add), clock)
+        routes = dict.fromkeys(SEGMENT, self._segmenter)
+        self.edge = Edge(pipeline, self._operations, usage, clock, observer, routes=routes)
         accounts = RedisAccounts(quota_line, keys, clock)
         self._follower = Follower(accounts, clock, observer, snapshot, partial(setattr, pipeline, "snapshot"))
         administrator = Administrator(
@@ -209,6 +214,7 @@ class App:
         await self._thresholds.look()
         await self._tasks.drain(_SETTLE_SECONDS)
         await self._upstream.close()
+        self._segmenter.close()
         for client in self._clients:
             await client.aclose()
 

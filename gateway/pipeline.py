@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from gateway.admit.labels import check_labels
 from gateway.admit.meters import meters_of
@@ -41,6 +41,8 @@ _GRACE = 0.05
 
 _TICK = 0.005
 """Timers of an event loop may ring so many seconds early."""
+
+T = TypeVar("T")
 
 
 class Pipeline:
@@ -84,7 +86,7 @@ class Pipeline:
         caller = await self.authenticate(snapshot, call, facts)
         call = call.within(caller.timeout)
         try:
-            reply = await self._in_time(call, self._serve(endpoint, snapshot, caller, call, facts))
+            reply = await self.in_time(call, self._serve(endpoint, snapshot, caller, call, facts))
             self._count(facts)
             return reply  # noqa: TRY300 - what fails here costs nothing
         except GatewayError as error:
@@ -96,27 +98,27 @@ class Pipeline:
 
     async def _serve(self, endpoint: Endpoint, snapshot: Snapshot, caller: Caller, call: Call, facts: Facts) -> Reply:
         body = await call.read()
-        with self._stage(facts, Stage.VALIDATE):
+        with self.stage(facts, Stage.VALIDATE):
             job = endpoint.validate(body, snapshot)
             check_labels(job, caller)
             facts.model, facts.items = job.model, job.item_count
             work = _work(snapshot, caller, job, call)
         async with self._reserve(work, facts) as quota:
-            with self._stage(facts, Stage.PLAN):
+            with self.stage(facts, Stage.PLAN):
                 plan = await self._plan(work)
-            with self._stage(facts, Stage.ADMIT):
+            with self.stage(facts, Stage.ADMIT):
                 unknown = (*plan.missing, *plan.foreign)
                 estimate = await self._estimator.estimate(job, work.served.model, unknown)
                 await quota.cover(_to_reserve(work, plan, estimate), *_to_pay(work, estimate))
-            with self._stage(facts, Stage.DISPATCH):
+            with self.stage(facts, Stage.DISPATCH):
                 fresh = await self._dispatch(work, plan, estimate)
             facts.estimated_tokens = self._estimator.learn(estimate, fresh)
             plan, answered = without_refused(plan, fresh)
             _record(work, quota, plan, answered, facts)
-        with self._stage(facts, Stage.ASSEMBLE):
+        with self.stage(facts, Stage.ASSEMBLE):
             return _reply(endpoint, job, plan, answered, facts)
 
-    async def _in_time(self, call: Call, serving: Coroutine[None, None, Reply]) -> Reply:
+    async def in_time(self, call: Call, serving: Coroutine[None, None, T]) -> T:
         """The reply by the call's deadline, whatever a stage waits for; who is late hears of its own seconds."""
         try:
             async with asyncio.timeout(call.deadline + _GRACE - self._clock.monotonic()) as limit:
@@ -133,7 +135,7 @@ class Pipeline:
     async def authenticate(self, snapshot: Snapshot, call: Call, facts: Facts) -> Caller:
         """Who asks; failures are counted by address. Raises GatewayError."""
         try:
-            with self._stage(facts, Stage.AUTHENTICATE):
+            with self.stage(facts, Stage.AUTHENTICATE):
                 caller = recognise(call.credentials, snapshot, self._clock.epoch())
         except GatewayError:
             await self._count_failure(snapshot, call)
@@ -205,7 +207,8 @@ class Pipeline:
         self._ended(facts, Stage.SETTLE, started)
 
     @contextmanager
-    def _stage(self, facts: Facts, stage: Stage) -> Iterator[None]:
+    def stage(self, facts: Facts, stage: Stage) -> Iterator[None]:
+        """Time what runs inside, as that stage."""
         started = self._clock.monotonic()
         try:
             yield

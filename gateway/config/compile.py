@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gateway.config.defaults import EMBEDDED, merged_tiers, wants_embedded_model, with_defaults
+from gateway.config.defaults import ANONYMOUS, EMBEDDED, merged_tiers, wants_embedded_model, with_defaults
 from gateway.config.metering import (
     ANYBODY,
     endpoint_meters,
@@ -69,6 +69,7 @@ def compile_snapshot(
         total_model_meters(complete),
         _prices(complete, served),
         _passthrough(complete),
+        _anybody(complete, ANONYMOUS, CacheScope.OFF),
         merged_tiers(complete),
     )
 
@@ -123,7 +124,11 @@ def _passthrough(config: Config) -> Caller | None:
     if config.server.authentication != "passthrough":
         return None
     scope = CacheScope.OFF if config.cache.scope is CacheScope.OFF else CacheScope.ORG
-    name = config.server.passthrough_tier
+    return _anybody(config, config.server.passthrough_tier, scope)
+
+
+def _anybody(config: Config, name: str, scope: CacheScope) -> Caller:
+    """What those on a tier are whom the configuration does not name."""
     tier = merged_tiers(config)[name]
     return Caller(
         "",

@@ -16,6 +16,9 @@ EMBEDDED = "embedded"
 LOCAL_BACKEND = "local"
 """Name of the backend that stands in when none is configured."""
 
+ANONYMOUS = "anonymous"
+"""The tier of each client address that calls without a key; endpoints that it does not name want one."""
+
 SHIPPED_TIERS: Mapping[str, Tier] = {
     "free": Tier(rpm=500, tpm=1_000_000, concurrency=5),
     "tier1": Tier(rpm=500, tpm=10_000_000, concurrency=50),
@@ -26,6 +29,7 @@ SHIPPED_TIERS: Mapping[str, Tier] = {
             "rerank": Bounds(rpm=500, tpm=1_000_000),
             "classify": Bounds(rpm=200, tpm=500_000),
             "train": Bounds(rpm=20, tpm=200_000),
+            "segment": Bounds(rpm=200),
         }
     ),
     "premium": Tier(
@@ -34,11 +38,13 @@ SHIPPED_TIERS: Mapping[str, Tier] = {
             "rerank": Bounds(rpm=2_000, tpm=5_000_000),
             "classify": Bounds(rpm=1_000, tpm=3_000_000),
             "train": Bounds(rpm=60, tpm=1_000_000),
+            "segment": Bounds(rpm=1_000),
         }
     ),
+    ANONYMOUS: Tier(endpoints={"segment": Bounds(rpm=20)}),
 }
-"""The API's plans: requests a minute, tokens a minute, requests at once; then those by product, without and with a
-premium key."""
+"""The API's plans: requests a minute, tokens a minute, requests at once; then those by product: with a key, with a
+premium key, with none."""
 
 
 def merged_tiers(config: Config) -> dict[str, Tier]:

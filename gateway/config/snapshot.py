@@ -48,7 +48,8 @@ class Snapshot:
     `served` is keyed by every name that clients may use (bare, `owner/name`, aliases); `directory` by the keyed
     digest of an API key (see authenticate.digest). `prices` are US dollars a token by tenant and model, where a tenant
     has its own. With `passthrough` nobody is looked up: it is what every caller is, apart from the names, which come
-    from the key (authenticate.pass_through).
+    from the key (authenticate.pass_through); `anonymous` is, in the same way, what every client
+    address without a key is.
     """
 
     config: Config
@@ -59,6 +60,7 @@ class Snapshot:
     model_meters: Mapping[str, Meter] = field(default_factory=dict)
     prices: Mapping[tuple[str, str], str] = field(default_factory=dict)
     passthrough: Caller | None = None
+    anonymous: Caller | None = None
     tiers: Mapping[str, Tier] = field(default_factory=dict)
 
     def tier_of(self, tenant: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import web
@@ -36,17 +37,33 @@ _LINGERING = 2.0
 """Seconds that the rest of a body is read and dropped after an early refusal, so that the client sees the answer."""
 
 
+class Route(Protocol):
+    """What answers a path by itself; `name` is its endpoint in metrics and limits."""
+
+    @property
+    def name(self) -> str:
+        """The endpoint."""
+        ...
+
+    async def answer(self, request: web.BaseRequest, facts: Facts) -> web.Response:
+        """The answer. Raises GatewayError."""
+        ...
+
+
 class Edge:
     """The application: a request comes in, exactly one answer goes out, whatever happens."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root hands over each kind of route once
         self,
         pipeline: Pipeline,
         operations: Operations,
         usage: UsageReport,
         clock: Clock,
         observer: RequestObserver,
+        *,
+        routes: Mapping[str, Route] = MappingProxyType({}),
     ) -> None:
+        self._routes = routes
         self._pipeline = pipeline
         self._operations = operations
         self._usage = usage
@@ -105,6 +122,9 @@ class Edge:
         return json_response(body, headers=headers)
 
     async def _operate(self, path: str, request: web.BaseRequest, facts: Facts) -> web.Response:
+        if route := self._routes.get(path):
+            facts.endpoint = route.name
+            return await route.answer(request, facts)
         name, operation = self._reads.get(path, ("", None))
         rest = ""
         if operation is None and path.startswith(_MODELS) and len(path) > len(_MODELS):

@@ -13,12 +13,16 @@ from gateway.endpoints.schemas_classify import FewShotClassificationRequest
 from gateway.endpoints.schemas_embeddings import SCHEMAS as EMBEDDINGS_SCHEMAS
 from gateway.endpoints.schemas_replies import REPLIES
 from gateway.endpoints.schemas_rerank import SCHEMAS as RERANK_SCHEMAS
+from gateway.endpoints.segment import PATHS as SEGMENT_PATHS
+from gateway.endpoints.segment import QUERY, SegmentRequest, SegmentResponse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pydantic import BaseModel
+
     from gateway.config.snapshot import Snapshot
-    from gateway.endpoints.schemas import Component, Request
+    from gateway.endpoints.schemas import Request
     from gateway.vocabulary import Json
 
 API_VERSION = "2026.05.13.2128"
@@ -67,8 +71,8 @@ def openapi(snapshot: Snapshot) -> bytes:
 
 
 def _schemas() -> dict[str, Json]:
-    classes: list[type[Component]] = [*EMBEDDINGS_SCHEMAS.values(), *RERANK_SCHEMAS.values()]
-    classes += [*CLASSIFY_SCHEMAS.values(), FewShotClassificationRequest, *REPLIES]
+    classes: list[type[BaseModel]] = [*EMBEDDINGS_SCHEMAS.values(), *RERANK_SCHEMAS.values()]
+    classes += [*CLASSIFY_SCHEMAS.values(), FewShotClassificationRequest, *REPLIES, SegmentRequest, SegmentResponse]
     _, document = models_json_schema(
         [(schema, "validation") for schema in classes], ref_template="#/components/schemas/{model}"
     )
@@ -103,10 +107,32 @@ def _paths(snapshot: Snapshot) -> dict[str, Json]:
             }
         },
     }
+    paths |= {path: _segment(path.strip("/").replace("/", "_")) for path in SEGMENT_PATHS}
     for name, summary in _PROBES.items():
         operation = {"operationId": f"{name}_{name}_get", "summary": summary, "tags": ["Health Check"]}
         paths[f"/{name}"] = {"get": {**operation, "responses": _responses({})}}
     return paths
+
+
+def _segment(name: str) -> dict[str, Json]:
+    """Both operations of the segmenter, which is not in the contract; a key is good for more calls."""
+    both = {
+        "tags": ["Segmenter"],
+        "security": [{}, {"HTTPBearer": []}],
+        "responses": _responses(_ref("SegmentResponse"), checked=True),
+    }
+    fields = SegmentRequest.model_json_schema()["properties"]
+    query = [{"in": "query", "name": field, "required": field == "content", "schema": fields[field]} for field in QUERY]
+    body = {"required": True, "content": _json(_ref("SegmentRequest"))}
+    return {
+        "get": {"operationId": f"{name}_get", "summary": "Count tokens", "parameters": query, **both},
+        "post": {
+            "operationId": f"{name}_post",
+            "summary": "Cut a text into chunks and tokens",
+            "requestBody": body,
+            **both,
+        },
+    }
 
 
 def _call(name: str, tag: str, reply: str, body: Json) -> dict[str, Json]:

@@ -99,9 +99,10 @@ class Gateway:
             fleet=Fleet(self.clock, observer),
         )
         dispatcher = Dispatcher(sender, KnownLimits(self.upstream, self.clock, self.tasks), self.clock, self.tasks)
+        self.admission = Admission(self.leases, self.quota, observer)
         self.pipeline = Pipeline(
             snapshot=snapshot_of(self.config),
-            admission=Admission(self.leases, self.quota, observer),
+            admission=self.admission,
             budgets=self.budgets,
             estimator=self.estimator,
             planner=Planner(self.answers, self.votes, self.trace, self.clock),
@@ -109,10 +110,11 @@ class Gateway:
             dispatcher=dispatcher,
             clock=self.clock,
             observer=observer,
-            count=self._answered,
+            count=self.count,
         )
 
-    def _answered(self, facts: Facts) -> None:
+    def count(self, facts: Facts) -> None:
+        """Into the ledger, as an answered call."""
         self.counted.append(facts)
         self.books.add(facts)
 

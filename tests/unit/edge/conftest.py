@@ -11,8 +11,11 @@ from fakes.gateway import Gateway, configured
 from gateway.clock import SystemClock
 from gateway.config.schema import Observe, Server
 from gateway.edge.operations import Operations
+from gateway.edge.segment import Segmenter
 from gateway.edge.server import Edge, HttpServer
 from gateway.edge.usage import UsageReport
+from gateway.endpoints.segment import PATHS as SEGMENT
+from gateway.local_calls import LocalCalls
 from gateway.observe.metrics import Metrics
 from gateway.observe.observer import RequestObserver
 
@@ -29,7 +32,11 @@ class Served:
         self.gateway = Gateway(configured(server=server), self.observer)
         operations = Operations(self.gateway.pipeline, self.gateway.quota, self.metrics)
         usage = UsageReport(self.gateway.pipeline, self.gateway.books, self.gateway.clock)
-        self.edge = Edge(self.gateway.pipeline, operations, usage, self.gateway.clock, self.observer)
+        calls = LocalCalls(self.gateway.pipeline, self.gateway.admission, self.gateway.count)
+        self.segmenter = Segmenter(self.gateway.pipeline, calls, self.gateway.clock)
+        routes = dict.fromkeys(SEGMENT, self.segmenter)
+        clock = self.gateway.clock
+        self.edge = Edge(self.gateway.pipeline, operations, usage, clock, self.observer, routes=routes)
         self.address = ("127.0.0.1", 0)
         self.url = ""
 
@@ -51,6 +58,7 @@ async def served(server_settings: Server) -> AsyncIterator[Served]:
     server.close()
     http.pre_shutdown()
     await http.shutdown(1.0)
+    made.segmenter.close()
 
 
 @pytest.fixture

@@ -7,6 +7,9 @@ import pytest
 
 from gateway.catalogue.registry import CATALOGUE, LOCAL_MODEL
 from gateway.endpoints.openapi import openapi
+from gateway.endpoints.segment import PATHS, SegmentResponse, read_body, read_query
+from gateway.segmenter import segment
+from gateway.tokens.vocabularies import vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from gateway.config.snapshot import Snapshot
     from gateway.vocabulary import Json
 
+OWN_SCHEMAS = {"SegmentRequest", "SegmentResponse", "SegmentUsage"}
 PROSE = ("title", "description", "summary")
 
 
@@ -42,7 +46,7 @@ def contract_document(make_snapshot: Callable[..., Snapshot]) -> Json:
 
 def test_paths_equal_the_contracts(contract_document: Json, contract_facts: Json) -> None:
     assert contract_document["openapi"] == contract_facts["openapi"]
-    assert set(contract_document["paths"]) == set(contract_facts["paths"])
+    assert set(contract_document["paths"]) == set(contract_facts["paths"]) | set(PATHS)
     for path, operations in contract_facts["paths"].items():
         assert contract_document["paths"][path] == operations, path
 
@@ -54,7 +58,7 @@ def test_component_schemas_equal_the_contracts(
 ) -> None:
     expected = contract_facts["components"]["schemas"] | own_models_facts["schemas"]
     found = contract_document["components"]["schemas"]
-    assert set(found) == set(expected)
+    assert set(found) == set(expected) | OWN_SCHEMAS
     for name, schema in expected.items():
         assert found[name] == schema, name
         assert found[name].get("required") == schema.get("required"), name
@@ -83,3 +87,18 @@ def test_every_reference_resolves_and_every_response_has_a_description(document:
         assert component in document["components"][kind]
     responses = [r for item in document["paths"].values() for op in item.values() for r in op["responses"].values()]
     assert all("$ref" in response or response["description"] for response in responses)
+
+
+def test_the_segmenter_is_described_as_it_is(document: Json) -> None:
+    wanted = read_body(b'{"content": "One.<|endoftext|>", "return_tokens": true, "return_chunks": true}', lenient=False)
+    reply = segment(wanted, vocabulary(wanted.tokenizer))
+    assert set(reply) == set(SegmentResponse.model_fields)
+    assert SegmentResponse.model_validate(reply).num_tokens == 3
+    schemas = document["components"]["schemas"]
+    assert set(schemas["SegmentRequest"]["properties"]) == set(type(wanted).__dataclass_fields__)
+    for path in PATHS:
+        operations = document["paths"][path]
+        assert operations["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith("Request")
+        query = {parameter["name"]: "x" for parameter in operations["get"]["parameters"]} | {"tokenizer": "gpt2"}
+        assert read_query(query).content == "x"
+        assert {} in operations["get"]["security"]
