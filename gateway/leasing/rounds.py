@@ -51,7 +51,7 @@ class Rounds:
         self._seed = seed
         self._wants: dict[str, list[tuple[int, int, int]]] = {}
         self._running: dict[str, asyncio.Future[Grant]] = {}
-        self._run_changed = -QUIET_SECONDS
+        self._run_changed = self._run_met = -QUIET_SECONDS
         self._reached = clock.monotonic()
         self._rejoined = -QUIET_SECONDS
 
@@ -77,6 +77,8 @@ class Rounds:
         changed = bool(self.census.run) and census.run != self.census.run
         if changed:
             self._run_changed = self.heard
+        elif not self.census.run:
+            self._run_met = self.heard
         self.census = census
         return changed
 
@@ -180,5 +182,10 @@ class Rounds:
         return now - self._reached < QUIET_SECONDS
 
     def _known_run(self, now: float) -> str:
-        """The run id to be compared with the server's; for a while after a restart one that equals none."""
-        return "0" if now - self._run_changed < QUIET_SECONDS else self.census.run
+        """The run id to be compared with the server's; for a while after a restart one that equals none.
+
+        A worker that has just begun cannot say that others have told a restarted server what it forgot.
+        """
+        if now - self._run_changed < QUIET_SECONDS:
+            return "0"
+        return "" if now - self._run_met < QUIET_SECONDS else self.census.run

@@ -111,8 +111,9 @@ class QuotaStore(Protocol):
     async def exchange(self, statement: Statement, run: str = "", *, patient: bool = False) -> Grant:
         """Charge what was spent, take back what is released, and grant what the limits allow.
 
-        `run` is the server's run id as the worker knows it: a store that has forgotten everything then grants nothing
-        for a moment, until all workers have told it what they know. `patient`: nobody who ran out is taken for
+        `run` is the server's run id as the worker has known it for a while. A store that grants for the first time
+        since it was restarted, and one that has forgotten a subject, is another run to somebody: it grants nothing for
+        a moment, until all workers have told it what they know. `patient`: nobody who ran out is taken for
         dead, since nobody could speak while the store was away.
         """
         ...

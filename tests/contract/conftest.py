@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,9 +27,17 @@ from gateway.tasks import TaskGroup
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from gateway.stores.redis.client import Client
+
 LEASE_SECONDS = 15.0
 RETAIN_DAYS = 10
 KEYS = Keys("gw")
+
+
+async def granted_before_restart(client: Client) -> None:
+    """All that was granted was granted by a server that has ended."""
+    async for name in client.scan_iter(match=b"gw:*:holds"):
+        await client.hset(name, "u", "the run id of a server")
 
 
 @pytest.fixture(params=["fake", "valkey", "redis", "cluster"])
@@ -44,8 +53,11 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
         async def forget() -> None:
             fake.forget()
 
+        async def restarted() -> None:
+            fake.run += "1"
+
         votes, ledger = FakeVotes(observer), FakeLedger(clock.epoch, RETAIN_DAYS)
-        yield World(fake, answers, claims, votes, ledger, end_claims, forget, clock, observer)
+        yield World(fake, answers, claims, votes, ledger, end_claims, forget, restarted, clock, observer)
         return
     client = connect(request.getfixturevalue(f"{request.param}_url"), 5.0, cluster=request.param == "cluster")
     await client.flushall()
@@ -67,6 +79,7 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
         RedisLedger(line, KEYS, RETAIN_DAYS, clock),
         expire,
         forget_all,
+        partial(granted_before_restart, client),
         clock,
         observer,
         knows_run=request.param != "cluster",

@@ -30,11 +30,14 @@ async def test_after_the_stores_own_absence_nobody_is_dead_yet(world: World) -> 
 
 
 async def test_a_statement_said_again_after_its_holder_ran_out_is_still_the_same(world: World) -> None:
+    """But the time is the present one: who sets its clock by it would charge to seconds that age out too early."""
     said = asking("a", 1, Amounts(3, 30, 2))
     first = await world.quota.exchange(said)
     world.advance(LEASE)
     await world.quota.exchange(asking("b", 1))
-    assert await world.quota.exchange(said) == first
+    again = await world.quota.exchange(said)
+    assert again == replace(first, now=again.now)
+    assert again.now == pytest.approx(first.now + LEASE, abs=0.001)
     assert (await world.quota.exchange(asking("b", 2))).used == Amounts(3, 30, 2)
     await world.quota.exchange(replace(asking("a", 2), released=Amounts(3, 30, 2)))
     assert (await world.quota.exchange(asking("b", 3))).used == Amounts()
@@ -57,6 +60,26 @@ async def test_a_store_that_knows_less_than_it_did_is_told_again(world: World) -
     spent = (Spend(int(world.clock.now), 1, 0),)
     told = await world.quota.exchange(replace(asking("a", 4), restored=Amounts(5, 0, 2), spent=spent))
     assert (told.outcome, told.used) == (Outcome.TOLD, Amounts(6, 0, 2))
+
+
+async def test_a_store_that_was_restarted_waits_for_whoever_it_may_have_forgotten(world: World) -> None:
+    """Whom it still knows is no proof: what it lacks may be another's last second."""
+    await world.quota.exchange(asking("a", 1, Amounts(1, 0, 0)))
+    await world.restarted()
+    told = await world.quota.exchange(asking("a", 2, Amounts(1, 0, 0)))
+    assert (told.outcome, told.granted) == (Outcome.WAIT, Amounts())
+    world.advance(2)
+    assert (await world.quota.exchange(asking("a", 3, Amounts(1, 0, 0)))).granted == Amounts(1, 0, 0)
+
+
+async def test_who_has_known_the_restarted_store_for_a_while_need_not_wait(world: World) -> None:
+    if not world.knows_run:
+        return
+    await world.quota.exchange(asking("a", 1, Amounts(1, 0, 0)))
+    await world.restarted()
+    run = (await world.quota.register("w", 15.0)).run
+    told = await world.quota.exchange(asking("a", 2, Amounts(1, 0, 0)), run)
+    assert (told.outcome, told.granted) == (Outcome.TOLD, Amounts(1, 0, 0))
 
 
 async def test_who_tells_again_waits_for_the_others_like_everybody(world: World) -> None:

@@ -40,6 +40,7 @@ class Subject:
     period: int | None = None
     seeded: int = -1
     quiet: float = 0.0
+    run: str = ""
     called: float = -RECENT
 
     def ring(self, bucket: int, *, ages: bool) -> list[int]:
@@ -89,7 +90,6 @@ class FakeQuota:
     async def exchange(self, statement: Statement, run: str = "", *, patient: bool = False) -> Grant:
         now = self._now()
         self.statements.append(statement)
-        known_subject = statement.meter.subject in self._subjects
         state = self._subjects[statement.meter.subject]
         bucket = int(now) if statement.meter.period is None else self._period(state, statement)
         if bucket is None:
@@ -97,11 +97,13 @@ class FakeQuota:
         if not patient:
             self._expire(state, now, bucket)
         holder = state.holders.get(statement.holder) or self._revived(state, statement.holder)
+        if any(statement.needed) and state.run != self.run:
+            if run != self.run and (state.run or run):
+                state.quiet = now + QUIET
+            state.run = self.run
         if holder is not None and holder.number >= statement.number and holder.reply is not None:
             holder.until = now + self._lease
-            return holder.reply
-        if holder is None and not known_subject and run and run != self.run:
-            state.quiet = now + QUIET
+            return replace(holder.reply, now=now)
         known = 0 if holder is None else holder.number
         if known < statement.number - 1 and (statement.restored is None or statement.rejoins):
             state.quiet = now + QUIET

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 MODEL = "jina-embeddings-v3"
 WINDOW = 60.0
+LONGEST_AFTER = 5.0
+"""Seconds that a call may go on at most when its client is gone."""
+
 ANSWERS = {200, 429, 503}
 """What a client may be told while things fail; all else is a defect."""
 
@@ -31,8 +34,7 @@ class Witness:
 
     chance: random.Random
     slowest: dict[str, float] = field(default_factory=dict)
-    began: dict[str, float] = field(default_factory=dict)
-    asked: Counter[str] = field(default_factory=Counter)
+    asked: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     running: Counter[str] = field(default_factory=Counter)
     most_running: Counter[str] = field(default_factory=Counter)
     peaked: dict[str, float] = field(default_factory=dict)
@@ -43,8 +45,7 @@ class Witness:
         call: dict[str, Any] = orjson.loads(await request.read())
         (text,) = call["input"]
         tenant = text.split()[0]
-        self.began.setdefault(text, now)
-        self.asked[text] += 1
+        self.asked[text].append(now)
         self.running[tenant] += 1
         if self.running[tenant] > self.most_running[tenant]:
             self.most_running[tenant], self.peaked[tenant] = self.running[tenant], now
@@ -71,6 +72,11 @@ class Told:
     ended: float = 0.0
     status: int = 0
     tokens: int = 0
+
+    @property
+    def over(self) -> float:
+        """When nothing of it can run any more: a worker may be paused while its client hangs up."""
+        return self.ended if self.status else self.ended + LONGEST_AFTER
 
 
 @dataclass
@@ -130,20 +136,36 @@ class Admitted:
 
     earliest: float
     latest: float
+    requests: int
     tokens: int
 
 
 def admitted(clients: Clients, witness: Witness) -> list[Admitted]:
-    """What was let in for sure: what reached the upstream, and what was answered out of the store."""
-    found, seen = [], set[str]()
+    """What was let in for sure: each call that was answered or reached the upstream, and each text that reached it.
+
+    The same text may reach it again much later, as a store that is away or empty has no answers: each time counts when
+    it was.
+    """
+    calls: dict[str, list[Told]] = defaultdict(list)
     for told in clients.calls:
-        began = witness.began.get(told.text)
-        if began is not None and told.text not in seen:
-            seen.add(told.text)
-            found.append(Admitted(told.sent, max(began, told.sent), witness.asked[told.text] * tokens_of(told.text)))
-        elif told.status == 200:
-            found.append(Admitted(told.sent, told.ended, 0))
-    return found
+        calls[told.text].append(told)
+    return [entry for text, those in calls.items() for entry in _admitted(text, those, witness.asked.get(text, []))]
+
+
+def _admitted(text: str, calls: list[Told], asked: list[float]) -> list[Admitted]:
+    asking = {at: _asking(calls, at) for at in asked}
+    seen = {id(told): at for at, told in asking.items()}
+    requests = [
+        Admitted(told.sent, seen.get(id(told), told.ended) if len(calls) == 1 or not told.status else told.ended, 1, 0)
+        for told in calls
+        if told.status == 200 or id(told) in seen
+    ]
+    return requests + [Admitted(told.sent, at, 0, tokens_of(text)) for at, told in asking.items()]
+
+
+def _asking(calls: list[Told], at: float) -> Told:
+    """The earliest call that can have reached the upstream then."""
+    return min((told for told in calls if told.sent <= at <= told.over), key=lambda told: told.sent)
 
 
 def worst_minute(entries: list[Admitted]) -> tuple[float, float]:
@@ -164,6 +186,6 @@ def worst_window(entries: list[Admitted]) -> tuple[int, int]:
             yield [e for e in entries if e.earliest > last.latest - WINDOW and e.latest <= last.latest]
 
     return (
-        max((len(window) for window in windows()), default=0),
+        max((sum(entry.requests for entry in window) for window in windows()), default=0),
         max((sum(entry.tokens for entry in window) for window in windows()), default=0),
     )

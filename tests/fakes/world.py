@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class World:
-    """`forget` empties the store, as a restart without its data does.
+    """`forget` empties the store, as a restart without its data does; after `restarted` another server has the data.
 
     `end_claims` makes every claim run out, as if its owner had died. A store of several servers knows no run.
     """
@@ -28,6 +28,7 @@ class World:
     ledger: Ledger
     end_claims: Callable[[], Awaitable[None]]
     forget: Callable[[], Awaitable[None]]
+    restarted: Callable[[], Awaitable[None]]
     clock: FakeClock
     observer: FakeObserver
     knows_run: bool = True

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from copy import deepcopy
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from fakes.clock import settled
@@ -12,6 +14,9 @@ from fakes.parking import Gatehouse
 from gateway.leasing.leases import Leases, RefusedError
 from gateway.ports import Amounts
 from gateway.vocabulary import Limits, Meter, Scope
+
+if TYPE_CHECKING:
+    from gateway.leasing.lease import Taken
 
 METER = Meter("t", Scope.TENANT, Limits(100, None, 8))
 
@@ -144,3 +149,40 @@ async def test_whoever_began_alone_goes_on_without_a_store_that_went_away_at_onc
     assert house.leases.taken_at_once([(house.leases.of(METER), 1, 0, 1)]) or await house.leases.take(
         [(house.leases.of(METER), 1, 0, 1)]
     )
+
+
+async def test_a_store_that_lost_its_last_second_waits_for_whoever_it_forgot(house: Gatehouse) -> None:
+    """Who asks first after the restart was not forgotten itself: it must not get what another has spent."""
+    other = house.worker().leases
+    await spend(house, METER, 1)
+    (taken,) = await other.take([(other.of(METER), 1, 0, 0)])
+    other.settle(taken, 1, 0)
+    await tick(other)
+    await tick(house.leases)
+    written = deepcopy(house.quota._subjects)
+    for taken in await other.take([(other.of(METER), 70, 0, 0)]):
+        other.settle(taken, 70, 0)
+    await tick(other)
+    house.quota._subjects, house.quota.run = written, house.quota.run + "1"
+    asking = asyncio.ensure_future(house.leases.take([(house.leases.of(METER), 60, 0, 0)]))
+    await settled()
+    await tick(other)
+    with pytest.raises(RefusedError):
+        await _advanced(house, asking)
+    assert house.quota.usage("t").requests == 72
+
+
+async def _advanced(house: Gatehouse, asking: asyncio.Future[list[Taken]]) -> list[Taken]:
+    await house.clock.advance(3)
+    return await asking
+
+
+async def test_an_answer_that_had_to_be_asked_for_again_does_not_set_the_clock_back(house: Gatehouse) -> None:
+    """Else what is taken next is charged to a second that leaves the window too early."""
+    house.store.lost = 1
+    with pytest.raises(RefusedError):
+        await house.leases.take([(house.leases.of(METER), 1, 0, 0)])
+    house.clock.now += 30
+    await tick(house.leases)
+    (taken,) = await house.leases.take([(house.leases.of(METER), 1, 0, 0)])
+    assert taken.second == int(house.clock.now)

@@ -1,7 +1,7 @@
 -- A holder's statement, answered with a grant. After ring.lua and holds.lua. Nothing is granted beyond a limit: what
 -- was spent in the window, what all holders hold and what is granted now never add up to more.
 -- ARGV: 1 now or '', 2 holder, 3 number of the statement, 4 where its period began (-1: a sliding minute), 5 lease ms, 6 channel for calls
--- back, 7 subject, 8 run id of the server as the worker knows it or '', 9 holders to expect, 10 ms the keys live or 0,
+-- back, 7 subject, 8 run id of the server as the worker has known it for a while or '', 9 holders to expect, 10 ms the keys live or 0,
 -- 11 whether the holder leaves, 12-14 limits (-1 = none), 15-17 released, 18-20 idle, 21-23 least needed,
 -- 24-26 needed by all who wait, 27-29 wanted at most, 30 whether what is held is told again (1: since it was lost, 2: since shares were spent), 31-33 held then,
 -- 34 what the ledger has of the period (-1: not asked), 35 whether nobody is taken for dead: the store itself was away,
@@ -40,14 +40,23 @@ local function remember()
   end
 end
 
--- Said again; or, from before the store hung, late: then nobody listens any more.
+-- Another process than the one that granted last may lack its last second, and one that knows nothing of a subject may
+-- have forgotten it: others may have got what is missing, and tell it again. Who knows this process for a while says so.
+local waiting = arg[24] + arg[25] + arg[26] > 0
+if waiting then
+  local run, granted_by = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)'), redis.call('HGET', HOLDS, 'u')
+  if granted_by ~= run then
+    local told = run == ARGV[8] or not granted_by and ARGV[8] == ''
+    if not told then redis.call('HSET', HOLDS, 'q', now + QUIET_MS) end
+    redis.call('HSET', HOLDS, 'u', run)
+  end
+end
+-- Said again: answered as before, but with the present time, by which the holder sets its clock. Or, from before the
+-- store hung, late: then nobody listens any more.
 if known and known.n >= number then
   remember()
+  known.reply[11] = now
   return known.reply
-end
-if not known and redis.call('EXISTS', HOLDS) == 0 and ARGV[8] ~= '' then
-  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-  if run ~= ARGV[8] then redis.call('HSET', HOLDS, 'q', now + QUIET_MS) end
 end
 -- Nothing is known, or something older: a store that was restarted may lack what it had not yet written.
 local last = known and known.n or 0
@@ -88,7 +97,6 @@ end
 local ring = { heads.ring_r, heads.ring_t, 0 }
 local called = tonumber(redis.call('HGET', HOLDS, 'w')) or 0
 local quiet = tonumber(redis.call('HGET', HOLDS, 'q')) or 0
-local waiting = arg[24] + arg[25] + arg[26] > 0
 local granted, short, wait, outcome = { 0, 0, 0 }, 0, 0, 0
 local recent = now - called < 1000
 

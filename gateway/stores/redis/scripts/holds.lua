@@ -1,7 +1,8 @@
 -- What workers hold of a subject's limits. After ring.lua.
 -- Hash: one packed record a holder {n = number of its last statement, r, t, c = held, i = {idle r, t, c}, at = ms, reply};
 -- '!' and a holder: what one that ran out held, and the bucket that was charged for it; '=r' … '=c', '=ir' … '=ic': sums;
--- 'w': when idle amounts were last called back (ms); 'q': until when nothing is granted, since others may know more.
+-- 'w': when idle amounts were last called back (ms); 'q': until when nothing is granted, since others may know more;
+-- 'u': run id of the server that granted last.
 -- Sorted set: holders by when they run out.
 -- Neither these keys nor rings of tenants expire: a store under memory pressure evicts keys with an expiry only, which
 -- are the cache's; an evicted counter would admit too much without a word.
