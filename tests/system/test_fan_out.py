@@ -89,6 +89,8 @@ async def test_a_thousand_small_calls_become_few(gateway: Gateway, pair: Twins) 
 
 async def test_a_replica_that_dies_under_load_costs_no_client_an_error(gateway: Gateway, pair: Twins) -> None:
     pair.forget()
+    for upstream in pair.both:
+        upstream.seconds = 0.02  # so that it dies while it is asked
     names, answers = count(), list[tuple[str, Answer]]()
 
     async def client() -> None:

@@ -9,6 +9,8 @@ import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pybase64
 import pytest
 import pytest_asyncio
 from fakes.jina_upstream import KEY, Fault, embeddings
@@ -47,12 +49,13 @@ def refused(status: int, **headers: str) -> list[Fault]:
 
 
 def instead(**changes: Any) -> list[Fault]:
-    """A well-formed answer, but for the changes."""
-    reply = embeddings({"model": "MODEL", "input": [TEXT], "embedding_type": "base64"})
+    """An answer that any model may have given, but for the changes."""
+    reply = embeddings({"model": "any", "input": [TEXT], "embedding_type": "base64"})
+    del reply["model"]
     return [Fault(200, json.dumps(reply | changes).encode())]
 
 
-NOT_A_NUMBER = [{"index": 0, "embedding": "AADAfw=="}]
+NOT_A_NUMBER = [{"index": 0, "embedding": pybase64.b64encode(np.full(DIMENSIONS, np.nan, "<f4").tobytes()).decode()}]
 
 ROWS = {
     "refused connection": Row("unreachable", [], most=0, dead=True),
