@@ -20,13 +20,14 @@ DIMENSIONS = 768
 
 
 class Twins:
-    """`faults` are met in turn by whichever is asked."""
+    """`faults` are met in turn by whichever is asked; `running` are the calls that each is at."""
 
     def __init__(self) -> None:
         self.both = Upstream(), Upstream()
         self.faults = self.both[0].faults
         self.both[1].faults = self.faults
         self.urls: list[str] = []
+        self.running = [0, 0]
         self._runners: list[web.AppRunner] = []
         self._connections: list[set[asyncio.BaseTransport]] = []
 
@@ -42,9 +43,9 @@ class Twins:
             one.bad, one.seconds = set(), 0.0
 
     async def start(self) -> None:
-        for one in self.both:
+        for which in range(2):
             connections: set[asyncio.BaseTransport] = set()
-            runner = web.AppRunner(_noting(one, connections), shutdown_timeout=0.1)
+            runner = web.AppRunner(self._noting(which, connections), shutdown_timeout=0.1)
             await runner.setup()
             await web.TCPSite(runner, "127.0.0.1", 0).start()
             self.urls.append("http://127.0.0.1:{1}".format(*runner.addresses[0]))
@@ -53,28 +54,31 @@ class Twins:
 
     async def kill(self, which: int) -> None:
         """It is gone at once, whatever it is at."""
-        for site in list(self._runners[which].sites):
-            await site.stop()
         for connection in self._connections[which]:
             connection.abort()  # type: ignore[attr-defined]
+        for site in list(self._runners[which].sites):
+            await site.stop()
 
     async def stop(self) -> None:
         for runner in self._runners:
             await runner.cleanup()
 
+    def _noting(self, which: int, connections: set[asyncio.BaseTransport]) -> web.Application:
+        @web.middleware
+        async def note(request: web.Request, handler: Any) -> Any:
+            assert request.transport is not None
+            connections.add(request.transport)
+            if TEXT.encode() in (body := await request.read()):  # a canary: it may come at any time, and meets no fault
+                return web.json_response(embeddings(json.loads(body)))
+            self.running[which] += 1
+            try:
+                return await handler(request)
+            finally:
+                self.running[which] -= 1
 
-def _noting(upstream: Upstream, connections: set[asyncio.BaseTransport]) -> web.Application:
-    @web.middleware
-    async def note(request: web.Request, handler: Any) -> Any:
-        assert request.transport is not None
-        connections.add(request.transport)
-        if TEXT.encode() in (body := await request.read()):  # a canary: it may come at any time, and meets no fault
-            return web.json_response(embeddings(json.loads(body)))
-        return await handler(request)
-
-    application = upstream.application()
-    application.middlewares.append(note)
-    return application
+        application = self.both[which].application()
+        application.middlewares.append(note)
+        return application
 
 
 @asynccontextmanager
