@@ -116,6 +116,7 @@ class App:
         ledger = RedisLedger(ledger_line, keys, config.ledger.retain_days, clock)
         budgets = Budgets(ledger, clock)
         self._leases = Leases(quota, clock, self._tasks, observer, lease_seconds=self._lease_seconds, seed=budgets.used)
+        self._leases.longest_seconds = config.server.timeout
         pauses = RedisPauses(quota_line, keys)
         outside = Outside(self._leases, pauses, clock, self._tasks, observer, snapshot.secret)
         journal = FileJournal(Path(config.server.data_dir) / "ledger", clock.identifier())

@@ -51,10 +51,15 @@ def allows_locally(
         return True if held else None
     if not _within_share(lease, amounts, now, share_of(lease, censuses)):
         return None
-    alone = max(WINDOW_SECONDS, (lease.meter.lasts or 0.0) + 1.0)
-    if away_seconds <= alone:
+    if away_seconds <= _until_shares(lease, amounts):
         return True if held else None
     return False
+
+
+def _until_shares(lease: Lease, amounts: tuple[int, int, int]) -> float:
+    """Seconds until nothing counts or runs any more that others had without our knowing."""
+    longest = lease.longest if amounts[2] and lease.meter.limits.concurrency is not None else 0.0
+    return max(WINDOW_SECONDS, (lease.meter.lasts or longest) + 1.0)
 
 
 def _within_share(lease: Lease, amounts: tuple[int, int, int], now: float, part: Amounts) -> bool:

@@ -33,7 +33,8 @@ class Lease:
     """Held of a meter: idle amounts, which the next request may take without a round trip, and amounts in use.
 
     What is spent is charged in the second in which it was taken, by the store's clock or a little later, so that no
-    true window ever holds more than the limit. Limits that do not exist are not counted.
+    true window ever holds more than the limit. Limits that do not exist are not counted. `longest`: seconds that a slot
+    may be in use.
     """
 
     def __init__(self, meter: Meter, holder: str, now: float) -> None:
@@ -49,6 +50,7 @@ class Lease:
         self.called_back = False
         self.told = False
         self.offset = 0.0
+        self.longest = 0.0
         self.refusal: Refusal | None = None
         self.used_at = self.checked = now
         self._number = 0

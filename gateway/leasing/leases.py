@@ -54,6 +54,7 @@ class Leases:
     """One for a worker. Taking is all or nothing: between looking and taking nothing else runs.
 
     While the store is away nothing is asked of it but the census of `tick`, which notices when it is back.
+    `longest_seconds` is how long a request may take, so how long one that nobody knows of may keep its slots.
     """
 
     def __init__(  # noqa: PLR0913 - what it stands on, by name
@@ -70,6 +71,7 @@ class Leases:
         self.worker = clock.identifier()
         self.rounds = Rounds(store, clock, tasks, self._failed, workers, seed)
         self.down = False
+        self.longest_seconds = 0.0
         self._store = store
         self._clock = clock
         self._observer = observer
@@ -88,6 +90,7 @@ class Leases:
             holder = self._clock.identifier()
             lease = self._leases[meter.subject] = Lease(meter, holder, self._clock.monotonic())
             lease.offset, lease.rejoins = self.rounds.offset, self.rounds.rejoining
+            lease.longest = self.longest_seconds
         elif lease.meter is not meter and lease.meter != meter:  # most are made once, some for each request
             lease.meter, lease.refusal = meter, None
         return lease

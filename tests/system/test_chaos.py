@@ -1,8 +1,9 @@
 """Everything fails while clients call and hang up; the upstream's and the clients' journals say what was kept.
 
 GATEWAY_CHAOS_SECONDS makes it longer (from 120 on with a store that is away for more than a minute),
-GATEWAY_CHAOS_SEED repeats one run's choices (not its timing). Nobody is killed in the minute before the store loses
-its data: what only the dead knew is then known to nobody.
+GATEWAY_CHAOS_SEED repeats one run's choices (not its timing). Nobody is killed in the minute before the store is
+emptied, nor while it is away for more than a minute: what only the dead knew is then known to nobody. A worker and the
+store may be killed together, since a store that is killed alone has nearly always written what it answered.
 
 | bar | mutant that breaks it |
 | --- | --- |
@@ -47,6 +48,7 @@ LEASE_SECONDS = 3
 RPM, TPM, SLOTS = 150, 2_500, 5
 CONFIG = f"""
 backends: {{{{jina: {{{{dialect: jina, url: {{url}}, key: k, retries: 0, concurrency: 200}}}}}}}}
+server: {{{{timeout: 20}}}}
 limits: {{{{lease_seconds: {LEASE_SECONDS}}}}}
 store: {{{{timeout: 0.3}}}}
 tiers:

@@ -152,6 +152,17 @@ async def test_slots_are_shared_without_the_store_too(house: House) -> None:
     assert [await house.take(house.first, slots=1) for _ in range(6)] == [True] * 4 + [False] * 2
 
 
+async def test_slots_are_shared_only_when_all_requests_of_before_have_ended(house: House) -> None:
+    house.second.longest_seconds = 90
+    assert [await house.take(house.first, slots=1) for _ in range(8)] == [True] * 8
+    house.quota.down = True
+    await house.tick(house.first, house.second)
+    house.clock.now += 62
+    assert [await house.take(house.second, slots=slots) for slots in (1, 0)] == [False, True]
+    house.clock.now += 30
+    assert await house.take(house.second, slots=1)
+
+
 async def test_a_budget_is_spent_only_from_what_is_held_however_long_the_store_is_away(house: House) -> None:
     budget = replace(METER, subject="b", period=0)
     await house.take(house.first, meter=budget)
