@@ -12,7 +12,7 @@ from gateway.dispatch.fleet import ClosedError
 from gateway.dispatch.order import Found, wants
 from gateway.dispatch.retry import failure
 from gateway.dispatch.sender import parcel
-from gateway.dispatch.splitting import Bisection, apart, cut, fits
+from gateway.dispatch.splitting import Bisection, apart, cut, fits, without_places
 from gateway.dispatch.station import LateError
 from gateway.errors import service_timeout, service_unavailable
 from gateway.vocabulary import Answer, Modality, Shape
@@ -113,7 +113,8 @@ class Dispatcher:
                 return service_timeout(order.timeout)
             return service_unavailable("The backend's rate limit leaves no room in time", refusal.outcome.retry_after)
         own_key = any(order.of_the_caller(route) for route in order.served.routes)
-        return failure(refusal.outcome, order.job, timeout, of_the_caller=own_key)
+        outcome = refusal.outcome if refusal.alone else without_places(refusal.outcome)
+        return failure(outcome, order.job, timeout, of_the_caller=own_key)
 
 
 def _of_unit(outcome: Outcome | LateError) -> bool:

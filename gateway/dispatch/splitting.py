@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -84,6 +85,12 @@ class Bisection:
 
 _HALVES = 2
 _DIVISIBLE = frozenset({OutcomeKind.INVALID, OutcomeKind.TOO_LARGE})
+
+
+def without_places(outcome: Outcome) -> Outcome:
+    """A refusal without what it says of single inputs: its positions are those in the call, not in anybody's list."""
+    kept = tuple(error for error in outcome.errors if not any(name in error.field for name in _ABOUT_LISTS))
+    return replace(outcome, errors=kept)
 
 
 def _about_units(outcome: Outcome) -> bool:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.backends.dialect import CallLimits, Outcome, OutcomeKind
 from gateway.dispatch.order import Want
-from gateway.dispatch.splitting import Bisection, cut, fits
+from gateway.dispatch.splitting import Bisection, cut, fits, without_places
 from gateway.errors import FieldError
 
 if TYPE_CHECKING:
@@ -113,3 +113,9 @@ def test_a_list_that_is_all_bad_ends_the_search() -> None:
         calls += 1
         todo += bisection.halves(todo.pop(), INVALID)
     assert calls < 100
+
+
+def test_a_refusal_of_several_units_names_none_of_them_by_its_place_in_the_call() -> None:
+    fields = ("body -> m -> input -> 3", "body -> m -> task", "body -> m -> documents")
+    told = Outcome(OutcomeKind.INVALID, errors=tuple(FieldError(name, "no", "value_error") for name in fields))
+    assert [error.field for error in without_places(told).errors] == ["body -> m -> task"]
