@@ -16,9 +16,9 @@ MARK = "<|end|>"
 
 
 class Bytes:
-    """A token is a pair of bytes, or what is left of one."""
+    """A token is a pair of bytes, or what is left of one; marks are beyond all of these."""
 
-    def __init__(self, specials: Mapping[str, int] = MappingProxyType({MARK: 99_999, MARK * 2: 99_998})) -> None:
+    def __init__(self, specials: Mapping[str, int] = MappingProxyType({MARK: 999_999, MARK * 2: 999_998})) -> None:
         self.specials = specials
 
     def encode(self, text: str) -> list[int]:
@@ -33,15 +33,15 @@ PLAIN = Bytes()
 
 
 def test_marks_are_one_token_each_and_the_longest_wins() -> None:
-    assert encode(f"{MARK}{MARK}{MARK}", PLAIN) == [99_998, 99_999]
-    assert encode(f"ab{MARK}", PLAIN) == [*PLAIN.encode("ab"), 99_999]
+    assert encode(f"{MARK}{MARK}{MARK}", PLAIN) == [999_998, 999_999]
+    assert encode(f"ab{MARK}", PLAIN) == [*PLAIN.encode("ab"), 999_999]
     assert encode(f"ab{MARK}", Bytes({})) == PLAIN.encode(f"ab{MARK}")
     assert encode("", PLAIN) == []
 
 
 def test_marks_are_told_apart() -> None:
     ids = encode(f"a{MARK}b{MARK}", PLAIN)
-    assert specials_among(ids, PLAIN) == [(MARK, [99_999])] * 2
+    assert specials_among(ids, PLAIN) == [(MARK, [999_999])] * 2
     assert pairs(without_specials(ids, PLAIN), PLAIN) == [("a", PLAIN.encode("a")), ("b", PLAIN.encode("b"))]
 
 
