@@ -22,6 +22,10 @@ _TO_THE_CONTEXT = -1
 """`truncate_prompt_tokens`: cut what is longer than the model reads, instead of refusing it."""
 
 
+_LONG_ECHO = 4_096
+"""Characters of documents above which `/v1/score` is asked: `/v1/rerank` answers with all of them once more."""
+
+
 def rerank_body(ask: Ask) -> dict[str, Json]:
     """What vLLM and others took over from Cohere's and Jina's rerank: documents as texts, all of them ranked."""
     return {"model": ask.model, "query": ask.job.query, "documents": texts(ask)}
@@ -39,6 +43,17 @@ def ranked(ask: Ask, content: Json) -> list[Answer]:
     return scores(ask, content.get("results"), "relevance_score", tokens)
 
 
+def _scored(ask: Ask, content: Json) -> list[Answer]:
+    """As `ranked`, or `{data: [{index, score}], usage}`, whichever was asked for.
+
+    Raises:
+        UnreadableError: it is neither.
+    """
+    if not isinstance(content, dict) or "data" not in content:
+        return ranked(ask, content)
+    return scores(ask, content["data"], "score", shares(total_tokens(content.get("usage")), ask))
+
+
 class VLLM:
     """Dialect `vllm`. A field that is null is refused there, so what is not asked for is left out."""
 
@@ -47,19 +62,26 @@ class VLLM:
     health: str | None = "/health"
 
     def encode(self, ask: Ask) -> Exchange:
-        """`POST /v1/embeddings` or `POST /v1/rerank`."""
+        """`POST /v1/embeddings`, `POST /v1/rerank`, or `POST /v1/score` for long documents: the same numbers."""
         rerank = ask.job.shape is Shape.SCORE
-        cut = dict(ask.job.parameters).get("truncation" if rerank else "truncate")
-        body = rerank_body(ask) if rerank else embeddings_body(ask)
-        body |= given(truncate_prompt_tokens=_TO_THE_CONTEXT if cut else None)
-        return post("/v1/rerank" if rerank else "/v1/embeddings", body, bearer(ask.credential))
+        cut = given(
+            truncate_prompt_tokens=_TO_THE_CONTEXT
+            if dict(ask.job.parameters).get("truncation" if rerank else "truncate")
+            else None
+        )
+        if not rerank:
+            return post("/v1/embeddings", embeddings_body(ask) | cut, bearer(ask.credential))
+        if sum(map(len, texts(ask))) > _LONG_ECHO:
+            body: dict[str, Json] = {"model": ask.model, "text_1": ask.job.query, "text_2": texts(ask)}
+            return post("/v1/score", body | cut, bearer(ask.credential))
+        return post("/v1/rerank", rerank_body(ask) | cut, bearer(ask.credential))
 
     def decode(self, ask: Ask, reply: RawReply) -> Outcome:
         """OpenAI's list or a ranking. A model of another name is refused by the server itself."""
         if reply.status != OK:
             missing = error_of(reply).get("type") == "NotFoundError"
             return Outcome(OutcomeKind.MODEL_NOT_FOUND) if missing else failure(reply)
-        read = ranked if ask.job.shape is Shape.SCORE else embeddings
+        read = _scored if ask.job.shape is Shape.SCORE else embeddings
         return believed(lambda: read(ask, json_of(reply)))
 
     def inquire(self, credential: str | None) -> Exchange | None:
