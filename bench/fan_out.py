@@ -3,7 +3,8 @@
 1. Throughput, CPU and latency at 128 connections and at one, in front of upstreams of 0 ms and 50 ms, beside nginx (one
    worker), a bare aiohttp proxy and no proxy, in turn in the same run. Calls have `no-store`: each goes upstream.
 2. Upstream calls for 1,000 concurrent single-text calls in front of an upstream of 20 ms.
-3. p99 of interactive calls alone, and while a job with `x-gateway-lane: bulk` keeps the backend's 8 places full.
+3. p99 of interactive calls alone, and while a job with `x-gateway-lane: bulk` keeps the backend's 8 places full; and
+   while it keeps the processors full, too.
 
 The upstream (stand_in.py) counts; the load generator (load.py) is a process of its own. Times leave out the first call
 of each connection, which opens others, and have the generator's own cost in them, the same for all: differences and
@@ -24,6 +25,7 @@ import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
@@ -41,7 +43,7 @@ ROUNDS = 3
 SINGLES = 1_000
 PLACES = 8
 BULK_CONNECTIONS, BULK_TEXTS = 32, 32
-PACE_SECONDS, PACED = 0.02, 500
+PACE_SECONDS, PACED_SECONDS = 0.02, 20.0
 URL = "http://127.0.0.1:{port}/v1/embeddings"
 HEADERS = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
 
@@ -249,7 +251,12 @@ def merging() -> None:
     print(f"all answered in {took:.2f} s, the slowest after {max(times):.2f} s", flush=True)
 
 
-async def paced(port: int, mark: str) -> list[float]:
+def gap(milliseconds: int) -> float:
+    """Seconds between interactive calls, so that they take about one of the backend's places."""
+    return max(PACE_SECONDS, milliseconds / 1_000)
+
+
+async def paced(port: int, mark: str, seconds: float) -> list[float]:
     """Milliseconds of interactive calls that come at a fixed pace, whatever becomes of those before."""
     times: list[float] = []
 
@@ -262,20 +269,21 @@ async def paced(port: int, mark: str) -> list[float]:
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
         calls = []
-        for number in range(PACED):
+        for number in range(int(PACED_SECONDS / seconds)):
             calls.append(asyncio.create_task(one(http, number)))
-            await asyncio.sleep(PACE_SECONDS)
+            await asyncio.sleep(seconds)
         await asyncio.gather(*calls)
     return times
 
 
-async def bulk(port: int, counter: list[int]) -> None:
-    """A job that sends lists as fast as it is answered, until it is cancelled."""
+async def bulk(port: int) -> None:
+    """A job that sends lists as fast as it is answered, for ever: a process of its own, lest it slow what is timed."""
+    lists = count()
 
     async def one(http: aiohttp.ClientSession, client: int) -> None:
         while True:
-            texts = [f"bulk {client} {counter[0]} {number}" for number in range(BULK_TEXTS)]
-            counter[0] += 1
+            mark = next(lists)
+            texts = [f"bulk {client} {mark} {number}" for number in range(BULK_TEXTS)]
             headers = HEADERS | {"x-gateway-lane": "bulk", "Cache-Control": "no-store"}
             async with http.post(URL.format(port=port), data=body_of(texts), headers=headers) as answer:
                 await answer.read()
@@ -284,24 +292,30 @@ async def bulk(port: int, counter: list[int]) -> None:
         await asyncio.gather(*(one(http, client) for client in range(BULK_CONNECTIONS)))
 
 
-async def alone_and_beside(port: int) -> tuple[list[float], list[float], int]:
-    """Interactive latencies without and with a bulk job, and how many calls that made."""
-    alone = await paced(port, "alone")
-    counter = [0]
-    job = asyncio.create_task(bulk(port, counter))
-    await asyncio.sleep(1)
-    beside = await paced(port, "beside")
-    job.cancel()
-    await asyncio.wait({job})
-    return alone, beside, counter[0]
-
-
 def lanes() -> None:
-    """Print p99 of interactive calls alone and under a bulk job."""
-    with stand_in(20) as upstream, gateway(upstream, PLACES) as ours:
+    """Print p99 of interactive calls alone, under a bulk job that fills a slow backend, and one that fills the machine.
+
+    In the latter case generators, upstream and gateway share the cores, so what is seen is not the gateway's alone.
+    """
+    for milliseconds in (200, 20):
+        _lanes(milliseconds)
+
+
+def _lanes(milliseconds: int) -> None:
+    with stand_in(milliseconds) as upstream, gateway(upstream, PLACES) as ours:
         asyncio.run(singles(ours.port, 50, "warm"))
-        alone, beside, calls = asyncio.run(alone_and_beside(ours.port))
-    print(f"\n50 interactive calls a second, upstream of 20 ms, {PLACES} places; bulk: {calls} lists of {BULK_TEXTS}")
+        alone = asyncio.run(paced(ours.port, "alone", gap(milliseconds)))
+        before = counted(upstream)[1]
+        job = subprocess.Popen([sys.executable, __file__, "bulk", str(ours.port)])
+        try:
+            time.sleep(1)
+            beside = asyncio.run(paced(ours.port, "beside", gap(milliseconds)))
+            lists = (counted(upstream)[1] - before) // BULK_TEXTS
+        finally:
+            job.kill()
+            job.wait()
+    pace = f"{1 / gap(milliseconds):.0f} interactive calls a second, upstream of {milliseconds} ms, {PLACES} places"
+    print(f"\n{pace}; bulk: {lists} lists of {BULK_TEXTS}")
     for name, times in (("alone", alone), ("under bulk", beside)):
         cuts = statistics.quantiles(times, n=100)
         print(f"{name}: median {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms")
@@ -311,6 +325,8 @@ def lanes() -> None:
 
 def main() -> None:
     """Measure and print; names of parts as arguments choose among them."""
+    if sys.argv[1:2] == ["bulk"]:
+        asyncio.run(bulk(int(sys.argv[2])))
     parts = {"proxies": proxies, "merging": merging, "lanes": lanes}
     print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     for name in sys.argv[1:] or parts:
