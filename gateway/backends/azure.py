@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from gateway.backends.answering import OK, believed
 from gateway.backends.asking import post
-from gateway.backends.dialect import CallLimits, Outcome
+from gateway.backends.dialect import CallLimits, Outcome, Silent
 from gateway.backends.openai import embeddings, embeddings_body, refusal
 from gateway.backends.reading import json_of
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gateway.ports import Exchange, RawReply
 
 
-class Azure:
+class Azure(Silent):
     """Dialect `azure`. The model's name at the backend is its deployment's; the API's version is in its URL."""
 
     name = "azure"
@@ -33,13 +33,3 @@ class Azure:
     def decode(self, ask: Ask, reply: RawReply) -> Outcome:
         """As OpenAI's; `model` names what is deployed, not the deployment, so it is not compared."""
         return believed(lambda: embeddings(ask, json_of(reply))) if reply.status == OK else refusal(reply)
-
-    def inquire(self, credential: str | None) -> Exchange | None:
-        """No route tells limits."""
-        del credential
-        return None
-
-    def learn(self, reply: RawReply, model: str) -> CallLimits:
-        """Nothing is asked, so nothing is told."""
-        del reply, model
-        return CallLimits()

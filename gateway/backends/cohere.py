@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gateway.backends.answering import OK, believed, dense, scores
 from gateway.backends.apportion import shares
 from gateway.backends.asking import bearer, given, post, texts
-from gateway.backends.dialect import CallLimits, Outcome, OutcomeKind
+from gateway.backends.dialect import CallLimits, Outcome, OutcomeKind, Silent
 from gateway.backends.reading import UnreadableError, failure, json_of, message_of
 from gateway.vocabulary import Shape
 
@@ -32,7 +32,7 @@ _INPUT_TYPES = {
 """Our tasks and input types → `input_type`, which Cohere's models since v3 must have. Any other is a document."""
 
 
-class Cohere:
+class Cohere(Silent):
     """Dialect `cohere`."""
 
     name = "cohere"
@@ -63,16 +63,6 @@ class Cohere:
         if reply.status == _NOT_FOUND and "model" in message_of(reply.body):
             return Outcome(OutcomeKind.MODEL_NOT_FOUND)
         return Outcome(OutcomeKind.REFUSED, of_key=True) if reply.status == _INVALID_TOKEN else failure(reply)
-
-    def inquire(self, credential: str | None) -> Exchange | None:
-        """The limits are the same for every model, and no route tells them."""
-        del credential
-        return None
-
-    def learn(self, reply: RawReply, model: str) -> CallLimits:
-        """Nothing is asked, so nothing is told."""
-        del reply, model
-        return CallLimits()
 
 
 def _answers(ask: Ask, content: Json) -> list[Answer]:

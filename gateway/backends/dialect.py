@@ -85,6 +85,20 @@ class Outcome:
         return sum(answer.tokens for answer in self.answers)
 
 
+class Silent:
+    """Part of a dialect whose servers have no route that tells their limits."""
+
+    def inquire(self, credential: str | None) -> Exchange | None:
+        """Nothing is asked."""
+        del credential
+        return None
+
+    def learn(self, reply: RawReply, model: str) -> CallLimits:
+        """Nothing is told."""
+        del reply, model
+        return CallLimits()
+
+
 class Dialect(Protocol):
     """A wire format.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gateway.backends.answering import OK, believed, dense, labels, scores
 from gateway.backends.apportion import shares
 from gateway.backends.asking import bearer, given, post, texts
-from gateway.backends.dialect import CallLimits, Outcome, OutcomeKind
+from gateway.backends.dialect import CallLimits, Outcome, OutcomeKind, Silent
 from gateway.backends.reading import UnreadableError, failure, in_order, json_of, message_of, total_tokens
 from gateway.vocabulary import Modality, Shape
 
@@ -21,7 +21,7 @@ _NOT_SERVED = "ModelNotDeployedError"
 _ADDRESSES = ("http://", "https://", "data:")
 
 
-class Infinity:
+class Infinity(Silent):
     """Dialect `infinity`.
 
     The routes are below whatever `--url-prefix` says, which is the end of the backend's URL. A server of one model
@@ -50,16 +50,6 @@ class Infinity:
             missing = message_of(reply.body).startswith(_NOT_SERVED)
             return Outcome(OutcomeKind.MODEL_NOT_FOUND) if missing else failure(reply)
         return believed(lambda: _answers(ask, json_of(reply)))
-
-    def inquire(self, credential: str | None) -> Exchange | None:
-        """`GET /models` tells what a model can, but not how much a call may carry, which is the same for all."""
-        del credential
-        return None
-
-    def learn(self, reply: RawReply, model: str) -> CallLimits:
-        """Nothing is asked, so nothing is told."""
-        del reply, model
-        return CallLimits()
 
 
 def _embeddings_body(ask: Ask) -> dict[str, Json]:

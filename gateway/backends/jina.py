@@ -10,7 +10,7 @@ import orjson
 
 from gateway.backends import classifying
 from gateway.backends.apportion import shares
-from gateway.backends.dialect import CallLimits, Outcome, OutcomeKind
+from gateway.backends.dialect import CallLimits, Outcome, OutcomeKind, Silent
 from gateway.backends.reading import (
     UnreadableError,
     failure,
@@ -47,7 +47,7 @@ def wire_item(item: Item) -> Json:
     return part.value if item.modality is Modality.TEXT else {part.modality.value: part.value}
 
 
-class Jina:
+class Jina(Silent):
     """Dialect `jina`. Vectors are asked for as base64 float32 of full length: quick to read, and all else derives."""
 
     name = "jina"
@@ -91,16 +91,6 @@ class Jina:
             return Outcome(OutcomeKind.ANSWERED, tuple(_answers(ask, entries, tokens)))
         except UnreadableError as error:
             return Outcome(OutcomeKind.GARBAGE, message=str(error))
-
-    def inquire(self, credential: str | None) -> Exchange | None:
-        """The API has no route that tells its limits."""
-        del credential
-        return None
-
-    def learn(self, reply: RawReply, model: str) -> CallLimits:
-        """Nothing is asked, so nothing is told."""
-        del reply, model
-        return CallLimits()
 
 
 def _answers(ask: Ask, entries: Json, tokens: list[int]) -> list[Answer]:

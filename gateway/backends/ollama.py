@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gateway.backends.answering import OK, believed, dense
 from gateway.backends.apportion import shares
 from gateway.backends.asking import bearer, given, post, texts
-from gateway.backends.dialect import CallLimits, Outcome, OutcomeKind
+from gateway.backends.dialect import CallLimits, Outcome, OutcomeKind, Silent
 from gateway.backends.reading import UnreadableError, failure, json_of
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _NOT_FOUND = 404
 
 
-class Ollama:
+class Ollama(Silent):
     """Dialect `ollama`. It has no rerank; its vectors are normalised, also where that was not asked for."""
 
     name = "ollama"
@@ -40,16 +40,6 @@ class Ollama:
         outcome = failure(reply)
         missing = reply.status == _NOT_FOUND and b'"error"' in reply.body
         return Outcome(OutcomeKind.MODEL_NOT_FOUND) if missing else outcome
-
-    def inquire(self, credential: str | None) -> Exchange | None:
-        """No unbilled `GET` tells the limits of a model."""
-        del credential
-        return None
-
-    def learn(self, reply: RawReply, model: str) -> CallLimits:
-        """Nothing is asked, so nothing is told."""
-        del reply, model
-        return CallLimits()
 
 
 def _vectors(ask: Ask, reply: RawReply) -> list[Answer]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gateway.backends.answering import OK, believed, dense
 from gateway.backends.apportion import shares
 from gateway.backends.asking import bearer, given, post, texts
-from gateway.backends.dialect import CallLimits, Outcome, OutcomeKind
+from gateway.backends.dialect import CallLimits, Outcome, OutcomeKind, Silent
 from gateway.backends.reading import UnreadableError, failure, in_order, json_of, total_tokens
 from gateway.errors import Code
 
@@ -63,7 +63,7 @@ def refusal(reply: RawReply) -> Outcome:
     return outcome
 
 
-class OpenAI:
+class OpenAI(Silent):
     """Dialect `openai`. Compatible servers answer with a path or another name in `model`, so it is not compared."""
 
     name = "openai"
@@ -77,13 +77,3 @@ class OpenAI:
     def decode(self, ask: Ask, reply: RawReply) -> Outcome:
         """OpenAI's list, or its error object."""
         return believed(lambda: embeddings(ask, json_of(reply))) if reply.status == OK else refusal(reply)
-
-    def inquire(self, credential: str | None) -> Exchange | None:
-        """`GET /v1/models` tells no limits."""
-        del credential
-        return None
-
-    def learn(self, reply: RawReply, model: str) -> CallLimits:
-        """Nothing is asked, so nothing is told."""
-        del reply, model
-        return CallLimits()
