@@ -58,7 +58,7 @@ class Dispatcher:
         """An answer for each position in `missing`, or why there is none. All calls are waited for."""
         limits = await self._limits.of(order)
         most = (limits.documents if order.job.endpoint == "rerank" else limits.inputs) or _MOST
-        wanted = wants(order, missing)
+        wanted = wants(order, missing, sized=limits.size is not None)
         kind = _kind(order) if len(wanted) <= SMALL and fits(wanted, limits, most) else None
         if kind is not None:
             window = order.backend(order.served.routes[0]).batch_window

@@ -61,7 +61,6 @@ class Trip:
     started: float
     cut_short: bool = False
     other_key: bool = False
-    over: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -92,6 +91,8 @@ class Fleet:
         Raises:
             ClosedError: no backend is well, or will be before `deadline` (monotonic seconds).
         """
+        if (trip := self._begin(order, tokens, avoid, again=again)) is not None:
+            return trip
         places = [self.place(order, route) for route in self._fit(order)]
         lost = [place.lost_probes for place in places]
         while (trip := self._begin(order, tokens, avoid, again=again)) is None:
@@ -140,13 +141,7 @@ class Fleet:
         return second
 
     def ended(self, trip: Trip, outcome: Outcome | None, *, own_key: bool = False) -> None:
-        """A trip is over, which may be said twice; None: it was broken off, or never sent, and tells nothing.
-
-        `own_key`: the key was the caller's.
-        """
-        if trip.over:
-            return
-        trip.over = True
+        """A trip is over; None: it was broken off, or never sent, and tells nothing. `own_key`: that of the caller."""
         now, place = self._clock.monotonic(), trip.place
         place.outstanding -= trip.tokens
         found = None if outcome is None else row(outcome.kind, of_the_caller=own_key, cut_short=trip.cut_short)
@@ -213,8 +208,9 @@ class Fleet:
             return None
         place.outstanding += tokens
         if not (hedge or again):
-            self._traffic_of(order).retries.seen(now)
-            self._traffic_of(order).hedger.seen(now, tokens)
+            traffic = self._traffic_of(order)
+            traffic.retries.seen(now)
+            traffic.hedger.seen(now, tokens)
         return Trip(routes[index], place, tokens, admitted, now)
 
     def _fit(self, order: Order) -> tuple[Route, ...]:

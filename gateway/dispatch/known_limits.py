@@ -27,6 +27,7 @@ AGAIN_SECONDS = 10.0
 """When to ask a backend again: after an answer, and after none."""
 
 _NOTHING = CallLimits()
+_NEVER = float("-inf")
 
 
 @dataclass(slots=True)
@@ -34,7 +35,7 @@ class _Told:
     """What a backend told of a model, and when (monotonic seconds) to ask again."""
 
     limits: CallLimits = _NOTHING
-    stale: float = float("-inf")
+    stale: float = _NEVER
     inquiry: asyncio.Task[None] | None = None
 
 
@@ -63,12 +64,14 @@ class KnownLimits:
         )
 
     async def _ask(self, backend: Backend, route: Route) -> CallLimits:
-        if DIALECT[backend.dialect].inquire(None) is None:
-            return _NOTHING
-        known = self._told.setdefault((route.backend, backend.url, route.backend_model), _Told())
+        name = (route.backend, backend.url, route.backend_model)
+        known = self._told.get(name)
+        if known is None:
+            never = DIALECT[backend.dialect].inquire(None) is None
+            known = self._told[name] = _Told(stale=float("inf") if never else _NEVER)
         if self._clock.monotonic() >= known.stale and known.inquiry is None:
             known.inquiry = self._tasks.spawn(self._inquire(backend, route, known), f"limits of {route.backend}")
-        if known.inquiry is not None and known.stale == float("-inf"):
+        if known.inquiry is not None and known.stale == _NEVER:
             await asyncio.wait({known.inquiry})
         return known.limits
 

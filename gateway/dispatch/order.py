@@ -61,7 +61,10 @@ class Order:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Want:
-    """One unit that an order wants: its position in the job, what it costs at most, and its bytes on the wire."""
+    """One unit that an order wants: its position in the job, what it costs at most, and its bytes on the wire.
+
+    The bytes are 0 where no limit asks for them.
+    """
 
     order: Order
     position: int
@@ -86,9 +89,10 @@ class Found:
     failure: GatewayError | None = None
 
 
-def wants(order: Order, positions: Sequence[int]) -> tuple[Want, ...]:
-    """Each position of an order, measured."""
-    return tuple([Want(order, at, order.estimate((at,)), _size(order.job.units[at])) for at in positions])
+def wants(order: Order, positions: Sequence[int], *, sized: bool = False) -> tuple[Want, ...]:
+    """Each position of an order; `sized`: with its bytes, for which each text is encoded."""
+    units = order.job.units
+    return tuple([Want(order, at, order.estimate((at,)), _size(units[at]) if sized else 0) for at in positions])
 
 
 def _size(unit: Unit) -> int:

@@ -28,10 +28,14 @@ DIALECT: Mapping[str, Dialect] = {dialect.name: dialect for dialect in DIALECTS}
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """What one call carries: wants of one kind, of one order or of several that were gathered."""
+    """What one call carries: wants of one kind, of one order or of several that were gathered.
+
+    `deadline` is when the most patient of its orders gives up. Its ticket gives up earlier: that is for its turn alone.
+    """
 
     wants: tuple[Want, ...]
     ticket: Ticket
+    deadline: float
 
     @property
     def order(self) -> Order:
@@ -43,24 +47,14 @@ class Parcel:
         """What the call costs at most."""
         return self.ticket.tokens
 
-    @property
-    def deadline(self) -> float:
-        """When the most patient of its orders gives up. Its ticket gives up earlier: that is for its turn alone."""
-        return max(want.order.deadline for want in self.wants)
-
 
 def parcel(wants: tuple[Want, ...]) -> Parcel:
     """Wants as one call: it may take as long as the most patient of them has, and its turn is its first tenant's."""
-    caller = wants[0].order.caller
-    ticket = Ticket(
-        caller.tenant,
-        sum(want.tokens for want in wants),
-        max(want.order.deadline for want in wants),
-        caller.weight,
-        wants[0].order.lane,
-        caller.queue_timeout,
-    )
-    return Parcel(wants, ticket)
+    order, caller = wants[0].order, wants[0].order.caller
+    tokens = sum([want.tokens for want in wants])
+    deadline = max([want.order.deadline for want in wants])
+    ticket = Ticket(caller.tenant, tokens, deadline, caller.weight, order.lane, caller.queue_timeout)
+    return Parcel(wants, ticket, deadline)
 
 
 class Sender:
@@ -96,6 +90,7 @@ class Sender:
                 self._fleet.lasted(order, trip)
                 return outcome
             if trip.other_key:
+                again = True
                 continue  # each such try sets a key aside, so they come to an end
             decision = decide(
                 outcome,
@@ -125,24 +120,19 @@ class Sender:
         after = self._fleet.hedge_after(sent.order, trip)
         if after is None:
             return await self._travel(sent, trip)
-        first, alarm = self._start(sent, trip), asyncio.ensure_future(self._clock.sleep(after))
+        first = asyncio.ensure_future(self._travel(sent, trip))
+        alarm = asyncio.ensure_future(self._clock.sleep(after))
         running = {first}
         try:
             await asyncio.wait({first, alarm}, return_when=asyncio.FIRST_COMPLETED)
             second = None if first.done() else self._fleet.hedge(sent.order, trip)
             if second is not None:
-                running.add(self._start(parcel(sent.wants), second))
+                running.add(asyncio.ensure_future(self._travel(parcel(sent.wants), second)))
             return await _first_answer(running)
         finally:
             for task in (*running, alarm):
                 task.cancel()
             await asyncio.gather(*running, alarm, return_exceptions=True)
-
-    def _start(self, sent: Parcel, trip: Trip) -> asyncio.Task[Outcome]:
-        """A call in a task of its own; one that is cancelled before its first step ends its trip, too."""
-        task = asyncio.get_running_loop().create_task(self._travel(sent, trip))
-        task.add_done_callback(lambda _: self._fleet.ended(trip, None))
-        return task
 
     async def _travel(self, sent: Parcel, trip: Trip) -> Outcome:
         """One exchange over one route: with the caller's own key at once, with ours once it has its turn there."""
@@ -174,8 +164,8 @@ class Sender:
         started = self._clock.monotonic()
         left = max(0.001, sent.deadline - started)
         trip.cut_short = left < backend.timeout
-        for want in sent.wants:
-            want.order.sent()
+        for order in {want.order for want in sent.wants}:
+            order.sent()
         try:
             outcome = dialect.decode(
                 ask, await self._transport.send(name, dialect.encode(ask), min(left, backend.timeout))
