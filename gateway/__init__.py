@@ -7,13 +7,15 @@
 | validate     | gateway.endpoints         | body → Job: what changes the answer apart from how it is shown      |
 | admit        | gateway.admit             | holds the caller's limits while the request runs, and settles       |
 | plan         | gateway.plan              | stored, copies in the list, missing                                 |
-| dispatch     | gateway.dispatch          | pieces, retries and order of what is asked                          |
+| dispatch     | gateway.dispatch          | who is asked, in which calls, when, and what is done about failures |
 | (backends)   | gateway.backends          | wire formats, bytes in and bytes out                                |
 | settle       | gateway.settle            | who pays for what; the ledger                                       |
 | assemble     | gateway.endpoints         | answers → the reply's bytes                                         |
 | observe      | gateway.observe           | facts → metrics and logs                                            |
 
-Below it: `gateway.leasing` holds parts of limits for `admit` and `dispatch`.
+Below it: `gateway.leasing` holds parts of limits for `admit` and `dispatch`; `gateway.segmenter` cuts texts.
+Outgoing HTTP: `gateway.upstream` to addresses of the config, `gateway.fetch` to those that clients name, which
+`gateway.guard` judges. `gateway.local_calls` is the line of a call that no backend answers.
 Beside the line: `gateway.administration` changes tenants and keys and follows changes, `gateway.notify` tells the
 operator's webhooks of thresholds; `gateway.ports` is what all of them need from outside.
 `gateway.pipeline` is that line as code; `gateway.app` wires it; `gateway.processes` is the tree that runs it.

@@ -59,7 +59,10 @@ class Observer(Protocol):
         ...
 
     def upstream_health(self, backend: str, model: str, state: str) -> None:
-        """A backend is `closed` (well), `open`, `half_open`, `ejected` or `drifted` for a model from now on."""
+        """A backend is `closed` (well), `open`, `half_open`, `ejected` or `drifted` for a model from now on.
+
+        What drifts is a revision, which is what `model` is then.
+        """
         ...
 
     def upstream_drifted(self, backend: str, revision: str, reason: str, *, guessed: bool) -> None:

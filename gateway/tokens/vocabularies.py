@@ -49,7 +49,7 @@ def _compiled_in(name: str) -> ByteVocabulary:
     import toktok  # noqa: PLC0415 - as below, for symmetry: nothing is loaded before it is asked for
 
     # Its public functions only count; the class below them, which it keeps for us and for the counter, gives ids.
-    loaded: Any = toktok._encoding(name)  # noqa: SLF001 - held below 0.4, see docs/decisions/0012
+    loaded: Any = toktok._encoding(name)  # noqa: SLF001 - held below 0.4, see docs/decisions/0010
     return ByteVocabulary(loaded.encode_ordinary, loaded.decode_single_token_bytes, dict(loaded.special_tokens()))
 
 
