@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from fakes.canaries import FakeCanaries
-from fakes.clock import FakeClock, settled
+from fakes.clock import settled
 from fakes.gateway import SECRET, Gateway, configured, snapshot_of
 from fakes.observer import FakeObserver
 from fakes.twins import WIDTH, Twins
 
 from gateway.config.backends import Backend, ModelEntry
-from gateway.dispatch.canary import TEXT
+from gateway.dispatch.canary import INTERVAL_SECONDS, TEXT
 from gateway.dispatch.checks import HealthChecks
 from gateway.dispatch.drift import TENANT, DriftWatch
 from gateway.dispatch.fleet import ClosedError, Fleet
@@ -44,12 +44,11 @@ class Worker:
     replicas: Twins
     canaries: FakeCanaries
     names: tuple[str, ...] = NAMES
-    clock: FakeClock = field(default_factory=lambda: FakeClock(3_600_000.0))
 
     def __post_init__(self) -> None:
         made = Gateway()  # for its leases
         self.clock = made.clock
-        self.clock.now = 3_600_000.0
+        self.clock.now = float(INTERVAL_SECONDS * 1_000)
         self.snapshot = snapshot(*self.names)
         self.seen = FakeObserver()
         self.fleet = Fleet(self.clock, self.seen)
@@ -104,7 +103,7 @@ async def test_one_worker_sends_the_canary_once_an_hour_and_accounts_for_it(repl
     assert replicas.asked == {(name, TEXT): 1 for name in NAMES}
     rows = [facts for worker in workers for facts in worker.counted]
     assert [(facts.tenant, facts.paid_tokens) for facts in rows] == [(TENANT, 1)] * 3
-    workers[1].clock.now += 3_600
+    workers[1].clock.now += INTERVAL_SECONDS
     await workers[1].watch.look()
     assert replicas.asked["one", TEXT] == 2
 
@@ -120,7 +119,7 @@ async def test_the_odd_one_out_gets_no_calls_from_any_worker_until_it_is_well(re
         assert ("two", worker.snapshot.served["m"].model.revision, "drifted") in worker.seen.health
     assert [(backend, reason) for backend, _, reason, _ in first.seen.drifts] == [("two", "direction")]
     replicas.weights.clear()
-    first.clock.now += 3_600
+    first.clock.now += INTERVAL_SECONDS
     await first.watch.look()
     await second.watch.look()
     assert await second.chosen() == set(NAMES)
@@ -130,7 +129,7 @@ async def test_of_two_the_one_that_left_the_remembered_space_is_odd(replicas: Tw
     worker = Worker(replicas, FakeCanaries(), ("one", "two"))
     await worker.watch.look()
     replicas.weights["one"] = "other"
-    worker.clock.now += 3_600
+    worker.clock.now += INTERVAL_SECONDS
     await worker.watch.look()
     assert await worker.chosen() == {"two"}
 
@@ -140,7 +139,7 @@ async def test_one_that_does_not_answer_stays_what_it_was(replicas: Twins) -> No
     replicas.weights["two"] = "other"
     await worker.watch.look()
     replicas.away.add("two")
-    worker.clock.now += 3_600
+    worker.clock.now += INTERVAL_SECONDS
     looking = worker.watch.look()
     await _run(worker, looking)
     assert await worker.chosen() == {"one", "three"}
@@ -150,7 +149,7 @@ async def test_a_model_that_is_left_with_one_backend_is_what_that_answers(replic
     worker = Worker(replicas, FakeCanaries(), ("one", "two"))
     await worker.watch.look()
     replicas.weights["two"] = "other"
-    worker.clock.now += 3_600
+    worker.clock.now += INTERVAL_SECONDS
     await worker.watch.look()
     alone = snapshot("two")
     worker.snapshot = alone

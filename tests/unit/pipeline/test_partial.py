@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -26,8 +27,7 @@ def gateway(*bad: str) -> Gateway:
 
 
 async def ask(made: Gateway, endpoint: str, body: dict[str, Any], *, partial: bool) -> tuple[Reply, dict[str, Any]]:
-    call = made.call(orjson.dumps(body), SEARCH_KEY, "192.0.2.1", Directives())
-    object.__setattr__(call, "partial", partial)
+    call = replace(made.call(orjson.dumps(body), SEARCH_KEY, "192.0.2.1", Directives()), partial=partial)
     chosen = next(entry for entry in ENDPOINTS if entry.name == endpoint)
     reply = await made.pipeline.serve(chosen, call, Facts(endpoint, "request-1"))
     return reply, orjson.loads(reply.body)
