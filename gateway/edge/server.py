@@ -45,8 +45,8 @@ class Route(Protocol):
         """The endpoint."""
         ...
 
-    async def answer(self, request: web.BaseRequest, facts: Facts) -> web.Response:
-        """The answer. Raises GatewayError."""
+    async def answer(self, request: web.BaseRequest, facts: Facts) -> web.StreamResponse:
+        """The answer. One that has begun already (a stream) carries its own X-Request-Id. Raises GatewayError."""
         ...
 
 
@@ -63,7 +63,9 @@ class Edge:
         *,
         routes: Mapping[str, Route] = MappingProxyType({}),
     ) -> None:
+        """`routes`: by path, or by the beginning of paths where it ends in a slash."""
         self._routes = routes
+        self._below = tuple(sorted((path for path in routes if path.endswith("/")), key=len, reverse=True))
         self._pipeline = pipeline
         self._operations = operations
         self._usage = usage
@@ -89,6 +91,7 @@ class Edge:
         facts = Facts(endpoint.name if endpoint else "other", request_id(request, self._clock))
         failure: GatewayError | None = None
         hang_up = HangUp()
+        response: web.StreamResponse
         try:
             response = await (
                 self._serve(endpoint, request, facts, hang_up) if endpoint else self._operate(path, request, facts)
@@ -105,7 +108,8 @@ class Edge:
             self._observer.defect(facts, error)
             failure = internal_error()
             response = self._failed(failure, facts)
-        response.headers["X-Request-Id"] = facts.request_id
+        if not response.prepared:
+            response.headers["X-Request-Id"] = facts.request_id
         if self.closing:
             response.force_close()
         self._observer.request(facts, self._clock.monotonic() - started, failure, response.status)
@@ -121,8 +125,8 @@ class Edge:
         body = reply.body if reply.pieces is None else Pieces(reply.pieces, request.transport)
         return json_response(body, headers=headers)
 
-    async def _operate(self, path: str, request: web.BaseRequest, facts: Facts) -> web.Response:
-        if route := self._routes.get(path):
+    async def _operate(self, path: str, request: web.BaseRequest, facts: Facts) -> web.StreamResponse:
+        if route := self._route(path):
             facts.endpoint = route.name
             return await route.answer(request, facts)
         name, operation = self._reads.get(path, ("", None))
@@ -135,6 +139,13 @@ class Edge:
         if request.method not in _READ:
             raise MethodError("GET, HEAD")
         return await (operation(rest) if operation else self._usage.answer(request, facts))
+
+    def _route(self, path: str) -> Route | None:
+        """Who answers a path: its own route, else that of the longest beginning."""
+        found = self._routes.get(path)
+        if found is None and self._below:
+            return next((self._routes[begin] for begin in self._below if path.startswith(begin)), None)
+        return found
 
     def _failed(self, error: GatewayError, facts: Facts) -> web.Response:
         return failure_response(error, facts, self._pipeline.snapshot.config.server.errors)

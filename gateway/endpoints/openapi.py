@@ -8,6 +8,7 @@ import orjson
 from pydantic.json_schema import models_json_schema
 
 from gateway.catalogue.model import Family
+from gateway.endpoints.openapi_parts import FAILURES, as_json, ref, responses
 from gateway.endpoints.schemas_classify import SCHEMAS as CLASSIFY_SCHEMAS
 from gateway.endpoints.schemas_classify import FewShotClassificationRequest
 from gateway.endpoints.schemas_embeddings import SCHEMAS as EMBEDDINGS_SCHEMAS
@@ -33,17 +34,6 @@ _OWN = (Family.OWN_EMBEDDINGS, Family.OWN_RERANKER, Family.OWN_ZERO_SHOT)
 _SEARCH = "Search Foundation Models"
 _CLASSIFICATION = "Zero/Few-shot Classification"
 
-_FAILURES = {
-    "400": ("BadRequest", "The request makes no sense: unknown model, wrong labels."),
-    "401": ("Unauthorized", "No API key, or not a valid one."),
-    "403": ("Forbidden", "The key's plan or balance does not allow it."),
-    "404": ("NotFound", "There is no such thing, or it is somebody else's."),
-    "409": ("Conflict", "Somebody else is changing it now."),
-    "429": ("TooManyRequests", "A limit is reached; Retry-After says when to try again."),
-    "500": ("InternalServerError", "A defect of the gateway."),
-    "503": ("ServiceUnavailable", "A part that is needed does not answer."),
-    "504": ("GatewayTimeout", "It took too long."),
-}
 _PROBES = {
     "health": "Whether the process answers.",
     "ready": "Whether the process and its store answer.",
@@ -61,8 +51,8 @@ def openapi(snapshot: Snapshot) -> bytes:
             "components": {
                 "schemas": _schemas(),
                 "responses": {
-                    name: {"description": text, "content": _json(_ref("ErrorResponse"))}
-                    for name, text in _FAILURES.values()
+                    name: {"description": text, "content": as_json(ref("ErrorResponse"))}
+                    for name, text in FAILURES.values()
                 },
                 "securitySchemes": {"HTTPBearer": {"type": "http", "scheme": "bearer"}},
             },
@@ -83,7 +73,7 @@ def _schemas() -> dict[str, Json]:
 def _paths(snapshot: Snapshot) -> dict[str, Json]:
     embed = _body("embeddings", EMBEDDINGS_SCHEMAS, snapshot)
     rerank = _body("rerank", RERANK_SCHEMAS, snapshot)
-    few_shot = _ref(FewShotClassificationRequest.__name__)
+    few_shot = ref(FewShotClassificationRequest.__name__)
     classify = {"anyOf": [_body("classify", CLASSIFY_SCHEMAS, snapshot), few_shot]}
     paths: dict[str, Json] = {
         "/v1/embeddings": {"post": _call("embeddings", _SEARCH, "EmbeddingResponse", embed)},
@@ -94,7 +84,7 @@ def _paths(snapshot: Snapshot) -> dict[str, Json]:
                 "operationId": "list_models_v1_models_get",
                 "summary": "List the models that are served",
                 "tags": ["Model List"],
-                "responses": _responses(_ref("ModelListResponse")),
+                "responses": responses(ref("ModelListResponse")),
             }
         },
         "/v1/models/{model_id}": {
@@ -103,14 +93,14 @@ def _paths(snapshot: Snapshot) -> dict[str, Json]:
                 "summary": "Describe one model",
                 "tags": ["Model List"],
                 "parameters": [{"in": "path", "name": "model_id", "required": True, "schema": {"type": "string"}}],
-                "responses": _responses(_ref("ModelInfo"), checked=True),
+                "responses": responses(ref("ModelInfo"), checked=True),
             }
         },
     }
     paths |= {path: _segment(path.strip("/").replace("/", "_")) for path in SEGMENT_PATHS}
     for name, summary in _PROBES.items():
         operation = {"operationId": f"{name}_{name}_get", "summary": summary, "tags": ["Health Check"]}
-        paths[f"/{name}"] = {"get": {**operation, "responses": _responses({})}}
+        paths[f"/{name}"] = {"get": {**operation, "responses": responses({})}}
     return paths
 
 
@@ -119,11 +109,11 @@ def _segment(name: str) -> dict[str, Json]:
     both = {
         "tags": ["Segmenter"],
         "security": [{}, {"HTTPBearer": []}],
-        "responses": _responses(_ref("SegmentResponse"), checked=True),
+        "responses": responses(ref("SegmentResponse"), checked=True),
     }
     fields = SegmentRequest.model_json_schema()["properties"]
     query = [{"in": "query", "name": field, "required": field == "content", "schema": fields[field]} for field in QUERY]
-    body = {"required": True, "content": _json(_ref("SegmentRequest"))}
+    body = {"required": True, "content": as_json(ref("SegmentRequest"))}
     return {
         "get": {"operationId": f"{name}_get", "summary": "Count tokens", "parameters": query, **both},
         "post": {
@@ -141,8 +131,8 @@ def _call(name: str, tag: str, reply: str, body: Json) -> dict[str, Json]:
         "summary": name.capitalize(),
         "tags": [tag],
         "security": [{"HTTPBearer": []}],
-        "requestBody": {"required": True, "content": _json(body)},
-        "responses": _responses(_ref(reply), checked=True),
+        "requestBody": {"required": True, "content": as_json(body)},
+        "responses": responses(ref(reply), checked=True),
     }
 
 
@@ -157,22 +147,5 @@ def _body(endpoint: str, schemas: Mapping[Family, type[Request]], snapshot: Snap
         own = served.model.family(endpoint)
         if own in _OWN:
             mapping[served.model.name] = f"#/components/schemas/{own}"
-    offered = [{"$ref": ref} for family in schemas if (ref := f"#/components/schemas/{family}") in mapping.values()]
+    offered = [{"$ref": link} for family in schemas if (link := f"#/components/schemas/{family}") in mapping.values()]
     return {"oneOf": offered, "discriminator": {"propertyName": "model", "mapping": mapping}}
-
-
-def _responses(schema: Json, *, checked: bool = False) -> dict[str, Json]:
-    responses: dict[str, Json] = {"200": {"description": "Success", "content": _json(schema)}}
-    if checked:
-        content = _json(_ref("HTTPValidationError"))
-        responses["422"] = {"description": "The request breaks its schema", "content": content}
-    responses.update({status: {"$ref": f"#/components/responses/{name}"} for status, (name, _) in _FAILURES.items()})
-    return dict(sorted(responses.items()))
-
-
-def _json(schema: Json) -> dict[str, Json]:
-    return {"application/json": {"schema": schema}}
-
-
-def _ref(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{name}"}

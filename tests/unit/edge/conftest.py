@@ -37,6 +37,7 @@ class Served:
         routes = dict.fromkeys(SEGMENT, self.segmenter)
         clock = self.gateway.clock
         self.edge = Edge(self.gateway.pipeline, operations, usage, clock, self.observer, routes=routes)
+        self.http: HttpServer
         self.address = ("127.0.0.1", 0)
         self.url = ""
 
@@ -49,7 +50,7 @@ def server_settings() -> Server:
 @pytest.fixture
 async def served(server_settings: Server) -> AsyncIterator[Served]:
     made = Served(server_settings)
-    http = HttpServer(made.edge, server_settings.errors, SystemClock())
+    http = made.http = HttpServer(made.edge, server_settings.errors, SystemClock())
     listener = socket.create_server(("127.0.0.1", 0))
     made.address = listener.getsockname()
     made.url = f"http://127.0.0.1:{made.address[1]}"

@@ -1,4 +1,4 @@
-"""E: the composition root: the only module that names concrete classes; start, drain, close."""
+"""E: one worker's gateway put together; start, drain, close."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from gateway.administration.follower import Follower
 from gateway.admit.budgets import Budgets
 from gateway.admit.estimate import YARDSTICK, Estimator
 from gateway.admit.reservation import Admission
+from gateway.app.routes import Parts, Routes
 from gateway.clock import SystemClock
 from gateway.dispatch.checks import HealthChecks
 from gateway.dispatch.dispatcher import Dispatcher
@@ -27,12 +28,9 @@ from gateway.dispatch.sender import Sender
 from gateway.dispatch.shaper import Shaper
 from gateway.edge.admin import Admin
 from gateway.edge.operations import Operations
-from gateway.edge.segment import Segmenter
 from gateway.edge.server import Edge, HttpServer
 from gateway.edge.usage import UsageReport
-from gateway.endpoints.segment import PATHS as SEGMENT
 from gateway.leasing.leases import Leases
-from gateway.local_calls import LocalCalls
 from gateway.notify.courier import Courier
 from gateway.notify.thresholds import Records, Thresholds
 from gateway.observe.logs import configure
@@ -140,9 +138,9 @@ class App:
         self._observer = observer
         self._operations = Operations(pipeline, quota, metrics)
         usage = UsageReport(pipeline, self._books, clock)
-        self._segmenter = Segmenter(pipeline, LocalCalls(pipeline, admission, self._books.add), clock)
-        routes = dict.fromkeys(SEGMENT, self._segmenter)
-        self.edge = Edge(pipeline, self._operations, usage, clock, observer, routes=routes)
+        parts = Parts(pipeline, admission, self._books, self._upstream, quota_line, keys, self._tasks, clock, observer)
+        self._routes = Routes(parts)
+        self.edge = Edge(pipeline, self._operations, usage, clock, observer, routes=self._routes.paths)
         accounts = RedisAccounts(quota_line, keys, clock)
         self._follower = Follower(accounts, clock, observer, snapshot, partial(setattr, pipeline, "snapshot"))
         administrator = Administrator(
@@ -183,6 +181,7 @@ class App:
             self._tasks.spawn(self._follower.run(), "follow accounts"),
             self._tasks.spawn(self._checks.run(), "health checks"),
             self._tasks.spawn(self._drift_watch.run(), "canaries"),
+            *self._routes.start(),
         ]
         for http, listener in zip(self._http, listeners, strict=False):
             self._servers.append(await loop.create_server(http, sock=listener, backlog=_BACKLOG))
@@ -215,7 +214,7 @@ class App:
         await self._thresholds.look()
         await self._tasks.drain(_SETTLE_SECONDS)
         await self._upstream.close()
-        self._segmenter.close()
+        await self._routes.close()
         for client in self._clients:
             await client.aclose()
 

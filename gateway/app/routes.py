@@ -1,0 +1,56 @@
+"""E: the routes that answer by themselves, beside the pipeline's endpoints; what they run and what they close."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.edge.segment import Segmenter
+from gateway.endpoints.segment import PATHS as SEGMENT
+from gateway.local_calls import LocalCalls
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from gateway.admit.reservation import Admission
+    from gateway.edge.server import Route
+    from gateway.observe.observer import RequestObserver
+    from gateway.pipeline import Pipeline
+    from gateway.ports import Clock
+    from gateway.settle.ledger import Books
+    from gateway.stores.redis.client import Line
+    from gateway.stores.redis.keys import Keys
+    from gateway.tasks import TaskGroup
+    from gateway.upstream import Upstream
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a worker has already when its routes are made; `line` leads to the store of limits."""
+
+    pipeline: Pipeline
+    admission: Admission
+    books: Books
+    upstream: Upstream
+    line: Line
+    keys: Keys
+    tasks: TaskGroup
+    clock: Clock
+    observer: RequestObserver
+
+
+class Routes:
+    """`paths` is what Edge wants: a path, or the beginning of paths if it ends in a slash, and who answers there."""
+
+    def __init__(self, parts: Parts) -> None:
+        calls = LocalCalls(parts.pipeline, parts.admission, parts.books.add)
+        self._segmenter = Segmenter(parts.pipeline, calls, parts.clock)
+        self.paths: dict[str, Route] = dict.fromkeys(SEGMENT, self._segmenter)
+
+    def start(self) -> list[asyncio.Task[None]]:
+        """Tasks that run while the worker serves; they are cancelled once every answer is out."""
+        return []
+
+    async def close(self) -> None:
+        """After the tasks have ended."""
+        self._segmenter.close()
