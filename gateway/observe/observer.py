@@ -12,6 +12,8 @@ from gateway.observe.notice_metrics import NoticeMetrics
 from gateway.observe.queue_metrics import QueueMetrics
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gateway.config.schema import Observe
     from gateway.errors import GatewayError
     from gateway.observe.metrics import Metrics
@@ -90,7 +92,7 @@ class RequestObserver:
             tokens=facts.reported_tokens,
             upstream_tokens=facts.upstream_tokens,
             milliseconds=round(seconds * 1000, 3),
-            stages={stage.value: round(spent * 1000, 3) for stage, spent in facts.stages},
+            stages=_milliseconds(facts.stages),
         )
 
     def defect(self, facts: Facts, error: Exception) -> None:
@@ -184,3 +186,11 @@ class RequestObserver:
         if now - self._told.get(role, -_QUIET_SECONDS) >= _QUIET_SECONDS:
             self._told[role] = now
             self._log.warning("store command failed", role=role)
+
+
+def _milliseconds(stages: Sequence[tuple[Stage, float]]) -> dict[str, float]:
+    """What each stage took in all: admission is at the door, and again once it is known what is missing."""
+    spent: dict[str, float] = {}
+    for stage, seconds in stages:
+        spent[stage.value] = spent.get(stage.value, 0.0) + seconds * 1_000
+    return {stage: round(milliseconds, 3) for stage, milliseconds in spent.items()}

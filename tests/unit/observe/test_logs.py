@@ -56,10 +56,22 @@ def test_an_exception_is_its_type_and_places_never_its_message(
 def test_a_request_is_one_line_of_facts(capsys: pytest.CaptureFixture[str]) -> None:
     configure(Observe(log_format="json"))
     observer = RequestObserver(Metrics(), Observe(log_sample=1.0), SystemClock())
-    facts = Facts("embeddings", "r1", model="m", tenant="t", key_id="k", stages=[(Stage.PLAN, 0.001)])
+    facts = Facts(
+        "embeddings",
+        "r1",
+        model="m",
+        tenant="t",
+        key_id="k",
+        stages=[(Stage.ADMIT, 0.001), (Stage.PLAN, 0.001), (Stage.ADMIT, 0.002)],
+    )
     observer.request(facts, 0.5, None, 200)
     line = json.loads(capsys.readouterr().err)
-    assert (line["request_id"], line["tenant"], line["stages"], line["milliseconds"]) == ("r1", "t", {"plan": 1.0}, 500)
+    assert (line["request_id"], line["tenant"], line["stages"], line["milliseconds"]) == (
+        "r1",
+        "t",
+        {"admit": 3.0, "plan": 1.0},
+        500,
+    )
 
 
 @pytest.mark.parametrize(("sample", "status", "lines"), [(0.0, 200, 0), (0.0, 503, 1), (1.0, 200, 1)])
