@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 
     from gateway.admit.budgets import Budgets
+    from gateway.admit.bulk_gate import BulkGate
     from gateway.admit.estimate import Estimate, Estimator
     from gateway.admit.reservation import Admission, Reservation
     from gateway.config.snapshot import Served, Snapshot
@@ -61,6 +62,7 @@ class Pipeline:
         planner: Planner,
         in_flight: InFlight,
         dispatcher: Dispatcher,
+        bulk_gate: BulkGate,
         clock: Clock,
         observer: Observer,
         count: Callable[[Facts], None],
@@ -72,6 +74,7 @@ class Pipeline:
         self._planner = planner
         self._in_flight = in_flight
         self._dispatcher = dispatcher
+        self._bulk_gate = bulk_gate
         self._clock = clock
         self._observer = observer
         self._count = count
@@ -86,7 +89,8 @@ class Pipeline:
         caller = await self.authenticate(snapshot, call, facts)
         call = call.within(caller.timeout)
         try:
-            reply = await self.in_time(call, self._serve(endpoint, snapshot, caller, call, facts))
+            serving = self._serve(endpoint, snapshot, caller, call, facts)
+            reply = await self.in_time(call, self._bulk_gate.through(call.lane, caller.tenant, facts, serving))
             self._count(facts)
             return reply  # noqa: TRY300 - what fails here costs nothing
         except GatewayError as error:

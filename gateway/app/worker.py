@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from gateway.administration.administrator import Administrator
 from gateway.administration.follower import Follower
 from gateway.admit.budgets import Budgets
+from gateway.admit.bulk_gate import BulkGate
 from gateway.admit.estimate import YARDSTICK, Estimator
 from gateway.admit.reservation import Admission
 from gateway.app.routes import Parts, Routes
@@ -131,6 +132,7 @@ class App:
             planner=Planner(answers, votes, Sketch(cache_line, keys), clock),
             in_flight=InFlight(claims, clock, self._tasks, config.cache.claim_seconds),
             dispatcher=self._dispatcher(outside, RedisCanaries(quota_line, keys), lambda: pipeline.snapshot),
+            bulk_gate=BulkGate(clock, observer, self._tasks),
             clock=clock,
             observer=observer,
             count=self._books.add,

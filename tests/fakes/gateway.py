@@ -19,6 +19,7 @@ from fakes.trace import FakeTrace
 from fakes.votes import FakeVotes
 
 from gateway.admit.budgets import Budgets
+from gateway.admit.bulk_gate import BulkGate
 from gateway.admit.estimate import Estimator
 from gateway.admit.reservation import Admission
 from gateway.authenticate import digest
@@ -108,6 +109,7 @@ class Gateway:
             planner=Planner(self.answers, self.votes, self.trace, self.clock),
             in_flight=InFlight(self.claims, self.clock, self.tasks, 10.0),
             dispatcher=dispatcher,
+            bulk_gate=BulkGate(self.clock, observer, self.tasks),
             clock=self.clock,
             observer=observer,
             count=self.count,
