@@ -19,7 +19,8 @@ class Launch:
     `config` is complete: read, checked and overridden once by the supervisor, so that no worker sees another file or
     another environment. `store_url` and `embedded_url` are where the supervisor found or started the store and the
     local model (None: not wanted). `worker` counts from 0. `metrics_dir` is the folder that the workers' metrics are
-    merged in, None for a single worker.
+    merged in, None for a single worker. `first_run` is the run id of a store that was started for this gateway, which
+    so has nothing to be told of by workers before.
     """
 
     config: Config = field(repr=False)
@@ -29,6 +30,7 @@ class Launch:
     embedded_url: str | None = None
     worker: int = 0
     metrics_dir: str | None = None
+    first_run: str = ""
 
     def to_json(self) -> str:
         """One line; bytes as hex; of the configuration only what was written, since tiers merge by that."""
@@ -41,6 +43,7 @@ class Launch:
                 "embedded_url": self.embedded_url,
                 "worker": self.worker,
                 "metrics_dir": self.metrics_dir,
+                "first_run": self.first_run,
             }
         )
 

@@ -96,7 +96,7 @@ class Update:
 class App:
     """One worker's gateway."""
 
-    def __init__(self, snapshot: Snapshot, store_url: str) -> None:
+    def __init__(self, snapshot: Snapshot, store_url: str, first_run: str = "") -> None:
         config = snapshot.config
         clock = SystemClock()
         metrics = Metrics()
@@ -118,7 +118,15 @@ class App:
         ledger_line = Line(self._clients[0], self._tasks, config.store.timeout)
         ledger = RedisLedger(ledger_line, keys, config.ledger.retain_days, clock)
         budgets = Budgets(ledger, clock)
-        self._leases = Leases(quota, clock, self._tasks, observer, lease_seconds=self._lease_seconds, seed=budgets.used)
+        self._leases = Leases(
+            quota,
+            clock,
+            self._tasks,
+            observer,
+            lease_seconds=self._lease_seconds,
+            seed=budgets.used,
+            first_run=first_run,
+        )
         self._leases.longest_seconds = config.server.timeout
         pauses = RedisPauses(quota_line, keys)
         outside = Outside(self._leases, pauses, clock, self._tasks, observer, snapshot.secret)
@@ -225,23 +233,25 @@ class App:
             await client.aclose()
 
 
-async def run_worker(
+async def run_worker(  # noqa: PLR0913 - what a worker process is given, by name
     snapshot: Snapshot,
     store_url: str,
     listeners: Sequence[socket.socket],
     ready: Callable[[], None] = lambda: None,
     follow: Callable[[Callable[[Update], object]], None] = lambda _: None,
+    *,
+    first_run: str = "",
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain; `ready` is called once connections are accepted.
 
-    `follow` is given what takes an Update, from any thread.
+    `follow` is given what takes an Update, from any thread; `first_run` is as in gateway.launch.
     """
     configure(snapshot.config.observe)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    app = App(snapshot, store_url)
+    app = App(snapshot, store_url, first_run)
     await app.start(listeners)
     follow(lambda update: loop.call_soon_threadsafe(app.update, update))
     _spare_the_collector()

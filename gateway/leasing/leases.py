@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gateway.errors import StoreError
@@ -67,9 +68,10 @@ class Leases:
         lease_seconds: float = 15.0,
         workers: int = 0,
         seed: Seed = _nothing_used,
+        first_run: str = "",
     ) -> None:
         self.worker = clock.identifier()
-        self.rounds = Rounds(store, clock, tasks, self._failed, workers, seed)
+        self.rounds = Rounds(store, clock, tasks, self._failed, workers, seed, first_run)
         self.down = False
         self.longest_seconds = 0.0
         self._store = store
@@ -185,6 +187,8 @@ class Leases:
                 await self.rounds.leave(lease)
             except StoreError:
                 return
+        with suppress(StoreError):
+            await self._store.leave(self.worker)
 
     def _due(self, lease: Lease, now: float) -> bool:
         return now - lease.checked >= self._renew_seconds and (lease.holds or any(lease.busy))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from gateway.errors import StoreError
 from gateway.leasing.lease import WINDOW_SECONDS
+from gateway.leasing.share import without_missing
 from gateway.ports import Census, Outcome
 
 if TYPE_CHECKING:
@@ -24,8 +25,12 @@ Seed: TypeAlias = "Callable[[Meter], Awaitable[int]]"
 Wants: TypeAlias = tuple[tuple[int, int, int], ...]
 """Requests, tokens and slots that requests wait for."""
 
-QUIET_SECONDS = 2.0
+QUIET_SECONDS = 1.2
 """Longer than a store that forgot everything waits to be told again (QUIET_MS in holds.lua)."""
+
+
+YOUNG_SECONDS = 2.0
+"""A server tells its age in whole seconds."""
 
 
 class Rounds:
@@ -39,7 +44,9 @@ class Rounds:
         failed: Callable[[], None],
         workers: int,
         seed: Seed,
+        first_run: str = "",
     ) -> None:
+        """`first_run`: a server that was started for this gateway, before any of its workers."""
         self.census = Census(workers, 0, "")
         self.offset = 0.0
         self._former: list[tuple[float, Census]] = []
@@ -54,6 +61,8 @@ class Rounds:
         self._run_changed = self._run_met = -QUIET_SECONDS
         self._reached = clock.monotonic()
         self._rejoined = -QUIET_SECONDS
+        self._first_run = first_run
+        self._met_young = False
 
     @property
     def holders(self) -> int:
@@ -79,6 +88,7 @@ class Rounds:
             self._run_changed = self.heard
         elif not self.census.run:
             self._run_met = self.heard
+            self._met_young = census.age <= YOUNG_SECONDS and census.run != self._first_run
         self.census = census
         return changed
 
@@ -167,7 +177,8 @@ class Rounds:
             wants = tuple(self._wants.get(lease.meter.subject, ())) if alone is None else alone
             sent = self._clock.monotonic()
             statement = lease.state(sent, self.holders, wants)
-            grant = await self._store.exchange(statement, self._known_run(sent), patient=self._is_patient(sent))
+            asked = replace(statement, meter=without_missing(statement.meter, self.census))
+            grant = await self._store.exchange(asked, self._known_run(sent), patient=self._is_patient(sent))
             self.heard = self._clock.monotonic()
             if grant.outcome is Outcome.UNSEEDED:
                 lease.said = replace(statement, seed=await self._seed(lease.meter))
@@ -184,8 +195,11 @@ class Rounds:
     def _known_run(self, now: float) -> str:
         """The run id to be compared with the server's; for a while after a restart one that equals none.
 
-        A worker that has just begun cannot say that others have told a restarted server what it forgot.
+        A worker that has just begun cannot say that others have told a restarted server what it forgot; if the server
+        has just begun, too, it will be told now, but for one that no worker can have met before.
         """
         if now - self._run_changed < QUIET_SECONDS:
             return "0"
-        return "" if now - self._run_met < QUIET_SECONDS else self.census.run
+        if now - self._run_met < QUIET_SECONDS:
+            return "0" if self._met_young else ""
+        return self.census.run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -96,13 +97,17 @@ class Grant:
 class Census(NamedTuple):
     """The workers on a store: how many, which of them this is (from 0), the server's run id ('' unknown) and its time.
 
-    Nobody has heard of a store whose workers are 0.
+    Nobody has heard of a store whose workers are 0. `missing` of `former` workers have not been heard of since an
+    absence of the store in which each may have spent its share of a limit. `age`: seconds that the server runs.
     """
 
     workers: int
     rank: int
     run: str
     now: float = 0.0
+    missing: int = 0
+    former: int = 1
+    age: float = inf
 
 
 class QuotaStore(Protocol):
@@ -119,7 +124,11 @@ class QuotaStore(Protocol):
         ...
 
     async def register(self, worker: str, seconds: float) -> Census:
-        """This worker lives, and counts as one for `seconds`."""
+        """This worker lives, and counts as one for `seconds`, and for some minutes more until it leaves."""
+        ...
+
+    async def leave(self, worker: str) -> None:
+        """This worker ends, having told everything."""
         ...
 
     async def hit(self, counter: str, limit: int) -> float | None:

@@ -34,11 +34,15 @@ _PAUSE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """`dev_key` is None when the configuration names tenants or passes keys through."""
+    """`dev_key` is None when the configuration names tenants or passes keys through.
+
+    `store_run` is the run id of the server that had them ('': a cluster, whose servers have one each).
+    """
 
     secret: bytes = field(repr=False)
     issued: tuple[IssuedKey, ...] = field(repr=False)
     dev_key: str | None = field(repr=False)
+    store_run: str = ""
 
 
 async def prepare(
@@ -60,6 +64,7 @@ async def prepare(
         passed = config.server.authentication == "passthrough"
         dev_key = None if config.tenants or passed else await _dev_key(client, keys, secret, data_dir)
         known = await issued_keys(client, keys)
+        run = await _run(config, client)
     except StoreError as error:
         raise StartError(f"the store failed: {error}; check store.url") from error
     finally:
@@ -69,7 +74,15 @@ async def prepare(
         for address, (tenant, key_id) in known.items()
         if dev_key is not None or tenant != DEV_TENANT or tenant in config.tenants
     )
-    return Credentials(secret, issued, dev_key)
+    return Credentials(secret, issued, dev_key, run)
+
+
+async def _run(config: Config, client: Client) -> str:
+    if config.store.cluster:
+        return ""
+    with store_errors():
+        server = await client.info("server")
+    return str(server.get("run_id", ""))
 
 
 async def _reach(client: Client, keys: Keys, say: Callable[[str], None], patience: float) -> None:

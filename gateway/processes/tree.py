@@ -125,7 +125,16 @@ class Tree:
         count = self.config.server.workers
         metrics = str(self.data_dir.metrics()) if count > 1 else None
         self.launches.extend(
-            Launch(self.config, credentials.secret, credentials.issued, str(store_url), embedded_url, number, metrics)
+            Launch(
+                config=self.config,
+                secret=credentials.secret,
+                issued=credentials.issued,
+                store_url=str(store_url),
+                embedded_url=embedded_url,
+                worker=number,
+                metrics_dir=metrics,
+                first_run="" if self.store is None else credentials.store_run,
+            )
             for number in range(count)
         )
         await _together([self.supervisor.add(self._program(launch), Rank.WORKER) for launch in self.launches])

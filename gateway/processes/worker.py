@@ -70,7 +70,14 @@ def _run(launch: Launch, lines: Iterator[str], listeners: list[socket.socket], r
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(
-            run_worker(compiled(launch.config), launch.store_url, listeners, lambda: announce_ready(ready_fd), follow)
+            run_worker(
+                compiled(launch.config),
+                launch.store_url,
+                listeners,
+                lambda: announce_ready(ready_fd),
+                follow,
+                first_run=launch.first_run,
+            )
         )
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fakes.quota import QUIET
 
 from gateway.ports import Amounts, Outcome, Spend, Statement
 from gateway.vocabulary import Limits, Meter, Scope
@@ -204,7 +205,7 @@ async def test_who_knows_another_run_of_the_server_makes_it_wait_for_the_others(
     other = Worker(world, "c", replace(METER, subject="other"))
     waiting = await other.need(1, run="0")
     assert (waiting.outcome, waiting.granted) == (Outcome.WAIT, Amounts())
-    assert waiting.retry_after == pytest.approx(1.5, abs=0.01)
+    assert waiting.retry_after == pytest.approx(QUIET, abs=0.01)
     world.advance(1.6)
     assert (await other.need(1, run=run)).granted == Amounts(1)
 

@@ -52,6 +52,9 @@ class ParkingQuota:
     async def register(self, worker: str, seconds: float) -> ports.Census:
         return await self._call("register", self.inner.register(worker, seconds))
 
+    async def leave(self, worker: str) -> None:
+        await self._call("leave", self.inner.leave(worker))
+
     async def hit(self, counter: str, limit: int) -> float | None:
         return await self._call("hit", self.inner.hit(counter, limit))
 

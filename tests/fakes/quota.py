@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import TYPE_CHECKING
 
 from gateway.errors import StoreError
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from gateway.vocabulary import Meter
 
 COUNTED = 61
-QUIET = 1.5
+QUIET = 0.8
+LONG = 60.0
 RECENT = 1.0
 ORDER = ((0, "requests"), (2, "concurrency"), (1, "tokens"))
 
@@ -67,13 +69,19 @@ class FakeQuota:
         self._lease = lease_seconds
         self._subjects: dict[str, Subject] = defaultdict(Subject)
         self._workers: dict[str, float] = {}
+        self._spoke = 0.0
+        self._absence: tuple[float, set[str]] | None = None
+        self._back, self._former = False, 1
+        self.started = -inf
         self._hits: dict[str, list[int]] = defaultdict(list)
 
     def forget(self) -> None:
         """The server starts again, empty."""
         self._subjects.clear()
         self._workers.clear()
+        self._absence = None
         self.run += "1"
+        self.started = self._clock_ms() / 1_000
 
     def usage(self, subject: str) -> Amounts:
         """Spent in the window or held and in use, as the store knows."""
@@ -145,8 +153,28 @@ class FakeQuota:
 
     async def register(self, worker: str, seconds: float) -> Census:
         now = self._now()
+        if self._workers and now - self._spoke > LONG:
+            self._absence, self._back, self._former = (now, set(self._workers)), False, len(self._workers)
+        self._spoke = now
+        missing, former = 0, 1
+        if self._absence is not None and now - self._absence[0] >= COUNTED + 1:
+            for gone in self._absence[1]:
+                self._workers.pop(gone, None)
+            self._absence = None
         self._workers[worker] = now + seconds
-        return Census(len(self._workers), sorted(self._workers).index(worker), self.run, now)
+        if self._absence is not None:
+            self._back = self._back or worker in self._absence[1]
+            self._absence[1].discard(worker)
+            if self._back:
+                missing, former = len(self._absence[1]), self._former
+        rank = sorted(self._workers).index(worker)
+        return Census(len(self._workers), rank, self.run, now, missing, former, now - self.started)
+
+    async def leave(self, worker: str) -> None:
+        self._now()
+        self._workers.pop(worker, None)
+        if self._absence is not None:
+            self._absence[1].discard(worker)
 
     async def hit(self, counter: str, limit: int) -> float | None:
         now = int(self._now())

@@ -21,9 +21,9 @@ class Keys:
         return (f"{tag}:requests", f"{tag}:tokens", f"{tag}:holds", f"{tag}:expiries")
 
     @property
-    def workers(self) -> str:
-        """All workers, by when they were last heard of."""
-        return f"{self.prefix}:workers"
+    def workers(self) -> tuple[str, str]:
+        """All workers, by when they were last heard of; the last long absence of the store."""
+        return (f"{self.prefix}:{{workers}}:live", f"{self.prefix}:{{workers}}:absence")
 
     @property
     def calls_back(self) -> str:

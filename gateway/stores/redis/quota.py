@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from gateway.ports import Amounts, Census, Grant, Outcome
@@ -84,11 +85,16 @@ class RedisQuota:
     async def register(self, worker: str, seconds: float) -> Census:
         """As QuotaStore.register. Raises StoreError. Each node of a cluster has a run id of its own: none is told."""
         arguments = (self._now(), worker, int(seconds * MS))
-        workers, rank, now_ms = await self._register.run(self._line, (self._keys.workers,), arguments)
+        workers, rank, now_ms, missing, former = await self._register.run(self._line, self._keys.workers, arguments)
         if self._line.clustered:
-            return Census(workers, rank, "", now_ms / MS)
+            return Census(workers, rank, "", now_ms / MS, missing, former)
         server = await self._line.ask("INFO", "server")
-        return Census(workers, rank, str(server.get("run_id", "")), now_ms / MS)
+        age = float(server.get("uptime_in_seconds", inf))
+        return Census(workers, rank, str(server.get("run_id", "")), now_ms / MS, missing, former, age)
+
+    async def leave(self, worker: str) -> None:
+        """As QuotaStore.leave. Raises StoreError."""
+        await self._line.ask("ZREM", self._keys.workers[0], worker)
 
     async def hit(self, counter: str, limit: int) -> float | None:
         """Count an event of `counter`; the seconds to wait when `limit` happened already. Raises StoreError."""
@@ -97,7 +103,7 @@ class RedisQuota:
 
     async def ping(self) -> None:
         """Return if the store answers; of a cluster, the node that knows the workers. Raises StoreError."""
-        await self._line.ask("EXISTS", self._keys.workers)
+        await self._line.ask("EXISTS", self._keys.workers[0])
 
     def _now(self) -> int | str:
         return "" if self._clock_ms is None else self._clock_ms()

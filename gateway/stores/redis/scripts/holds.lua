@@ -8,7 +8,7 @@
 -- are the cache's; an evicted counter would admit too much without a word.
 local PRUNED = 32
 local TOMBSTONE_MS = 600000
-local QUIET_MS = 1500
+local QUIET_MS = 800
 
 local REQUESTS, TOKENS, HOLDS, EXPIRIES = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 
