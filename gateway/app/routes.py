@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.edge.docs_page import PATHS as DOCS
+from gateway.edge.docs_page import DocsPage
 from gateway.edge.segment import Segmenter
 from gateway.endpoints.segment import PATHS as SEGMENT
 from gateway.local_calls import LocalCalls
@@ -46,6 +48,8 @@ class Routes:
         calls = LocalCalls(parts.pipeline, parts.admission, parts.books.add)
         self._segmenter = Segmenter(parts.pipeline, calls, parts.clock)
         self.paths: dict[str, Route] = dict.fromkeys(SEGMENT, self._segmenter)
+        if parts.pipeline.snapshot.config.server.docs:
+            self.paths |= dict.fromkeys(DOCS, DocsPage())
 
     def start(self) -> list[asyncio.Task[None]]:
         """Tasks that run while the worker serves; they are cancelled once every answer is out."""

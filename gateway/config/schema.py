@@ -37,6 +37,7 @@ class Server(Section):
         "keys",
         description="passthrough forwards each caller's own key to the Jina API: a sidecar with no tenants of its own",
     )
+    docs: bool = Field(default=True, description="whether /docs shows the API in a browser, without a key")
     passthrough_tier: Name = Field("free", description="tier of each key that is passed through")
     secret: Annotated[str, StringConstraints(min_length=16)] | None = Field(
         None,

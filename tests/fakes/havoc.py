@@ -55,8 +55,9 @@ class Havoc:
         os.kill(self._worker(), signal.SIGKILL)
 
     async def pause_worker(self) -> None:
+        """Not for as long as a store that forgot something waits to be told it again."""
         with self._gateway.paused(self._worker()):
-            await asyncio.sleep(self._chance.uniform(0.1, 0.8))
+            await asyncio.sleep(self._chance.uniform(0.1, 0.5))
 
     async def pause_store(self) -> None:
         with self._gateway.paused(self._store()):
@@ -87,8 +88,16 @@ class Havoc:
         await self.read_only_store(3.5)
 
     async def absent_store(self) -> None:
-        """So long that workers spend shares of the limits."""
-        await self.read_only_store(75)
+        """So long that workers spend shares of the limits; one takes along what it spent."""
+        killing = asyncio.get_running_loop().call_later(self._chance.uniform(66, 74), self._kill_worker)
+        try:
+            await self.read_only_store(75)
+        finally:
+            killing.cancel()
+
+    def _kill_worker(self) -> None:
+        with suppress(ProcessLookupError, FileNotFoundError):
+            os.kill(self._worker(), signal.SIGKILL)
 
     async def empty_store(self) -> None:
         """It comes back without anything."""

@@ -2,8 +2,8 @@
 
 GATEWAY_CHAOS_SECONDS makes it longer (from 120 on with a store that is away for more than a minute),
 GATEWAY_CHAOS_SEED repeats one run's choices (not its timing). Nobody is killed in the minute before the store is
-emptied, nor while it is away for more than a minute: what only the dead knew is then known to nobody. A worker and the
-store may be killed together, since a store that is killed alone has nearly always written what it answered.
+emptied: what only the dead knew is then known to nobody. A worker and the store may be killed together, since a store
+that is killed alone has nearly always written what it answered.
 
 | bar | mutant that breaks it |
 | --- | --- |
