@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -28,10 +28,24 @@ QUERY = ("content", "tokenizer")
 Tokens = Annotated[int, Field(ge=1, le=LONGEST_TEXT)]
 
 
+def _as_taken(schema: dict[str, Any]) -> None:
+    """Say in the API's description what else is taken: other spellings of numbers and truths, and null."""
+    for name, field in schema["properties"].items():
+        if name in schema["required"]:
+            continue
+        kept = {key: field.pop(key) for key in ("title", "default") if key in field}
+        forms = field.get("anyOf", [field])
+        kinds = {form.get("type") for form in forms}
+        others = {"null"} - kinds
+        if kinds & {"integer", "boolean"}:
+            others |= {"string", "boolean", "number"} - kinds - ({"number"} if "integer" in kinds else set())
+        schema["properties"][name] = {"anyOf": [*forms, *({"type": kind} for kind in sorted(others))], **kept}
+
+
 class SegmentRequest(BaseModel):
     """One text. Numbers and truths may come as strings, as some clients send them; null is the default."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_as_taken)
 
     content: str = Field(max_length=LONGEST_TEXT)
     tokenizer: Literal["cl100k_base", "o200k_base", "p50k_base", "r50k_base", "p50k_edit", "gpt2"] = "cl100k_base"
