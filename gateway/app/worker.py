@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gateway.config.snapshot import Snapshot
-    from gateway.ports import Canaries
+    from gateway.ports import Canaries, Clock
 
 _BACKLOG = 1024
 _CACHE_RESTS = 0.5
@@ -100,32 +100,23 @@ class App:
         config = snapshot.config
         clock = SystemClock()
         metrics = Metrics()
-        observer = RequestObserver(metrics, config.observe, clock)
+        observer = self._observer = RequestObserver(metrics, config.observe, clock)
         keys = self._keys = Keys(config.store.prefix)
         self._settings = config.server
-        self._lease_seconds = config.limits.lease_seconds
         self._tasks = TaskGroup()
         # Two clients: a cache that is busy with large answers must not keep admissions waiting for a connection.
         self._clients = [connect(store_url, config.store.timeout, cluster=config.store.cluster) for _ in range(2)]
         quota_line = Line(self._clients[0], self._tasks, config.store.timeout)
         cache_line = Line(self._clients[1], self._tasks, config.store.timeout, _CACHE_RESTS)
-        quota = RedisQuota(quota_line, keys, self._lease_seconds)
-        stored = RedisAnswers(cache_line, keys, config.cache.ttl, clock, observer)
-        answers = LayeredAnswers(stored, config.cache.memory, _LAYER_SECONDS, clock)
-        votes = RedisVotes(cache_line, keys, config.cache.ttl, observer)
+        quota = RedisQuota(quota_line, keys, config.limits.lease_seconds)
         claims = RedisClaims(cache_line, keys, config.cache.claim_seconds)
         self._upstream = Upstream(config.backends, config.fetch.networks)
         ledger_line = Line(self._clients[0], self._tasks, config.store.timeout)
         ledger = RedisLedger(ledger_line, keys, config.ledger.retain_days, clock)
         budgets = Budgets(ledger, clock)
+        seconds = config.limits.lease_seconds
         self._leases = Leases(
-            quota,
-            clock,
-            self._tasks,
-            observer,
-            lease_seconds=self._lease_seconds,
-            seed=budgets.used,
-            first_run=first_run,
+            quota, clock, self._tasks, observer, lease_seconds=seconds, seed=budgets.used, first_run=first_run
         )
         self._leases.longest_seconds = config.server.timeout
         pauses = RedisPauses(quota_line, keys)
@@ -141,7 +132,7 @@ class App:
             admission=admission,
             budgets=budgets,
             estimator=Estimator(load({served.model.tokenizer or YARDSTICK for served in snapshot.served.values()})),
-            planner=Planner(answers, votes, Sketch(cache_line, keys), clock),
+            planner=self._planner(cache_line, snapshot, clock),
             in_flight=InFlight(claims, clock, self._tasks, config.cache.claim_seconds),
             dispatcher=self._dispatcher(outside, RedisCanaries(quota_line, keys), lambda: pipeline.snapshot),
             bulk_gate=BulkGate(clock, observer, self._tasks),
@@ -149,7 +140,6 @@ class App:
             observer=observer,
             count=self._books.add,
         )
-        self._observer = observer
         self._operations = Operations(pipeline, quota, metrics)
         usage = UsageReport(pipeline, self._books, clock)
         parts = Parts(pipeline, admission, self._books, self._upstream, quota_line, keys, self._tasks, clock, observer)
@@ -164,6 +154,14 @@ class App:
         self._http = [HttpServer(application, config.server.errors, clock) for application in (self.edge, self._admin)]
         self._servers: list[asyncio.Server] = []
         self._background: list[asyncio.Task[None]] = []
+
+    def _planner(self, line: Line, snapshot: Snapshot, clock: Clock) -> Planner:
+        cache = snapshot.config.cache
+        stored = RedisAnswers(line, self._keys, cache.ttl, clock, self._observer)
+        votes = RedisVotes(line, self._keys, cache.ttl, self._observer)
+        return Planner(
+            LayeredAnswers(stored, cache.memory, _LAYER_SECONDS, clock), votes, Sketch(line, self._keys), clock
+        )
 
     def _dispatcher(self, outside: Outside, canaries: Canaries, snapshot: Callable[[], Snapshot]) -> Dispatcher:
         clock, observer = outside.clock, outside.observer
