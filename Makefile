@@ -24,6 +24,7 @@ bench: $(VENV)/test.stamp
 	$(BIN)/python bench/never_pay_twice.py
 	$(BIN)/python bench/admissions.py
 	$(BIN)/python bench/fan_out.py
+	$(BIN)/python bench/lanes.py
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -1,10 +1,8 @@
-"""What the gateway adds to a call that must go upstream, what merging small calls saves, what a bulk job costs others.
+"""What the gateway adds to a call that must go upstream, and what merging small calls saves.
 
 1. Throughput, CPU and latency at 128 connections and at one, in front of upstreams of 0 ms and 50 ms, beside nginx (one
    worker), a bare aiohttp proxy and no proxy, in turn in the same run. Calls have `no-store`: each goes upstream.
 2. Upstream calls for 1,000 concurrent single-text calls in front of an upstream of 20 ms.
-3. p99 of interactive calls alone, and while a job with `x-gateway-lane: bulk` keeps the backend's 8 places full; and
-   while it keeps the processors full, too.
 
 The upstream (stand_in.py) counts; the load generator (load.py) is a process of its own. Times leave out the first call
 of each connection, which opens others, and have the generator's own cost in them, the same for all: differences and
@@ -25,7 +23,6 @@ import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
@@ -41,9 +38,6 @@ CONNECTIONS = 128
 SECONDS = 4.0
 ROUNDS = 3
 SINGLES = 1_000
-PLACES = 8
-BULK_CONNECTIONS, BULK_TEXTS = 32, 32
-PACE_SECONDS, PACED_SECONDS = 0.02, 20.0
 URL = "http://127.0.0.1:{port}/v1/embeddings"
 HEADERS = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
 
@@ -251,86 +245,9 @@ def merging() -> None:
     print(f"all answered in {took:.2f} s, the slowest after {max(times):.2f} s", flush=True)
 
 
-def gap(milliseconds: int) -> float:
-    """Seconds between interactive calls, so that they take about one of the backend's places."""
-    return max(PACE_SECONDS, milliseconds / 1_000)
-
-
-async def paced(port: int, mark: str, seconds: float) -> list[float]:
-    """Milliseconds of interactive calls that come at a fixed pace, whatever becomes of those before."""
-    times: list[float] = []
-
-    async def one(http: aiohttp.ClientSession, number: int) -> None:
-        began = time.perf_counter()
-        body = body_of([f"{mark} {number}"])
-        async with http.post(URL.format(port=port), data=body, headers=HEADERS) as answer:
-            await answer.read()
-        times.append((time.perf_counter() - began) * 1_000)
-
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-        calls = []
-        for number in range(int(PACED_SECONDS / seconds)):
-            calls.append(asyncio.create_task(one(http, number)))
-            await asyncio.sleep(seconds)
-        await asyncio.gather(*calls)
-    return times
-
-
-async def bulk(port: int) -> None:
-    """A job that sends lists as fast as it is answered, for ever: a process of its own, lest it slow what is timed."""
-    lists = count()
-
-    async def one(http: aiohttp.ClientSession, client: int) -> None:
-        while True:
-            mark = next(lists)
-            texts = [f"bulk {client} {mark} {number}" for number in range(BULK_TEXTS)]
-            headers = HEADERS | {"x-gateway-lane": "bulk", "Cache-Control": "no-store"}
-            async with http.post(URL.format(port=port), data=body_of(texts), headers=headers) as answer:
-                await answer.read()
-
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-        await asyncio.gather(*(one(http, client) for client in range(BULK_CONNECTIONS)))
-
-
-def lanes() -> None:
-    """Print p99 of interactive calls alone, under a bulk job that fills a slow backend, and one that fills the machine.
-
-    In the latter case generators, upstream and gateway share the cores. What that alone costs is seen in calls that go
-    straight to the upstream meanwhile, past the gateway.
-    """
-    for milliseconds in (200, 20):
-        _lanes(milliseconds)
-
-
-def _lanes(milliseconds: int) -> None:
-    with stand_in(milliseconds) as upstream, gateway(upstream, PLACES) as ours:
-        asyncio.run(singles(ours.port, 50, "warm"))
-        alone = asyncio.run(paced(ours.port, "alone", gap(milliseconds)))
-        before = counted(upstream)[1]
-        job = subprocess.Popen([sys.executable, __file__, "bulk", str(ours.port)])
-        try:
-            time.sleep(1)
-            beside = asyncio.run(paced(ours.port, "beside", gap(milliseconds)))
-            lists = (counted(upstream)[1] - before) // BULK_TEXTS
-            past = asyncio.run(paced(upstream.port, "past", gap(milliseconds)))
-        finally:
-            job.kill()
-            job.wait()
-    pace = f"{1 / gap(milliseconds):.0f} interactive calls a second, upstream of {milliseconds} ms, {PLACES} places"
-    print(f"\n{pace}; bulk: {lists} lists of {BULK_TEXTS}")
-    named = (("alone", alone), ("under bulk", beside), ("under bulk, straight to the upstream", past))
-    for name, times in named:
-        cuts = statistics.quantiles(times, n=100)
-        print(f"{name}: median {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms")
-    ratio = statistics.quantiles(beside, n=100)[98] / statistics.quantiles(alone, n=100)[98]
-    print(f"p99 under bulk : alone = {ratio:.2f}", flush=True)
-
-
 def main() -> None:
     """Measure and print; names of parts as arguments choose among them."""
-    if sys.argv[1:2] == ["bulk"]:
-        asyncio.run(bulk(int(sys.argv[2])))
-    parts = {"proxies": proxies, "merging": merging, "lanes": lanes}
+    parts = {"proxies": proxies, "merging": merging}
     print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     for name in sys.argv[1:] or parts:
         parts[name]()
