@@ -62,7 +62,8 @@ class Model:
     `matryoshka`: a shorter prefix of a vector, renormalised, is what the model itself answers for fewer dimensions.
     `listwise`: a document's score depends on the other documents.
     `revision` names the vector space: answers of two backends may be mixed only when it is equal.
-    `tokenizer`: the model's own vocabulary, where it can be had offline; `tiles`: its rule for images, where published.
+    `tokenizer`: the model's own vocabulary, where it can be had offline; `token_ids`: that of ids that
+    clients send; `tiles`: its rule for images, where published.
     Prices are US dollars a token, as decimal strings; "0" where none is published.
     """
 
@@ -84,6 +85,7 @@ class Model:
     modalities: frozenset[Modality] = field(default_factory=lambda: frozenset({Modality.TEXT}))
     price: str = "0"
     tokenizer: Tokenizer | None = None
+    token_ids: Tokenizer = Tokenizer.CL100K
     tiles: Tiles | None = None
 
     @property

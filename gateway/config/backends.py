@@ -131,6 +131,11 @@ class ModelEntry(Section):
         None,
         description="its vocabulary, if it is cl100k_base, o200k_base, qwen3.5 or all-MiniLM-L6-v2",
     )
+    token_ids: Tokenizer | None = Field(
+        None,
+        description="whose ids clients send that send token ids instead of texts, one of the same; cl100k_base by "
+        "default, as OpenAI clients use for models they do not know",
+    )
     price: Price | None = Field(None, description="US dollars a token, for accounting")
     cache_scope: CacheScope | None = Field(
         None, description="off, tenant, org or shared; the narrower of this and the tenant's holds"

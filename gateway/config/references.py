@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gateway.config.schema import Config, Tenant
     from gateway.config.snapshot import Served
 
-_KEEPING = ("cache_scope", "ask_in_full", "serve")
+_KEEPING = ("cache_scope", "ask_in_full", "serve", "token_ids")
 _CATALOGUE_FACTS = ("dimensions", "context_length", "embeddings", "rerank", "matryoshka", "tokenizer")
 
 
@@ -28,6 +28,7 @@ def check_references(config: Config, origin: Origin) -> list[Problem]:
         *store_problems(config, origin),
         *_admin(config, origin),
         *_passthrough(config, origin),
+        *_default_models(config, origin),
         *_tenants(config, origin),
         *_backends(config, origin),
         *_models(config, origin),
@@ -50,6 +51,15 @@ def _passthrough(config: Config, origin: Origin) -> Iterator[Problem]:
     if config.server.authentication == "passthrough" and not jina:
         remedy = "add one of `dialect: jina`, or write `authentication: keys`"
         yield origin.problem(("server", "authentication"), "no backend takes the keys that are passed through", remedy)
+
+
+def _default_models(config: Config, origin: Origin) -> Iterator[Problem]:
+    served = served_models(with_defaults(config))
+    for endpoint, name in config.server.default_models.items():
+        able = [known for known, entry in served.items() if entry.model.family(endpoint)]
+        if name not in able:
+            path = ("server", "default_models", endpoint)
+            yield origin.problem(path, f"no model of that name answers {endpoint}", suggestion(name, able))
 
 
 def _admin(config: Config, origin: Origin) -> Iterator[Problem]:

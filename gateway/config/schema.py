@@ -39,6 +39,11 @@ class Server(Section):
     )
     docs: bool = Field(default=True, description="whether /docs shows the API in a browser, without a key")
     passthrough_tier: Name = Field("free", description="tier of each key that is passed through")
+    default_models: dict[Literal["embeddings", "rerank"], Name] = Field(
+        default_factory=dict,
+        description="models for calls in text-embeddings-inference's dialect, which name none: {embeddings: A, "
+        "rerank: B}; by default the only one that is served",
+    )
     secret: Annotated[str, StringConstraints(min_length=16)] | None = Field(
         None,
         repr=False,

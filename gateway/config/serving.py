@@ -83,6 +83,8 @@ def _tuned(served: Served, entry: ModelEntry) -> Served:
     A model that is not asked in full is one whose shorter vectors are not derived.
     """
     model = served.model if entry.ask_in_full is not False else replace(served.model, matryoshka=False)
+    if entry.token_ids is not None:
+        model = replace(model, token_ids=entry.token_ids)
     relays = served.relays and entry.serve != "local"
     return replace(served, model=model, cache_scope=entry.cache_scope or served.cache_scope, relays=relays)
 

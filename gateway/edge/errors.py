@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import orjson
 
@@ -53,10 +53,17 @@ def status_of(error: GatewayError) -> int:
     return STATUSES[error.code]
 
 
-def error_body(
-    error: GatewayError, request_id: str, shape: Literal["superset", "contract"], status: int | None = None
-) -> bytes:
-    """`{detail, code, request_id}`, `errors` on a 422, and in the superset the object that OpenAI clients read."""
+_TEI_TYPES = {413: "Validation", 422: "Validation", 424: "Backend", 429: "Overloaded"}
+
+Shape: TypeAlias = Literal["superset", "contract", "cohere", "tei"]
+
+
+def error_body(error: GatewayError, request_id: str, shape: Shape, status: int | None = None) -> bytes:
+    """`{detail, code, request_id}`, `errors` on a 422, and what other clients read.
+
+    In the superset that is OpenAI's object; on the routes of other dialects Cohere's `message`, or TEI's `error` and
+    `error_type`.
+    """
     body: dict[str, Json] = {"detail": error.message, "code": error.code.value, "request_id": request_id}
     status = status or status_of(error)
     if error.code is Code.INPUT_INVALID:
@@ -72,6 +79,11 @@ def error_body(
             "code": error.code.value,
             "param": error.errors[0].field if error.errors else None,
         }
+    elif shape == "cohere":
+        body["message"] = error.message
+    elif shape == "tei":
+        fallback = "Unhealthy" if status >= _SERVER_ERROR else "Validation"
+        body |= {"error": error.message, "error_type": _TEI_TYPES.get(status, fallback)}
     return orjson.dumps(body, default=lambda _: None)
 
 
@@ -86,7 +98,7 @@ class MethodError(GatewayError):
         self.allowed = allowed
 
 
-def failure_response(error: GatewayError, facts: Facts, shape: Literal["superset", "contract"]) -> web.Response:
+def failure_response(error: GatewayError, facts: Facts, shape: Shape) -> web.Response:
     """The whole answer to a request that failed."""
     headers = limit_headers(facts.remaining or error.remaining) | retry_header(error.retry_after)
     if isinstance(error, MethodError):

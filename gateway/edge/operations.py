@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 from aiohttp import web
 
+from gateway.endpoints.front_tei import info
 from gateway.endpoints.models import get_model, list_models
 from gateway.endpoints.openapi import openapi
 from gateway.errors import StoreError, service_unavailable
@@ -74,6 +75,14 @@ class Operations:
     async def models(self, _rest: str) -> web.Response:
         """Every model served."""
         return json_response(list_models(self._pipeline.snapshot))
+
+    async def info(self, _rest: str) -> web.Response:
+        """The model behind /embed, as text-embeddings-inference describes its own.
+
+        Raises:
+            GatewayError: INPUT_INVALID; it is not clear which one that is.
+        """
+        return json_response(info(self._pipeline.snapshot))
 
     async def model(self, rest: str) -> web.Response:
         """One model.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,7 +16,7 @@ from gateway.edge.limit_headers import cache_headers, limit_headers, warning_hea
 from gateway.edge.operations import json_response
 from gateway.edge.pieces import Pieces
 from gateway.edge.usage import PATH as USAGE
-from gateway.endpoints import ENDPOINTS
+from gateway.endpoints import ENDPOINTS, front
 from gateway.errors import Code, FieldError, GatewayError, internal_error, invalid_request, resource_not_found
 from gateway.vocabulary import Facts
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 _READ = frozenset({"GET", "HEAD"})
 _MODELS = "/v1/models/"
+SDK_HEADER = "X-Fern-SDK-Name"
+"""How Cohere's clients say who they are."""
+
 _LINGERING = 2.0
 """Seconds that the rest of a body is read and dropped after an early refusal, so that the client sees the answer."""
 
@@ -78,6 +82,7 @@ class Edge:
             "/ready": ("ready", operations.ready),
             "/openapi.json": ("openapi", operations.describe),
             "/v1/models": ("models", operations.models),
+            "/info": ("info", operations.info),
         }
         if pipeline.snapshot.config.observe.metrics:
             self._reads["/metrics"] = ("metrics", operations.metrics)
@@ -87,8 +92,11 @@ class Edge:
         """The answer to any request."""
         started = self._clock.monotonic()
         path = request.path
-        endpoint = self._endpoints.get(path)
-        facts = Facts(endpoint.name if endpoint else "other", request_id(request, self._clock))
+        identifier = request_id(request, self._clock)
+        dialect = front(path, identifier, request.headers.get(SDK_HEADER, ""))
+        endpoint = dialect or self._endpoints.get(path)
+        facts = Facts(endpoint.name if endpoint else "other", identifier)
+        shape = (dialect and dialect.errors) or self._pipeline.snapshot.config.server.errors
         failure: GatewayError | None = None
         hang_up = HangUp()
         response: web.StreamResponse
@@ -103,11 +111,11 @@ class Edge:
             response = web.Response(status=CLOSED_REQUEST)
         except GatewayError as error:
             failure = error
-            response = self._failed(error, facts)
+            response = failure_response(error, facts, shape)
         except Exception as error:  # noqa: BLE001 - the border: a defect of ours becomes a 500 in the contract's shape
             self._observer.defect(facts, error)
             failure = internal_error()
-            response = self._failed(failure, facts)
+            response = failure_response(failure, facts, shape)
         if not response.prepared:
             response.headers["X-Request-Id"] = facts.request_id
         if self.closing:
@@ -119,6 +127,8 @@ class Edge:
         if request.method != "POST":
             raise MethodError("POST")
         call = call_of(request, facts.request_id, self._pipeline.snapshot.config, self._clock, hang_up.depart)
+        if endpoint is not self._endpoints.get(request.path):
+            call = replace(call, partial=False)  # other dialects have no word for what is left out
         with hang_up.watch(request):
             reply = await self._pipeline.serve(endpoint, call, facts)
         headers = limit_headers(facts.remaining) | cache_headers(reply) | warning_headers(reply.warnings)
@@ -146,9 +156,6 @@ class Edge:
         if found is None and self._below:
             return next((self._routes[begin] for begin in self._below if path.startswith(begin)), None)
         return found
-
-    def _failed(self, error: GatewayError, facts: Facts) -> web.Response:
-        return failure_response(error, facts, self._pipeline.snapshot.config.server.errors)
 
 
 class Application(Protocol):

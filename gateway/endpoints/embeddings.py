@@ -10,6 +10,7 @@ from gateway.endpoints.embeddings_reply import DEFAULT_TYPE, EmbeddingsPresentat
 from gateway.endpoints.items import points_elsewhere
 from gateway.endpoints.parameters import parameters
 from gateway.endpoints.schemas_embeddings import SCHEMAS
+from gateway.endpoints.token_ids import is_ids, texts_of
 from gateway.errors import invalid_request
 from gateway.vocabulary import Job, Modality, Shape
 
@@ -20,19 +21,26 @@ if TYPE_CHECKING:
     from gateway.config.snapshot import Snapshot
     from gateway.endpoints.parameters import Parameter
     from gateway.endpoints.schemas import Items
+    from gateway.endpoints.token_ids import Spellings
     from gateway.vocabulary import Answer, Json
 
 
 class Embeddings:
-    """The embeddings endpoint."""
+    """The embeddings endpoint. `spellings` has the vocabularies of token ids; without it there are none."""
 
     name: Final = "embeddings"
+
+    def __init__(self, spellings: Spellings = lambda _: None) -> None:
+        self._spellings = spellings
 
     def validate(self, body: bytes, snapshot: Snapshot) -> Job:
         """The job in a body; see Endpoint.validate."""
         fields = decode(body)
         model, family = choose(fields, self.name, snapshot)
         spelling = unify_spellings(fields)
+        fields.pop("user", None)  # OpenAI's: who asks, in the client's words; nothing here depends on it
+        if is_ids(fields.get("input")):
+            fields["input"] = texts_of(fields["input"], model, self._spellings)
         schema = SCHEMAS[family]
         lenient = snapshot.config.server.validation == "lenient"
         warnings = drop_unknown(fields, schema) if lenient else ()

@@ -67,7 +67,7 @@ def is_large(answers: Sequence[Answer]) -> bool:
 
 def pieces(job: Job, answers: Sequence[Answer]) -> Generator[bytes, None, None]:
     """The same bytes as `whole`, each piece made when it is asked for; nothing of it is kept."""
-    return _gathered(_fragments(job, answers))
+    return gathered(_fragments(job, answers))
 
 
 def _head(job: Job, answers: Sequence[Answer]) -> dict[str, Json]:
@@ -82,24 +82,33 @@ def _dense(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> b
 
     A vector's JSON is made once for each presentation and kept with the answer, which the in-process cache holds.
     """
+    elements = [_ELEMENT % (index, vector) for index, vector in enumerate(_kept(answers, presentation))]
+    return b"[" + b",".join(elements) + b"]"
+
+
+def vectors(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> Iterable[bytes]:
+    """Each vector of DENSE answers as JSON; of many answers made one after another and not kept."""
+    return _each_vector(answers, presentation) if is_large(answers) else _kept(answers, presentation)
+
+
+def _kept(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> list[bytes]:
     _make_fragments([answer for answer in answers if presentation not in answer.fragments], presentation)
-    vectors: list[bytes] = []
+    rows: list[bytes] = []
     for answer in answers:
         fragment = answer.fragments[presentation]
-        vectors += [fragment] if answer.rows == 1 else fragment.split(_BETWEEN_ROWS)
+        rows += [fragment] if answer.rows == 1 else fragment.split(_BETWEEN_ROWS)
         if len(answer.fragments) > _FRAGMENTS_KEPT:
             answer.fragments.pop(next(iter(answer.fragments)))
-    elements = [_ELEMENT % (index, vector) for index, vector in enumerate(vectors)]
-    return b"[" + b",".join(elements) + b"]"
+    return rows
 
 
 def _make_fragments(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> None:
     for width, group in groupby(answers, key=lambda answer: answer.width):
         same = list(group)
         payload = same[0].payload if len(same) == 1 else b"".join([answer.payload for answer in same])
-        vectors = _vectors(payload, width, presentation)
+        rows = _vectors(payload, width, presentation)
         for answer in same:
-            made = [next(vectors) for _ in range(answer.rows)]
+            made = [next(rows) for _ in range(answer.rows)]
             answer.fragments[presentation] = made[0] if len(made) == 1 else _BETWEEN_ROWS.join(made)
 
 
@@ -116,8 +125,8 @@ def _multi(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> l
     data: list[Json] = []
     for index, answer in enumerate(answers):
         rows = matrix(answer.payload, answer.width)
-        vectors = encode_tokens(rows, presentation.types, keyed=presentation.keyed)
-        element = {"object": "embeddings", "index": index, "embeddings": vectors}
+        encoded = encode_tokens(rows, presentation.types, keyed=presentation.keyed)
+        element = {"object": "embeddings", "index": index, "embeddings": encoded}
         if answer.extra:
             element["tokenized_input"] = orjson.Fragment(answer.extra)
         data.append(element)
@@ -129,7 +138,7 @@ def _fragments(job: Job, answers: Sequence[Answer]) -> Iterator[bytes]:
     presentation = cast("EmbeddingsPresentation", job.presentation)
     yield orjson.dumps(_head(job, answers))[:-1] + b',"data":'
     if job.shape is Shape.DENSE:
-        yield from _list(_ELEMENT % element for element in enumerate(_each_vector(answers, presentation)))
+        yield from listed(_ELEMENT % element for element in enumerate(_each_vector(answers, presentation)))
     elif job.shape is Shape.MULTI:
         yield b"["
         for index, answer in enumerate(answers):
@@ -138,7 +147,7 @@ def _fragments(job: Job, answers: Sequence[Answer]) -> Iterator[bytes]:
             yield (b',"tokenized_input":' + answer.extra if answer.extra else b"") + b"}"
         yield b"]"
     elif job.shape is Shape.SPARSE:
-        yield from _list(answer.payload for answer in answers)
+        yield from listed(answer.payload for answer in answers)
     else:
         yield answers[0].payload
     yield b"}"
@@ -160,7 +169,7 @@ def _tokens_of(answer: Answer, presentation: EmbeddingsPresentation) -> Iterator
         if presentation.keyed:
             yield (b"," if position else b"{") + orjson.dumps(kind) + b":"
         form = EmbeddingsPresentation((kind,))
-        yield from _list(row for block in _blocks(answer) for row in _vectors(block, answer.width, form))
+        yield from listed(row for block in _blocks(answer) for row in _vectors(block, answer.width, form))
     if presentation.keyed:
         yield b"}"
 
@@ -174,7 +183,8 @@ def _blocks(answer: Answer) -> Iterator[memoryview]:
         yield view[start : start + step]
 
 
-def _list(elements: Iterable[bytes]) -> Iterator[bytes]:
+def listed(elements: Iterable[bytes]) -> Iterator[bytes]:
+    """A JSON list of what is JSON already."""
     before = b"["
     for element in elements:
         yield before + element
@@ -182,7 +192,7 @@ def _list(elements: Iterable[bytes]) -> Iterator[bytes]:
     yield b"[]" if before == b"[" else b"]"
 
 
-def _gathered(fragments: Iterable[bytes]) -> Generator[bytes, None, None]:
+def gathered(fragments: Iterable[bytes]) -> Generator[bytes, None, None]:
     """Parts put together to pieces of PIECE_BYTES or a little more."""
     held: list[bytes] = []
     size = 0

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from gateway.config.snapshot import Snapshot
+    from gateway.endpoints.embeddings import Embeddings
+    from gateway.endpoints.front import ErrorShape
     from gateway.vocabulary import Answer, Job
 
 
@@ -36,4 +38,15 @@ class Endpoint(Protocol):
 
         No piece takes longer to make than others on the event loop may wait, some milliseconds.
         """
+        ...
+
+
+class FrontEndpoint(Endpoint, Protocol):
+    """A route of another dialect in front of an endpoint of ours, whose name it has; made for one request."""
+
+    def __init__(self, request_id: str, embeddings: Embeddings) -> None: ...
+
+    @property
+    def errors(self) -> ErrorShape | None:
+        """Whose clients read its failures; None: ours."""
         ...

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Matrix: TypeAlias = NDArray[np.float32]
 
+_STEPS = 32
+"""Of int8, for each 1 / √length."""
+
 _OFFSET = 128
 """`binary` is `ubinary` moved into the signed range, not reinterpreted (the API's definition)."""
 
@@ -77,4 +80,29 @@ def _binary(rows: Matrix) -> list[Json]:
     return list(signed.astype(np.int8))
 
 
-_ENCODERS = {"float": _floats, "base64": _base64, "ubinary": _ubinary, "binary": _binary}
+def _int8(rows: Matrix) -> list[Json]:
+    return list(_steps(rows).astype(np.int8))
+
+
+def _uint8(rows: Matrix) -> list[Json]:
+    return list((_steps(rows) + _OFFSET).astype(np.uint8))
+
+
+def _steps(rows: Matrix) -> NDArray[np.float32]:
+    """Values in steps that are the same for all vectors of one length, so that dot products stay comparable.
+
+    A value of a unit vector is about 1 / √length; four times that is the end of the range, and what is beyond is cut.
+    """
+    scaled: NDArray[np.float32] = np.rint(rows * (_STEPS * np.float32(rows.shape[1]) ** 0.5))
+    return np.clip(scaled, -_OFFSET, _OFFSET - 1)
+
+
+_ENCODERS = {
+    "float": _floats,
+    "base64": _base64,
+    "ubinary": _ubinary,
+    "binary": _binary,
+    "int8": _int8,
+    "uint8": _uint8,
+}
+"""The first four are the contract's; int8 and uint8 are for Cohere's clients."""

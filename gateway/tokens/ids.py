@@ -1,0 +1,76 @@
+"""E: token ids → text, by the vocabularies that an installed package brings; loading one takes up to 0.4 s, once."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import toktok
+
+from gateway.catalogue.model import Tokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_LOCAL_MODEL = ("processes", "local_model", "tokenizer.json")
+
+
+class IdVocabulary:
+    """Both ways: `encode` makes the ids of a text, without `specials`, which `decode` may leave out."""
+
+    def __init__(
+        self,
+        encode: Callable[[str], list[int]],
+        spell: Callable[[Sequence[int]], str],
+        specials: frozenset[int] = frozenset(),
+    ) -> None:
+        self.encode = encode
+        self.specials = specials
+        self._spell = spell
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text; a character that was cut in two at an end is U+FFFD.
+
+        Raises:
+            ValueError: an id is not in the vocabulary.
+        """
+        try:
+            return self._spell(ids)
+        except (KeyError, OverflowError, TypeError):
+            raise ValueError("an id is not in the vocabulary") from None
+
+
+@cache
+def id_vocabulary(name: Tokenizer) -> IdVocabulary | None:
+    """The vocabulary; None where this installation lacks it (the bundled model's comes with the extra `local`)."""
+    if name is Tokenizer.MINILM:
+        return _wordpiece()
+    # Its public functions only count; the class below them gives ids, and is shared with the counter.
+    loaded: Any = toktok._encoding(name.value)  # noqa: SLF001 - held below 0.4, see docs/decisions/0010
+
+    def spell(ids: Sequence[int]) -> str:
+        spelled: bytes = loaded.decode_bytes(list(ids))
+        return spelled.decode("utf-8", "replace")
+
+    return IdVocabulary(loaded.encode_ordinary, spell)
+
+
+def _wordpiece() -> IdVocabulary | None:
+    try:
+        import tokenizers  # noqa: PLC0415 - only with the extra `local`
+    except ImportError:
+        return None
+    loaded = tokenizers.Tokenizer.from_file(str(files("gateway").joinpath(*_LOCAL_MODEL)))
+    loaded.no_padding()
+    loaded.no_truncation()
+
+    def encode(text: str) -> list[int]:
+        return list(loaded.encode(text, add_special_tokens=False).ids)
+
+    def spell(ids: Sequence[int]) -> str:
+        if max(ids, default=0) >= loaded.get_vocab_size():
+            raise KeyError
+        return str(loaded.decode(list(ids), skip_special_tokens=True))
+
+    return IdVocabulary(encode, spell, frozenset(loaded.get_added_tokens_decoder()))
