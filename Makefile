@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 serve: $(VENV)/serve.stamp
 	$(BIN)/gateway serve
 
-test: check $(VENV)/infinity.stamp
+test: check $(VENV)/infinity.stamp $(VENV)/clients.stamp
 	$(BIN)/python -m pytest
 
 check: $(VENV)/test.stamp
@@ -43,6 +43,13 @@ $(VENV)/infinity.stamp: tests/infinity-requirements.txt | $(BIN)/python
 	if $(BIN)/python -m venv $(VENV)/infinity && \
 	  $(VENV)/infinity/bin/python -m pip install --quiet --disable-pip-version-check -r $<; \
 	  then touch $@; else rm -rf $(VENV)/infinity; echo 'Infinity could not be installed: its tests are skipped' >&2; fi
+
+# Real clients for the system tests, in the versions they were seen with; else as above. Not compiled: a third of the time.
+$(VENV)/clients.stamp: tests/clients-requirements.txt | $(BIN)/python
+	rm -rf $(VENV)/clients
+	if $(BIN)/python -m venv $(VENV)/clients && $(VENV)/clients/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --no-deps --no-compile --only-binary :all: -r $<; \
+	  then touch $@; else rm -rf $(VENV)/clients; echo 'Clients could not be installed: their tests are skipped' >&2; fi
 
 docs: $(VENV)/test.stamp
 	$(BIN)/python -c 'from pathlib import Path; from gateway.config.document import START, reference; \

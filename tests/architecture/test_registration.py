@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.backends import DIALECTS
-from gateway.endpoints import ENDPOINTS
+from gateway.endpoints import ENDPOINTS, FRONTS, front
 
 ROOT = Path(__file__).resolve().parents[2] / "gateway"
 
