@@ -17,7 +17,7 @@ _LOCAL_MODEL = ("processes", "local_model", "tokenizer.json")
 
 
 class IdVocabulary:
-    """Both ways: `encode` makes the ids of a text, without `specials`, which `decode` may leave out."""
+    """Both ways; `specials` are ids that `encode` makes of no text."""
 
     def __init__(
         self,
@@ -50,10 +50,12 @@ def id_vocabulary(name: Tokenizer) -> IdVocabulary | None:
     loaded: Any = toktok._encoding(name.value)  # noqa: SLF001 - held below 0.4, see docs/decisions/0010
 
     def spell(ids: Sequence[int]) -> str:
+        for number in set(ids):
+            loaded.decode_single_token_bytes(number)  # a KeyError where the whole would leave it out
         spelled: bytes = loaded.decode_bytes(list(ids))
         return spelled.decode("utf-8", "replace")
 
-    return IdVocabulary(loaded.encode_ordinary, spell)
+    return IdVocabulary(loaded.encode_ordinary, spell, frozenset(dict(loaded.special_tokens()).values()))
 
 
 def _wordpiece() -> IdVocabulary | None:

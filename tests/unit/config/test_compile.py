@@ -153,6 +153,17 @@ def test_an_entry_may_only_say_how_a_models_answers_are_kept() -> None:
     assert served["jina-embeddings-v4"].model.matryoshka
 
 
+def test_whose_token_ids_a_model_gets_is_a_setting() -> None:
+    served = compiled(
+        f"{JINA}{TEI}models:\n"
+        "  jina-embeddings-v3: {token_ids: qwen3.5}\n"
+        "  mine: {backend: own, dimensions: 8, token_ids: o200k_base}\n"
+    ).served
+    assert served["jina-ai/jina-embeddings-v3"].model.token_ids is Tokenizer.QWEN35
+    assert served["mine"].model.token_ids is Tokenizer.O200K
+    assert served["jina-embeddings-v4"].model.token_ids is Tokenizer.CL100K
+
+
 def test_what_the_jina_api_makes_for_its_own_models_is_asked_of_it_unless_told_otherwise() -> None:
     served = compiled(
         f"{JINA}{TEI}  too: {{dialect: jina, url: http://too, key: k}}\n"

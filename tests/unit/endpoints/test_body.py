@@ -83,13 +83,13 @@ def test_field_names_are_cut_too(refuse: Callable[..., tuple[FieldError, ...]]) 
 
 def test_no_more_than_64_errors(refuse: Callable[..., tuple[FieldError, ...]]) -> None:
     assert len(refuse({"model": V3, "input": "x", **{f"extra{n}": n for n in range(100)}})) == 64
-    assert len(refuse({"model": V3, "input": [5] * 100})) == 64
+    assert len(refuse({"model": V3, "input": [None] * 100})) == 64
 
 
 def test_lenient_drops_and_names_unknown_fields(validate: Callable[..., Job]) -> None:
-    body = {"model": "jina-embeddings-v2-base-en", "input": "x", "task": "retrieval.query", "user": "me"}
+    body = {"model": "jina-embeddings-v2-base-en", "input": "x", "task": "retrieval.query", "other": "me"}
     lenient = validate(body, server={"validation": "lenient"})
-    assert lenient.warnings == ("dropped unknown field 'task'", "dropped unknown field 'user'")
+    assert lenient.warnings == ("dropped unknown field 'task'", "dropped unknown field 'other'")
     assert (lenient.parameters, lenient.units) == ((), validate({"model": body["model"], "input": "x"}).units)
 
 
@@ -99,5 +99,5 @@ def test_lenient_still_checks_known_fields(refuse: Callable[..., tuple[FieldErro
 
 
 def test_lenient_rerank(validate: Callable[..., Job]) -> None:
-    body = {"model": "jina-reranker-m0", "query": "q", "documents": ["d"], "user": "me"}
-    assert validate(body, server={"validation": "lenient"}).warnings == ("dropped unknown field 'user'",)
+    body = {"model": "jina-reranker-m0", "query": "q", "documents": ["d"], "other": "me"}
+    assert validate(body, server={"validation": "lenient"}).warnings == ("dropped unknown field 'other'",)

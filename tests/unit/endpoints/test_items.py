@@ -71,7 +71,9 @@ def test_accepted(model: str, value: Json, items: list[Item], validate: Callable
         (TEXT, {"text": 5}, "input -> text", "string_type"),
         (TEXT, ["a", 5], "input -> 1", "item_type"),
         (TEXT, [["a"]], "input -> 0", "item_type"),
-        (TEXT, [[1, 2, 3]], "input -> 0", "item_type"),
+        (TEXT, [[1, "a", 3]], "input -> 0", "item_type"),
+        (TEXT, [[]], "input -> 0", "item_type"),
+        (TEXT, [[1, 2, 3]], "input", "token_ids_invalid"),  # no vocabulary is handed in here
         (NANO, {"image": "a"}, "input", "item_type"),
         (NANO, [GROUP], "input -> 0", "item_type"),
         (V4, {"video": "a"}, "input", "item_type"),
@@ -101,7 +103,7 @@ def test_each_wrong_item_is_named(refuse: Callable[..., tuple[FieldError, ...]])
 
 def test_the_message_says_what_is_accepted(refuse: Callable[..., tuple[FieldError, ...]]) -> None:
     (alone,) = refuse({"model": V4, "input": 5})
-    (listed,) = refuse({"model": V4, "input": [5]})
+    (listed,) = refuse({"model": V4, "input": [5, "a"]})
     assert alone.message == (
         "Input should be a string or an object with one key of: text or image or pdf, or a list of such"
     )
