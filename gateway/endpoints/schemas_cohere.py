@@ -7,10 +7,11 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from gateway.endpoints.front import refusal
-from gateway.endpoints.schemas import Request
+from gateway.endpoints.schemas import WHOLE, Flag, Request
 from gateway.errors import invalid_request
 from gateway.vocabulary import Json  # noqa: TC001 - pydantic evaluates annotations
 
+Whole: TypeAlias = Annotated[int, Field(strict=True), WHOLE]
 _Type: TypeAlias = Literal["float", "int8", "uint8", "binary", "ubinary", "base64"]
 
 
@@ -50,7 +51,7 @@ class CohereEmbedRequest(Request):
     images: list[str] | None = None
     inputs: list[CohereInput] | None = None
     embedding_types: Annotated[list[_Type], Field(min_length=1)] | None = None
-    output_dimension: int | None = None
+    output_dimension: Whole | None = None
     truncate: Literal["NONE", "END"] | None = None
 
 
@@ -64,10 +65,10 @@ class CohereRerankRequest(Request):
     model: str
     query: str
     documents: Annotated[list[str | dict[str, Json]], Field(min_length=1)]
-    top_n: int | None = None
-    return_documents: bool = False
+    top_n: Whole | None = None
+    return_documents: Flag | None = False
     rank_fields: Annotated[list[str], Field(min_length=1)] | None = None
-    max_tokens_per_doc: int | None = None
+    max_tokens_per_doc: Whole | None = None
 
 
 class CohereRerankV1Request(CohereRerankRequest):

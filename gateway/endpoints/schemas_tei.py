@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from gateway.endpoints.schemas import Request
+from gateway.endpoints.schemas import WHOLE, Flag, Request
 
-_Ids = Annotated[list[Annotated[int, Field(strict=True)]], Field(min_length=1)]
+Whole: TypeAlias = Annotated[int, Field(strict=True), WHOLE]
+_Ids: TypeAlias = Annotated[list[Annotated[int, Field(strict=True)]], Field(min_length=1)]
 
 
 class TeiEmbedRequest(Request):
     """POST /embed: texts, or token ids."""
 
     inputs: str | Annotated[list[str], Field(min_length=1)] | _Ids | Annotated[list[_Ids], Field(min_length=1)]
-    normalize: bool = True
-    truncate: bool = False
-    truncation_direction: Literal["Right", "right"] = "Right"
+    normalize: Flag | None = True
+    truncate: Flag | None = False
+    truncation_direction: Literal["Right", "right"] | None = "Right"
     prompt_name: str | None = None
-    dimensions: int | None = None
+    dimensions: Whole | None = None
 
 
 class TeiRerankRequest(Request):
@@ -27,7 +28,7 @@ class TeiRerankRequest(Request):
 
     query: str
     texts: Annotated[list[str], Field(min_length=1)]
-    truncate: bool = False
-    truncation_direction: Literal["Right", "right"] = "Right"
-    raw_scores: Literal[False] = False
-    return_text: bool = False
+    truncate: Flag | None = False
+    truncation_direction: Literal["Right", "right"] | None = "Right"
+    raw_scores: Literal[False] | None = False
+    return_text: Flag | None = False
