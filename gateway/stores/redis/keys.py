@@ -88,6 +88,19 @@ class Keys:
         return (f"{tag}:due", f"{tag}:records", f"{tag}:tries", f"{tag}:claims", f"{tag}:dead")
 
     @property
+    def jobs(self) -> tuple[str, str]:
+        """When each job is looked at next, and all jobs by age."""
+        return (f"{self.prefix}:{{jobs}}:turns", f"{self.prefix}:{{jobs}}:all")
+
+    def job(self, name: str) -> tuple[str, str]:
+        """A job's record, and until when its chunks are held."""
+        return (f"{self.prefix}:{{jobs}}:record:{name}", f"{self.prefix}:{{jobs}}:held:{name}")
+
+    def jobs_of(self, tenant: str) -> tuple[str, str]:
+        """A tenant's jobs that have not ended, and all of its by age."""
+        return (f"{self.prefix}:{{jobs}}:open:{tenant}", f"{self.prefix}:{{jobs}}:of:{tenant}")
+
+    @property
     def secret(self) -> str:
         """The secret that all gateways on this store share."""
         return f"{self.prefix}:secret"
