@@ -51,6 +51,7 @@ class GatewayError(Exception):
     """A failure with a code and a sentence that is safe to show to the client.
 
     `retry_after` is in seconds; `remaining` is what the tenant's windows still hold, where the failure knows it.
+    `too_large`: it would be refused however long it waited, but its parts may pass.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class GatewayError(Exception):
         retry_after: float | None = None,
         remaining: Remaining | None = None,
         errors: tuple[FieldError, ...] = (),
+        too_large: bool = False,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -68,10 +70,13 @@ class GatewayError(Exception):
         self.retry_after = retry_after
         self.remaining = remaining
         self.errors = errors
+        self.too_large = too_large
 
     def again(self) -> GatewayError:
         """The same failure to raise once more: one object raised by many would collect all their tracebacks."""
-        return GatewayError(self.code, self.message, retry_after=self.retry_after, errors=self.errors)
+        return GatewayError(
+            self.code, self.message, retry_after=self.retry_after, errors=self.errors, too_large=self.too_large
+        )
 
     @property
     def retryable(self) -> bool:
@@ -159,7 +164,8 @@ def token_limit_exceeded(current: int, limit: int, retry_after: float, asked: in
     message = f"Token rate limit exceeded: {current:,}/{limit:,} tokens per minute"
     if asked > limit:
         message += f"; this call alone may need {asked:,}, so send it in parts"
-    return GatewayError(Code.RATE_TOKEN_LIMIT_EXCEEDED, message, retry_after=retry_after)
+    large = asked > limit
+    return GatewayError(Code.RATE_TOKEN_LIMIT_EXCEEDED, message, retry_after=retry_after, too_large=large)
 
 
 def concurrency_limit_exceeded(current: int, limit: int, retry_after: float = 1.0) -> GatewayError:

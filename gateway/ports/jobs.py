@@ -75,12 +75,16 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A step that one worker has for the time of a lease; `begun`: it is the first one of its job."""
+    """A step that one worker has for the time of a lease; `begun`: it is the first one of its job.
+
+    `token` tells this taking from any later one of the same step.
+    """
 
     batch: Batch
     step: Step
     chunk: int = 0
     begun: bool = False
+    token: str = ""
 
 
 class Jobs(Protocol):

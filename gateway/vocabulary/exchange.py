@@ -113,7 +113,7 @@ class Call:
     one; it raises GatewayError for bodies we do not take. `deadline` is in Clock.monotonic() seconds, `timeout` seconds
     after the call came; `chosen` says that the client named them. `lane` is how urgent the caller says it is.
     `partial`: it takes a reply without the inputs that the backend refuses. `depart` is called when a backend is asked:
-    from then on a client that hangs up stops nothing.
+    from then on a client that hangs up stops nothing. `caller` is who asks where that is known already, as for a job.
     """
 
     read: Callable[[], Awaitable[bytes]]
@@ -127,6 +127,7 @@ class Call:
     partial: bool = False
     depart: Callable[[], None] = _stay
     lane: Lane = Lane.INTERACTIVE
+    caller: Caller | None = None
 
     def within(self, seconds: float | None) -> Call:
         """The same call with its tenant's own time limit, where the client named none and it is the shorter one."""

@@ -128,6 +128,10 @@ async def test_a_step_whose_worker_died_is_taken_again_after_its_lease(jobs: Job
     clock.now += 1
     again = await taken(jobs)
     assert (again.step, again.chunk) == (Step.CHUNK, 0)
+    assert await jobs.keep(first, LEASE) is None
+    assert await jobs.done(first, Tally(2)) is None
+    await jobs.put_off(first, 0)
+    assert await jobs.take(2, LEASE) is None
     assert await jobs.done(again, Tally(2)) is State.COMPLETED
     assert await jobs.done(first, Tally(2)) is None
     assert await jobs.keep(first, LEASE) is None

@@ -24,6 +24,7 @@ class Kept:
     following: int = 0
     done: int = 0
     held: dict[tuple[Step, int], float] = field(default_factory=dict)
+    tokens: dict[tuple[Step, int], str] = field(default_factory=dict)
 
 
 @dataclass
@@ -34,6 +35,7 @@ class FakeJobs:
     down: bool = False
     kept: dict[str, Kept] = field(default_factory=dict)
     served: list[str] = field(default_factory=list)
+    taken: int = 0
 
     async def create(self, order: Order, total: int | None, most: int) -> bool:
         self._check()
@@ -71,7 +73,9 @@ class FakeJobs:
             self.served.remove(name)
             self.served.append(name)
             begun = kept.batch.state is State.PENDING and step[0] is not Step.EXPIRE
-            turn = Turn(kept.batch, step[0], step[1], begun=begun)
+            self.taken += 1
+            token = kept.tokens[step] = str(self.taken)
+            turn = Turn(kept.batch, step[0], step[1], begun=begun, token=token)
             if begun:
                 kept.batch = replace(kept.batch, state=State.PROCESSING)
             return turn
@@ -79,25 +83,26 @@ class FakeJobs:
 
     async def keep(self, turn: Turn, lease_seconds: float) -> State | None:
         self._check()
-        kept, step = self.kept[turn.batch.order.id], (turn.step, turn.chunk)
-        if step not in kept.held:
+        kept, step = self._mine(turn)
+        if step is None:
             return None
         kept.held[step] = self.now() + lease_seconds
         return kept.batch.state
 
     async def put_off(self, turn: Turn, seconds: float) -> None:
         self._check()
-        kept, step = self.kept[turn.batch.order.id], (turn.step, turn.chunk)
-        if step in kept.held:
+        kept, step = self._mine(turn)
+        if step is not None:
             kept.held[step] = self.now() + seconds
             if kept.batch.state.ended and turn.step in {Step.PREPARE, Step.CHUNK}:
                 del kept.held[step]
 
     async def prepared(self, turn: Turn, chunks: int, total: int) -> State | None:
         self._check()
-        kept = self.kept[turn.batch.order.id]
-        if kept.held.pop((Step.PREPARE, 0), None) is None:
+        kept, step = self._mine(turn)
+        if step is None:
             return None
+        del kept.held[step]
         kept.batch = replace(kept.batch, chunks=chunks, total=total)
         if not chunks and not kept.batch.state.ended:
             self._finish(kept, State.FAILED, NO_LINES)
@@ -105,9 +110,10 @@ class FakeJobs:
 
     async def done(self, turn: Turn, tally: Tally) -> State | None:
         self._check()
-        kept = self.kept[turn.batch.order.id]
-        if kept.held.pop((Step.CHUNK, turn.chunk), None) is None:
+        kept, step = self._mine(turn)
+        if step is None:
             return None
+        del kept.held[step]
         was = kept.batch.tally
         total = Tally(was.completed + tally.completed, was.failed + tally.failed, was.tokens + tally.tokens)
         kept.batch = replace(kept.batch, tally=total)
@@ -119,15 +125,21 @@ class FakeJobs:
 
     async def settled(self, turn: Turn) -> None:
         self._check()
-        kept = self.kept[turn.batch.order.id]
+        kept, step = self._mine(turn)
+        if step is None:
+            return
         if turn.step is Step.TELL:
             kept.tell = False
-            kept.held.pop((Step.TELL, 0), None)
+            del kept.held[step]
             return
         if not kept.batch.state.ended:
             self._finish(kept, State.EXPIRED, "")
         kept.batch = replace(kept.batch, state=State.EXPIRED)
         kept.held.clear()
+
+    def _mine(self, turn: Turn) -> tuple[Kept, tuple[Step, int] | None]:
+        kept, step = self.kept[turn.batch.order.id], (turn.step, turn.chunk)
+        return kept, step if step in kept.held and kept.tokens[step] == turn.token else None
 
     def _step(self, kept: Kept, at_once: int) -> tuple[Step, int] | None:
         batch, now = kept.batch, self.now()

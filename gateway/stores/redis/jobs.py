@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
@@ -76,30 +77,31 @@ class RedisJobs:
             if batch is None:
                 await self._line.ask("ZREM", self._keys.jobs[0], name)
                 continue
-            taken = await self._run("take", batch.order, int(lease_seconds * _MS), at_once)
+            token = secrets.token_hex(8)
+            taken = await self._run("take", batch.order, int(lease_seconds * _MS), at_once, token)
             if taken:
-                return _turn(batch, taken)
+                return _turn(batch, taken, token)
         return None
 
     async def keep(self, turn: Turn, lease_seconds: float) -> State | None:
         """As Jobs.keep. Raises StoreError."""
-        return _state(await self._run("keep", turn.batch.order, _word(turn), int(lease_seconds * _MS), 0))
+        return _state(await self._run("keep", turn.batch.order, *_word(turn), int(lease_seconds * _MS), 0))
 
     async def put_off(self, turn: Turn, seconds: float) -> None:
         """As Jobs.put_off. Raises StoreError."""
-        await self._run("keep", turn.batch.order, _word(turn), int(seconds * _MS), 1)
+        await self._run("keep", turn.batch.order, *_word(turn), int(seconds * _MS), 1)
 
     async def prepared(self, turn: Turn, chunks: int, total: int) -> State | None:
         """As Jobs.prepared. Raises StoreError."""
-        return _state(await self._run("prepared", turn.batch.order, chunks, total, NO_LINES))
+        return _state(await self._run("prepared", turn.batch.order, turn.token, chunks, total, NO_LINES))
 
     async def done(self, turn: Turn, tally: Tally) -> State | None:
         """As Jobs.done. Raises StoreError."""
-        return _state(await self._run("done", turn.batch.order, turn.chunk, *astuple(tally), NO_ANSWERS))
+        return _state(await self._run("done", turn.batch.order, *_word(turn), *astuple(tally), NO_ANSWERS))
 
     async def settled(self, turn: Turn) -> None:
         """As Jobs.settled. Raises StoreError."""
-        await self._run("settled", turn.batch.order, _word(turn), KEEP_EXPIRED)
+        await self._run("settled", turn.batch.order, *_word(turn), KEEP_EXPIRED)
 
     async def _run(self, name: str, order: Order, *arguments: str | int, more: Sequence[str] = ()) -> Any:  # noqa: ANN401 - each script has its own reply
         keys = (self._keys.jobs[0], *self._keys.job(order.id), self._keys.jobs_of(order.tenant)[0], *more)
@@ -109,14 +111,15 @@ class RedisJobs:
         return "" if self._clock_ms is None else self._clock_ms()
 
 
-def _word(turn: Turn) -> str:
-    return _WORDS.get(turn.step, str(turn.chunk))
+def _word(turn: Turn) -> tuple[str, str]:
+    """A step as the scripts name it, and the token under which it was taken."""
+    return _WORDS.get(turn.step, str(turn.chunk)), turn.token
 
 
-def _turn(batch: Batch, taken: Sequence[bytes]) -> Turn:
+def _turn(batch: Batch, taken: Sequence[bytes], token: str) -> Turn:
     word = taken[0].decode()
     step = _STEPS.get(word, Step.CHUNK)
-    return Turn(batch, step, int(word) if step is Step.CHUNK else 0, begun=taken[1] == b"1")
+    return Turn(batch, step, int(word) if step is Step.CHUNK else 0, begun=taken[1] == b"1", token=token)
 
 
 def _state(word: bytes) -> State | None:

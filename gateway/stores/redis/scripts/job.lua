@@ -9,6 +9,16 @@ local function ended(state)
   return state ~= 'pending' and state ~= 'processing'
 end
 
+-- Whether a step is still that of who took it under a token; a lapsed one is, until somebody else takes it.
+local function mine(step, token)
+  return redis.call('ZSCORE', HELD, step) and redis.call('HGET', RECORD, 'token:' .. step) == token
+end
+
+local function release(step)
+  redis.call('ZREM', HELD, step)
+  redis.call('HDEL', RECORD, 'token:' .. step)
+end
+
 -- What is at work stays held, so that its results can still be added; what was given back is taken by nobody.
 local function finish(state, why)
   redis.call('HSET', RECORD, 'state', state, 'ended', now, 'error', why)

@@ -1,11 +1,12 @@
--- A job's input was read. After job.lua. ARGV[3..]: chunks, lines, what to say if there are none.
+-- A job's input was read. After job.lua. ARGV[3..]: token, chunks, lines, what to say if there are none.
 -- Reply: the job's state, '' if somebody else had it meanwhile.
-if redis.call('ZREM', HELD, 'p') == 0 then return '' end
+if not mine('p', ARGV[3]) then return '' end
+release('p')
 local state = redis.call('HGET', RECORD, 'state')
-redis.call('HSET', RECORD, 'chunks', ARGV[3], 'total', ARGV[4])
+redis.call('HSET', RECORD, 'chunks', ARGV[4], 'total', ARGV[5])
 if ended(state) then return state end
-if ARGV[3] == '0' then
-  finish('failed', ARGV[5])
+if ARGV[4] == '0' then
+  finish('failed', ARGV[6])
   return 'failed'
 end
 redis.call('ZADD', TURNS, now, id)

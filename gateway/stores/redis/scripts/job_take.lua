@@ -1,4 +1,4 @@
--- Gives one step of a job, until its lease ends. After job.lua. ARGV[3..]: lease (ms), most steps held at once.
+-- Gives one step of a job, until its lease ends. After job.lua. ARGV[3..]: lease (ms), most steps held at once, token.
 -- Reply: {step, '1' if it is the job's first}, or {} and the job is looked at again when something of it lapses.
 local at = redis.call('HMGET', RECORD, 'state', 'chunks', 'next', 'expires', 'tell')
 local state, chunks, following = at[1], tonumber(at[2]), tonumber(at[3]) or 0
@@ -14,6 +14,7 @@ end
 
 local function take(step)
   redis.call('ZADD', HELD, now + tonumber(ARGV[3]), step)
+  redis.call('HSET', RECORD, 'token:' .. step, ARGV[5])
   redis.call('ZADD', TURNS, now, id)
   if state ~= 'pending' or step == 'x' then return { step, '0' } end
   redis.call('HSET', RECORD, 'state', 'processing')

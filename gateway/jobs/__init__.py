@@ -1,0 +1,1 @@
+"""P: batch jobs: what is asked in one go, worked off in the background, and fetched later."""
