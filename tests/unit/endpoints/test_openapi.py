@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 OWN_SCHEMAS = {"SegmentRequest", "SegmentResponse", "SegmentUsage"}
 OWN_SCHEMAS |= {schema.__name__ for schema in FRONT_SCHEMAS}
 OWN_SCHEMAS |= {"CohereMeta", "CoherePlace", "CohereInput", "CohereText", "CohereImage", "CohereImageUrl"}
+OWN_SCHEMAS = {"OwnBatchEmbeddingRequest", "SegmentRequest", "SegmentResponse", "SegmentUsage"}
 PROSE = ("title", "description", "summary")
 
 
