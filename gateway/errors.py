@@ -54,7 +54,7 @@ class GatewayError(Exception):
     `too_large`: it would be refused however long it waited, but its parts may pass.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is known of a failure, each by name
         self,
         code: Code,
         message: str,

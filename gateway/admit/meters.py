@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def meters_of(snapshot: Snapshot, caller: Caller, endpoint: str, model: str, client: str) -> tuple[Meter, ...]:
-    """The caller's own first, its endpoint's and model's, then everybody's, and the client address's, if there is one."""
+    """The caller's own first, its endpoint's and model's, everybody's, and the client address's, if there is one."""
     limits = snapshot.config.limits
     meters = caller.meters
     for more in (caller.by_endpoint.get(endpoint), caller.by_model.get(model), snapshot.model_meters.get(model)):

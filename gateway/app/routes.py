@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from gateway.edge.docs_page import PATHS as DOCS
 from gateway.edge.docs_page import DocsPage
+from gateway.app.batches import BatchEngine
 from gateway.edge.segment import Segmenter
 from gateway.endpoints.segment import PATHS as SEGMENT
 from gateway.local_calls import LocalCalls
 
 if TYPE_CHECKING:
     import asyncio
+
+    from prometheus_client import CollectorRegistry
 
     from gateway.admit.reservation import Admission
     from gateway.edge.server import Route
@@ -39,6 +42,7 @@ class Parts:
     tasks: TaskGroup
     clock: Clock
     observer: RequestObserver
+    registry: CollectorRegistry
 
 
 class Routes:
@@ -50,10 +54,16 @@ class Routes:
         self.paths: dict[str, Route] = dict.fromkeys(SEGMENT, self._segmenter)
         if parts.pipeline.snapshot.config.server.docs:
             self.paths |= dict.fromkeys(DOCS, DocsPage())
+        self._batches = BatchEngine(parts, calls)
+        self.paths |= self._batches.paths
 
     def start(self) -> list[asyncio.Task[None]]:
         """Tasks that run while the worker serves; they are cancelled once every answer is out."""
-        return []
+        return self._batches.runner.start()
+
+    async def drain(self, seconds: float) -> None:
+        """End what is not an answer within that time, while answers go out."""
+        await self._batches.runner.drain(seconds)
 
     async def close(self) -> None:
         """After the tasks have ended."""

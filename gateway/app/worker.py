@@ -142,8 +142,20 @@ class App:
         )
         self._operations = Operations(pipeline, quota, metrics)
         usage = UsageReport(pipeline, self._books, clock)
-        parts = Parts(pipeline, admission, self._books, self._upstream, quota_line, keys, self._tasks, clock, observer)
-        self._routes = Routes(parts)
+        self._routes = Routes(
+            Parts(
+                pipeline=pipeline,
+                admission=admission,
+                books=self._books,
+                upstream=self._upstream,
+                line=quota_line,
+                keys=keys,
+                tasks=self._tasks,
+                clock=clock,
+                observer=observer,
+                registry=metrics.registry,
+            )
+        )
         self.edge = Edge(pipeline, self._operations, usage, clock, observer, routes=self._routes.paths)
         accounts = RedisAccounts(quota_line, keys, clock)
         self._follower = Follower(accounts, clock, observer, snapshot, partial(setattr, pipeline, "snapshot"))
@@ -217,7 +229,8 @@ class App:
             server.close()
         for http in self._http:
             http.pre_shutdown()
-        await asyncio.gather(*(http.shutdown(self._settings.drain_timeout) for http in self._http))
+        seconds = self._settings.drain_timeout
+        await asyncio.gather(self._routes.drain(seconds), *(http.shutdown(seconds) for http in self._http))
         for task in self._background:
             task.cancel()
         await asyncio.wait(self._background, timeout=_SETTLE_SECONDS)

@@ -1,4 +1,4 @@
-"""E: the six batch operations over HTTP; a job is seen by its tenant only, and its files by who has a signed address."""
+"""E: the six batch operations over HTTP; jobs are seen by their tenant, files also by who has a signed address."""
 
 from __future__ import annotations
 

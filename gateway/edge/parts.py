@@ -29,6 +29,7 @@ async def send_parts(
         StoreError: of the files. If it has begun, the answer then has no end that a client could take for whole.
     """
     response = web.StreamResponse(headers={"X-Request-Id": identifier, "Content-Type": LINES_TYPE})
+    response.enable_chunked_encoding()
     chunks = range(batch.chunks or 0)
     first = await files.get(part(batch.order.id, kind, 0)) if chunks else None
     await response.prepare(request)

@@ -12,11 +12,11 @@ from gateway.catalogue.model import Family
 from gateway.endpoints.body import check, choose, conflict, decode, drop_unknown
 from gateway.endpoints.embeddings import Embeddings
 from gateway.endpoints.schemas import Component, Request
-from gateway.endpoints.schemas_embeddings import Upto1024
+from gateway.endpoints.schemas_embeddings import Upto1024  # noqa: TC001 - pydantic evaluates annotations
 from gateway.errors import AddressError, FieldError, invalid_request
 from gateway.guard import LONGEST_URL, SCHEMES, check_url
 from gateway.ports.jobs import State
-from gateway.vocabulary import Json
+from gateway.vocabulary import Json  # noqa: TC001 - as above
 from gateway.vocabulary.when import shown
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def read_request(body: bytes, snapshot: Snapshot) -> Wanted:
 def read_limit(query: Mapping[str, str]) -> int:
     """How many jobs a list may have. Raises GatewayError: INPUT_INVALID."""
     text = query.get("limit", str(DEFAULT_LIMIT))
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:9])):
+    if not (text.isascii() and text.isdigit() and int(text[:9]) > 0):
         raise invalid_request((FieldError("query -> limit", "must be a whole number above 0", "int_parsing"),))
     return min(int(text[:9]), HIGHEST_LIMIT)
 

@@ -156,9 +156,7 @@ class Chunks:
 
         seconds = self._pipeline.snapshot.config.server.timeout
         deadline = self._clock.monotonic() + seconds
-        return Call(
-            read, None, "", request_id, deadline, timeout=seconds, partial=True, lane=Lane.BULK, caller=caller
-        )
+        return Call(read, None, "", request_id, deadline, timeout=seconds, partial=True, lane=Lane.BULK, caller=caller)
 
     async def _put(self, work: _Work) -> Tally:
         """The tally goes last: where it is, the others are."""

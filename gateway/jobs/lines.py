@@ -9,10 +9,10 @@ import orjson
 
 from gateway.endpoints.body import decode
 from gateway.endpoints.embeddings import Embeddings
-from gateway.errors import Code, FieldError, GatewayError, invalid_request
+from gateway.errors import FieldError, GatewayError, invalid_request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gateway.config.snapshot import Snapshot
     from gateway.vocabulary import Json
@@ -29,7 +29,7 @@ _OK = 200
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the input: its number there from 1 on, its custom_id if it has one, and its input or what is wrong."""
+    """One line of the input: its number there from 1 on, its custom_id, if any, and its input or what is wrong."""
 
     number: int
     custom_id: str | None
@@ -40,20 +40,24 @@ class Line:
 def keep(number: int, text: bytes) -> bytes:
     """A line as it is kept in a chunk's input."""
     try:
-        return orjson.dumps([number, text.decode()]) + b"\n"
+        return orjson.dumps([number, text.decode(), ""]) + b"\n"
     except UnicodeDecodeError:
-        return orjson.dumps([number, None]) + b"\n"
+        return without(number, "is not UTF-8")
 
 
-def overlong(number: int) -> bytes:
-    """The same for a line that is longer than a request's body may be, without it."""
-    return orjson.dumps([number, False]) + b"\n"
+def without(number: int, wrong: str) -> bytes:
+    """The same for a line that is not kept itself, only what is wrong with it."""
+    return orjson.dumps([number, "", wrong]) + b"\n"
 
 
 def kept(content: bytes, model: str, options: Mapping[str, Json], snapshot: Snapshot) -> list[Line]:
     """The lines of a chunk, each checked as a call of its own would be."""
-    read = (orjson.loads(line) for line in content.splitlines())
-    return [_read(number, text, model, options, snapshot) for number, text in read]
+
+    def check(item: Json) -> None:
+        EMBEDDINGS.validate(call_body(model, options, [item]), snapshot)
+
+    rows = (orjson.loads(row) for row in content.splitlines())
+    return [_read(number, text, wrong, model, check) for number, text, wrong in rows]
 
 
 def call_body(model: str, options: Mapping[str, Json], items: Sequence[Json]) -> bytes:
@@ -66,7 +70,7 @@ def answered(line: Line, model: str, embedding: Json) -> bytes:
     """A line of the output."""
     data = [{"object": "embedding", "index": 0, "embedding": embedding}]
     reply = {"status_code": _OK, "body": {"model": model, "object": "list", "data": data}}
-    return orjson.dumps({"custom_id": line.custom_id, "response": reply}) + b"\n"
+    return orjson.dumps({"custom_id": line.custom_id, "line": line.number, "response": reply}) + b"\n"
 
 
 def refused(line: Line, error: GatewayError, request_id: str) -> bytes:
@@ -75,17 +79,15 @@ def refused(line: Line, error: GatewayError, request_id: str) -> bytes:
     return orjson.dumps({"custom_id": line.custom_id, "line": line.number, "error": told}) + b"\n"
 
 
-def _read(number: int, text: str | bool | None, model: str, options: Mapping[str, Json], snapshot: Snapshot) -> Line:
+def _read(number: int, text: str, wrong: str, model: str, check: Callable[[Json], None]) -> Line:
     custom_id = None
     try:
-        if text is None:
-            raise _wrong("line", "is not UTF-8", "unicode_error")
-        if isinstance(text, bool):
-            raise GatewayError(Code.INPUT_TOO_LARGE, "The line is too long")
+        if wrong:
+            raise _wrong("line", wrong, "line_invalid")
         fields = decode(text.encode())
         custom_id = _custom_id(fields)
         item = _item(fields, model)
-        EMBEDDINGS.validate(call_body(model, options, [item]), snapshot)
+        check(item)
     except GatewayError as error:
         return Line(number, custom_id, error=error)
     return Line(number, custom_id, item)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gateway.errors import AddressError, TransportError
 from gateway.jobs.holding import PutOff
 from gateway.jobs.lifecycle import JobFailed, part, whole_input
-from gateway.jobs.lines import keep, overlong
+from gateway.jobs.lines import keep, without
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -65,7 +65,8 @@ class Preparation:
             total += 1
             if total > config.jobs.max_inputs:
                 raise JobFailed(f"The input has more than {config.jobs.max_inputs:,} lines")
-            waiting.append(keep(number, text) if len(text) <= config.server.body_limit else overlong(number))
+            fits = len(text) <= config.server.body_limit
+            waiting.append(keep(number, text) if fits else without(number, "is longer than a request may be"))
             size += len(text)
             if len(waiting) == config.jobs.chunk or size >= CHUNK_BYTES:
                 await self._put(hold, order, chunks, waiting)

@@ -33,7 +33,10 @@ class JobTelemetry:
             registry=registry,
         )
         lines = Counter(
-            "gateway_batch_lines", "Lines of batch jobs that are done: completed, failed.", ("outcome",), registry=registry
+            "gateway_batch_lines",
+            "Lines of batch jobs that are done: completed, failed.",
+            ("outcome",),
+            registry=registry,
         )
         self._jobs = {state: jobs.labels(state.value) for state in State}
         self._completed, self._failed = lines.labels("completed"), lines.labels("failed")
