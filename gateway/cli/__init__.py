@@ -18,6 +18,7 @@ COMMANDS = (
     "gateway.cli.keys",
     "gateway.cli.audit",
     "gateway.cli.webhooks",
+    "gateway.cli.jobs",
 )
 """One module a command; it exports a function of its own name, or a group of commands."""
 
