@@ -80,7 +80,6 @@ def cancel(name: JobId, config: ConfigFile = None, data_dir: DataDir = None) -> 
 @jobs.command()
 def watch(name: JobId, every: Every = 1.0, config: ConfigFile = None, data_dir: DataDir = None) -> None:
     """Show how far a job is until it ends: a live bar on a terminal, a line a change elsewhere."""
-
     chosen = settings(config, data_dir)
     with _live() if sys.stdout.isatty() else _plain() as tell:
 

@@ -6,21 +6,27 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
+from fakes.batches import Engine
 from fakes.gateway import Gateway, configured
 
 from gateway.clock import SystemClock
 from gateway.config.schema import Observe, Server
+from gateway.edge.batches import Batches
 from gateway.edge.operations import Operations
 from gateway.edge.segment import Segmenter
 from gateway.edge.server import Edge, HttpServer
 from gateway.edge.usage import UsageReport
+from gateway.endpoints.batch import ALL, ONE
 from gateway.endpoints.segment import PATHS as SEGMENT
+from gateway.jobs.telling import Telling
 from gateway.local_calls import LocalCalls
 from gateway.observe.metrics import Metrics
 from gateway.observe.observer import RequestObserver
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+    from gateway.edge.server import Route
 
 
 class Served:
@@ -34,8 +40,18 @@ class Served:
         usage = UsageReport(self.gateway.pipeline, self.gateway.books, self.gateway.clock)
         calls = LocalCalls(self.gateway.pipeline, self.gateway.admission, self.gateway.count)
         self.segmenter = Segmenter(self.gateway.pipeline, calls, self.gateway.clock)
-        routes = dict.fromkeys(SEGMENT, self.segmenter)
         clock = self.gateway.clock
+        self.engine = engine = Engine(self.gateway)
+        batches = Batches(
+            pipeline=self.gateway.pipeline,
+            calls=calls,
+            jobs=engine.jobs,
+            files=engine.files,
+            telling=Telling(engine.events, lambda: self.gateway.pipeline.snapshot),
+            watch=engine.watch,
+            clock=clock,
+        )
+        routes: dict[str, Route] = {**dict.fromkeys(SEGMENT, self.segmenter), ONE: batches, ALL: batches}
         self.edge = Edge(self.gateway.pipeline, operations, usage, clock, self.observer, routes=routes)
         self.http: HttpServer
         self.address = ("127.0.0.1", 0)
