@@ -17,6 +17,7 @@ Below it: `gateway.leasing` holds parts of limits for `admit` and `dispatch`; `g
 Outgoing HTTP: `gateway.upstream` to addresses of the config, `gateway.fetch` to those that clients name, which
 `gateway.guard` judges. `gateway.local_calls` is the line of a call that no backend answers.
 Beside the line: `gateway.administration` changes tenants and keys and follows changes, `gateway.notify` tells the
-operator's webhooks of thresholds; `gateway.ports` is what all of them need from outside.
+operator's webhooks of thresholds, `gateway.jobs` works off batch jobs through the pipeline; `gateway.ports` is what
+all of them need from outside.
 `gateway.pipeline` is that line as code; `gateway.app` wires it; `gateway.processes` is the tree that runs it.
 """

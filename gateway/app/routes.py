@@ -15,10 +15,9 @@ from gateway.local_calls import LocalCalls
 if TYPE_CHECKING:
     import asyncio
 
-    from prometheus_client import CollectorRegistry
-
     from gateway.admit.reservation import Admission
     from gateway.edge.server import Route
+    from gateway.observe.metrics import Metrics
     from gateway.observe.observer import RequestObserver
     from gateway.pipeline import Pipeline
     from gateway.ports import Clock
@@ -42,7 +41,7 @@ class Parts:
     tasks: TaskGroup
     clock: Clock
     observer: RequestObserver
-    registry: CollectorRegistry
+    metrics: Metrics
 
 
 class Routes:

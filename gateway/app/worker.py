@@ -142,20 +142,10 @@ class App:
         )
         self._operations = Operations(pipeline, quota, metrics)
         usage = UsageReport(pipeline, self._books, clock)
-        self._routes = Routes(
-            Parts(
-                pipeline=pipeline,
-                admission=admission,
-                books=self._books,
-                upstream=self._upstream,
-                line=quota_line,
-                keys=keys,
-                tasks=self._tasks,
-                clock=clock,
-                observer=observer,
-                registry=metrics.registry,
-            )
+        parts = Parts(
+            pipeline, admission, self._books, self._upstream, quota_line, keys, self._tasks, clock, observer, metrics
         )
+        self._routes = Routes(parts)
         self.edge = Edge(pipeline, self._operations, usage, clock, observer, routes=self._routes.paths)
         accounts = RedisAccounts(quota_line, keys, clock)
         self._follower = Follower(accounts, clock, observer, snapshot, partial(setattr, pipeline, "snapshot"))

@@ -28,6 +28,14 @@ _LIVE = frozenset(
         "cache.promote_after",
         "cache.scope",
         "cache.url_inputs",
+        "jobs.max_inline",
+        "jobs.max_inputs",
+        "jobs.max_open",
+        "jobs.chunk",
+        "jobs.concurrency",
+        "jobs.lease_seconds",
+        "jobs.retain_seconds",
+        "jobs.public_url",
     }
 )
 """Settings that are read anew for each request. What is not here was built into something when the gateway started."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from fakes.clock import settled
 from fakes.files import FakeFiles, FakeInput
-from fakes.gateway import Gateway
 from fakes.jobs import FakeEvents, FakeJobs, FakeWatch
 
 from gateway.jobs.chunk import Chunks
@@ -21,7 +20,11 @@ from gateway.ports.jobs import Batch, Order
 if TYPE_CHECKING:
     import asyncio
 
+    from fakes.gateway import Gateway
+
 NANO = "jina-embeddings-v5-text-nano"
+LEASE = 15
+"""Seconds."""
 
 
 @dataclass
@@ -72,7 +75,7 @@ class Engine:
         """A job with these inputs; strings that begin with `!` are lines as they are."""
         caller = next(c for c in self.gateway.pipeline.snapshot.directory.values() if c.tenant == "search")
         now = self.clock.epoch()
-        fields = {
+        fields: dict[str, Any] = {
             "key_id": caller.key_id,
             "expires": now + 86_400,
             "options": '{"task":"text-matching","normalized":true}',

@@ -21,7 +21,7 @@ from gateway.tasks import TaskGroup
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from click.testing import Result
+    from typer.testing import Result
 
 NOW = 1_800_000_000
 DONE = Order("batch_1", "search", "key-1", "a-model", NOW, NOW + 10**9)
@@ -95,7 +95,7 @@ def test_one_is_watched_until_it_ends(config: str, monkeypatch: pytest.MonkeyPat
             await RedisJobs(Line(client, TaskGroup(), 5.0), Keys("gw")).end("batch_2", State.FAILED, "no money")
             await client.aclose()
 
-    monkeypatch.setattr(command.asyncio, "sleep", later)
+    monkeypatch.setattr("gateway.cli.jobs.asyncio.sleep", later)
     result = run(config, "watch", "batch_2")
     assert result.stdout.splitlines() == ["pending  0/?  0 refused", "failed  0/?  0 refused"]
     assert (result.exit_code, result.stderr) == (1, "gateway: no money\n")

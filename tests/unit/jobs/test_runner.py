@@ -1,48 +1,26 @@
-"""A job's life on a virtual clock: through the pipeline, past limits and failures, from worker to worker."""
+"""A job's life on a virtual clock: through the pipeline, past limits and failures."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import pytest_asyncio
-from fakes.batches import NANO, Engine
-from fakes.clock import settled
-from fakes.gateway import Gateway, configured
+from fakes.batches import LEASE, NANO, Engine
 from fakes.jina_upstream import Fault, Upstream
 
 from gateway.config.job_bounds import JobBounds
-from gateway.config.schema import Cache, Server, Tenant, Tier
+from gateway.config.schema import Server, Tenant, Tier
 from gateway.config.spending import Balance
-from gateway.errors import AddressError, TransportError
+from gateway.errors import TransportError
 from gateway.jobs.chunk import KEY_GONE
-from gateway.jobs.prepare import PATIENCE
 from gateway.ports.jobs import State, Tally
 from gateway.vocabulary import CacheScope, Lane
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     import pytest
-
-LEASE = 15
-
-
-@pytest_asyncio.fixture
-async def make() -> AsyncIterator[Callable[..., Engine]]:
-    made: list[Engine] = []
-
-    def engine(jobs: JobBounds | None = None, **changes: Any) -> Engine:
-        settings: dict[str, Any] = {"tiers": {"small": Tier(rpm=1_000, tpm=1_000_000, concurrency=100)}}
-        bounds = jobs or JobBounds(chunk=2, concurrency=2, slots=2, lease_seconds=LEASE)
-        made.append(Engine(Gateway(configured(jobs=bounds, **(settings | changes)))))
-        return made[-1]
-
-    yield engine
-    for each in made:
-        await each.close()
 
 
 async def test_a_job_is_answered_line_by_line_in_its_order(make: Callable[..., Engine]) -> None:
@@ -134,16 +112,6 @@ async def test_a_spent_balance_fails_the_job_and_keeps_what_was_done(make: Calla
     assert len(engine.gateway.upstream.calls) == asked
 
 
-async def test_inputs_that_the_backend_refuses_are_named(make: Callable[..., Engine]) -> None:
-    engine = make(JobBounds(chunk=4, slots=1, lease_seconds=LEASE))
-    engine.gateway.upstream.bad |= {"bad", "worse"}
-    await engine.add("a", "bad", "b", "c", "bad", "worse")
-    engine.begin()
-    await engine.pass_time(20)
-    assert (engine.ids("output"), engine.ids("errors")) == (["a", "b", "c"], ["bad", "bad", "worse"])
-    assert engine.batch().tally == Tally(3, 3, 3)
-
-
 async def test_a_job_of_bad_lines_only_failed(make: Callable[..., Engine]) -> None:
     engine = make()
     await engine.add("!1", "!2", "!3")
@@ -166,193 +134,12 @@ async def test_a_backend_that_is_away_is_waited_for(make: Callable[..., Engine])
     assert engine.batch().tally == Tally(3, 0, 3)
 
 
-async def test_a_worker_that_dies_is_replaced_after_its_lease(make: Callable[..., Engine]) -> None:
-    engine = make()
-    await engine.add(*"abcdefgh")
-    engine.begin()
-    gate = Fault(seconds=1)
-    engine.gateway.upstream.faults.append(gate)
-    await engine.pass_time(0.5)
-    await engine.kill()
-    engine.gateway.upstream.faults.clear()
-    left = engine.batch()
-    engine.begin()
-    await engine.pass_time(LEASE - 3)
-    assert engine.batch().state is State.PROCESSING or left.state is State.COMPLETED
-    await engine.pass_time(LEASE)
-    assert engine.ids("output") == list("abcdefgh")
-    assert engine.batch().tally == Tally(8, 0, 8)
-
-
-async def test_results_in_files_that_were_not_marked_are_taken_even_without_a_cache(
-    make: Callable[..., Engine],
-) -> None:
-    engine = make(cache=Cache(scope=CacheScope.OFF))
-    await engine.add("a", "b")
-    engine.begin()
-    real = engine.jobs.done
-
-    async def never(*_: object) -> None:
-        await asyncio.Event().wait()
-
-    engine.jobs.done = never  # type: ignore[method-assign, assignment]
-    await engine.pass_time(2)
-    assert engine.read("output")
-    await engine.kill()
-    engine.jobs.done = real  # type: ignore[method-assign]
-    engine.begin()
-    await engine.pass_time(LEASE + 2)
-    assert engine.batch().tally == Tally(2, 0, 2)
-    assert len(engine.gateway.upstream.calls) == 1
-
-
-async def test_a_store_that_is_away_is_told_when_it_is_back(make: Callable[..., Engine]) -> None:
-    engine = make(cache=Cache(scope=CacheScope.OFF))
-    await engine.add("a", "b", "c", "d")
-    real = engine.files.put
-
-    async def put(name: str, content: bytes) -> None:
-        await real(name, content)
-        engine.jobs.down = engine.jobs.down or "tally" in name
-
-    engine.files.put = put  # type: ignore[method-assign]
-    engine.begin()
-    await engine.pass_time(4)
-    engine.files.put = real  # type: ignore[method-assign]
-    engine.jobs.down = False
-    await engine.pass_time(4)
-    assert engine.batch().tally == Tally(4, 0, 4)
-    assert Counter(engine.gateway.upstream.inputs) == Counter("abcd")
-    assert " StoreError" in engine.watch.troubles
-
-
-async def test_a_cancelled_job_sends_nothing_more(make: Callable[..., Engine]) -> None:
-    engine = make(tiers={"small": Tier(rpm=1, tpm=1_000, concurrency=9)})
-    await engine.add("a", "b", "c", "d", "e", "f", webhook_url="https://example.com/hook")
-    engine.begin()
-    await engine.pass_time(3)
-    assert await engine.jobs.end("batch_1", State.CANCELLED)
-    await engine.pass_time(200, 5)
-    assert (engine.batch().state, engine.batch().tally) == (State.CANCELLED, Tally(2, 0, 2))
-    assert len(engine.gateway.upstream.calls) == 1
-    assert [event for _, _, event, _ in engine.events.got] == ["batch.cancelled"]
-
-
-async def test_a_stopping_worker_gives_back_at_once_what_is_at_work(make: Callable[..., Engine]) -> None:
-    engine = make()
-    gate = asyncio.Event()
-    engine.gateway.upstream.faults.extend(Fault(gate=gate) for _ in range(2))
-    await engine.add("a", "b", "c", "d")
-    runner = engine.begin()
-    await engine.pass_time(2)
-    assert await engine.jobs.take(2, LEASE) is None
-    await runner.drain(0)
-    engine.begin()
-    await engine.pass_time(1)
-    gate.set()
-    await engine.pass_time(1)
-    assert engine.batch().state is State.COMPLETED
-    assert Counter(engine.gateway.upstream.inputs) == Counter("abcd")
-
-
-async def test_a_stopping_worker_lets_a_call_end_in_time(make: Callable[..., Engine]) -> None:
-    engine = make()
-    gate = asyncio.Event()
-    engine.gateway.upstream.faults.extend(Fault(gate=gate) for _ in range(2))
-    await engine.add("a", "b", "c", "d", "e", "f")
-    runner = engine.begin()
-    await engine.pass_time(2)
-    draining = asyncio.create_task(runner.drain(60))
-    await settled()
-    gate.set()
-    await draining
-    assert engine.batch().tally == Tally(4, 0, 4)
-    await engine.pass_time(5)
-    assert engine.batch().state is State.PROCESSING
-
-
-async def test_a_job_expires_and_leaves_no_file(make: Callable[..., Engine]) -> None:
-    engine = make()
-    await engine.add("a", expires=engine.clock.epoch() + 100)
-    engine.begin()
-    await engine.pass_time(2)
-    assert engine.files.kept
-    await engine.pass_time(96)
-    assert engine.files.kept
-    await engine.pass_time(3)
-    assert (engine.batch().state, engine.files.kept) == (State.EXPIRED, {})
-    assert engine.watch.moves[-1][1] is State.EXPIRED
-
-
 async def test_a_key_that_is_gone_ends_its_jobs(make: Callable[..., Engine]) -> None:
     engine = make()
     await engine.add("a", key_id="another")
     engine.begin()
     await engine.pass_time(2)
     assert (engine.batch().state, engine.batch().error) == (State.FAILED, KEY_GONE)
-
-
-async def test_an_input_by_url_is_read_once(make: Callable[..., Engine]) -> None:
-    engine = make()
-    url = "https://example.com/in.jsonl"
-    engine.source.pages[url] = [b'{"custom_id": "a", "body": {"input": "a"}}', b"  ", b"", b"x" * 40_000_000, b"\xff"]
-    await engine.add(input_url=url)
-    engine.begin()
-    await engine.pass_time(3)
-    assert (engine.batch().total, engine.batch().tally) == (3, Tally(1, 2, 1))
-    assert [line["line"] for line in engine.read("errors")] == [4, 5]
-
-
-async def test_an_input_that_cannot_be_read_fails_the_job_after_a_while(make: Callable[..., Engine]) -> None:
-    engine = make()
-    await engine.add(input_url="https://example.com/none")
-    engine.begin()
-    await engine.pass_time(PATIENCE - 20, 5)
-    assert engine.batch().state is State.PROCESSING
-    await engine.pass_time(60)
-    assert (engine.batch().state, engine.batch().error) == (
-        State.FAILED,
-        "The input could not be read from its address",
-    )
-
-
-async def test_an_address_that_is_refused_fails_the_job(
-    make: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    engine = make()
-
-    async def lines(_: str) -> AsyncIterator[bytes]:
-        raise AddressError("leads to no public address")
-        yield b""
-
-    monkeypatch.setattr(engine.source, "lines", lines)
-    await engine.add(input_url="https://example.com/none")
-    engine.begin()
-    await engine.pass_time(2)
-    assert engine.batch().error == "The address of the input leads to no public address"
-
-
-async def test_an_input_with_too_many_lines_fails_the_job(make: Callable[..., Engine]) -> None:
-    engine = make(JobBounds(max_inputs=2, slots=1, lease_seconds=LEASE))
-    await engine.add("a", "b", "c")
-    engine.begin()
-    await engine.pass_time(2)
-    assert engine.batch().error == "The input has more than 2 lines"
-    await engine.add("a", "b", name="batch_2")
-    await engine.add("!", name="batch_3")
-    await engine.pass_time(2)
-    assert engine.batch("batch_2").state is State.COMPLETED
-    assert (engine.batch("batch_3").state, engine.batch("batch_3").error) == (State.FAILED, "The input has no lines")
-
-
-async def test_an_input_that_is_gone_fails_the_job(make: Callable[..., Engine]) -> None:
-    engine = make(tiers={"small": Tier(rpm=1, tpm=1_000, concurrency=9)})
-    await engine.add("a", "b", "c", "d")
-    engine.begin()
-    await engine.pass_time(2)
-    engine.files.kept = {}
-    await engine.pass_time(80)
-    assert engine.batch().error == "The job's input is gone"
 
 
 async def test_a_defect_takes_one_line_with_it_at_most(
@@ -392,13 +179,3 @@ async def test_a_call_that_takes_too_long_is_tried_in_halves(make: Callable[...,
     await engine.pass_time(200, 5)
     assert (engine.ids("output"), engine.ids("errors")) == (["a"], ["slow"])
     assert engine.read("errors")[0]["error"]["code"] in {"SERVICE_TIMEOUT", "SERVICE_UNAVAILABLE"}
-
-
-async def test_a_gateway_may_leave_the_work_to_others(make: Callable[..., Engine]) -> None:
-    engine = make(JobBounds(slots=0))
-    await engine.add("a")
-    runner = engine.begin()
-    assert not engine.running
-    await runner.drain(1)
-    await engine.pass_time(5)
-    assert engine.batch().state is State.PENDING
