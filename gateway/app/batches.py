@@ -41,7 +41,7 @@ class BatchEngine:
         jobs, events = RedisJobs(parts.line, parts.keys), NoEvents()
         files = LocalFiles(Path(settings.server.data_dir) / FILES)
         source = JobInput(parts.upstream.foreign, {}, ())
-        watch = JobTelemetry(parts.metrics.registry, parts.observer)
+        watch = JobTelemetry(parts.observer.registry, parts.observer)
         telling = Telling(events, lambda: pipeline.snapshot)
         self.runner = Runner(
             jobs=jobs,

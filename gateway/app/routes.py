@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from gateway.admit.reservation import Admission
     from gateway.edge.server import Route
-    from gateway.observe.metrics import Metrics
     from gateway.observe.observer import RequestObserver
     from gateway.pipeline import Pipeline
     from gateway.ports import Clock
@@ -41,7 +40,6 @@ class Parts:
     tasks: TaskGroup
     clock: Clock
     observer: RequestObserver
-    metrics: Metrics
 
 
 class Routes:

@@ -142,9 +142,7 @@ class App:
         )
         self._operations = Operations(pipeline, quota, metrics)
         usage = UsageReport(pipeline, self._books, clock)
-        parts = Parts(
-            pipeline, admission, self._books, self._upstream, quota_line, keys, self._tasks, clock, observer, metrics
-        )
+        parts = Parts(pipeline, admission, self._books, self._upstream, quota_line, keys, self._tasks, clock, observer)
         self._routes = Routes(parts)
         self.edge = Edge(pipeline, self._operations, usage, clock, observer, routes=self._routes.paths)
         accounts = RedisAccounts(quota_line, keys, clock)

@@ -14,6 +14,8 @@ from gateway.observe.queue_metrics import QueueMetrics
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from prometheus_client import CollectorRegistry
+
     from gateway.config.schema import Observe
     from gateway.errors import GatewayError
     from gateway.observe.metrics import Metrics
@@ -37,6 +39,11 @@ class RequestObserver:
         self._clock = clock
         self._log = structlog.get_logger("gateway")
         self._told: dict[str, float] = {}
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """Where metrics of parts that not every gateway has are kept, too."""
+        return self._metrics.registry
 
     def request(self, facts: Facts, seconds: float, error: GatewayError | None, status: int = 200) -> None:
         """Count a request; log it when it failed because of us, or when the sample takes it."""

@@ -179,6 +179,13 @@ async def test_a_cancelled_job_gives_no_more_steps_but_adds_what_was_at_work(job
     assert found is not None
     assert (found.state, found.tally, found.error) == (State.CANCELLED, Tally(2, 0, 4), "")
     assert not await jobs.end("batch_9", State.CANCELLED)
+    await prepared(jobs, THREE, 1)
+    last = await taken(jobs)
+    await jobs.end(THREE.id, State.CANCELLED)
+    assert await jobs.done(last, Tally(2, 0, 4)) is State.CANCELLED
+    found = await jobs.get(THREE.id)
+    assert found is not None
+    assert (found.state, found.tally) == (State.CANCELLED, Tally(2, 0, 4))
 
 
 async def test_a_failed_job_says_why_and_is_told(jobs: Jobs) -> None:
@@ -218,11 +225,12 @@ async def test_a_job_without_lines_or_without_answers_failed(jobs: Jobs) -> None
 
 async def test_what_has_not_ended_expires_too_and_is_told(jobs: Jobs, clock: FakeClock) -> None:
     await prepared(jobs, ONE, 3)
-    await taken(jobs)
+    late = await taken(jobs)
     clock.now += DAY
     expire = await taken(jobs)
     assert expire.step is Step.EXPIRE
     await jobs.settled(expire)
+    assert await jobs.done(late, Tally(2)) is None
     tell = await taken(jobs)
     assert (tell.step, tell.batch.state) == (Step.TELL, State.EXPIRED)
     await jobs.settled(tell)

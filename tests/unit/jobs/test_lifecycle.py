@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from fakes.gateway import configured, snapshot_of
 
@@ -55,6 +57,8 @@ def test_who_pays_is_the_key_that_made_the_job() -> None:
     snapshot = snapshot_of(configured())
     known = next(iter(snapshot.directory.values()))
     order = Order("batch_1", known.tenant, known.key_id, "m", 0, 1)
+    ending = replace(snapshot, directory={b"": replace(known, expires=9)})
+    assert (caller_of(ending, order, 8) is None, caller_of(ending, order, 9)) == (False, None)
     assert caller_of(snapshot, order, 0) is known
     assert caller_of(snapshot, Order("batch_1", "nobody", known.key_id, "m", 0, 1), 0) is None
     assert caller_of(snapshot, Order("batch_1", known.tenant, "another", "m", 0, 1), 0) is None
