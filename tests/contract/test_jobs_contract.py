@@ -143,6 +143,7 @@ async def test_a_step_whose_worker_died_is_taken_again_after_its_lease(jobs: Job
 async def test_what_is_given_back_is_taken_at_once_or_after_a_while(jobs: Jobs, clock: FakeClock) -> None:
     await prepared(jobs, ONE, 3)
     first, second = await taken(jobs), await taken(jobs)
+    assert await jobs.take(2, LEASE) is None
     await jobs.put_off(first, 0)
     assert (await taken(jobs)).chunk == 0
     await jobs.put_off(second, 5)
@@ -227,6 +228,7 @@ async def test_what_has_not_ended_expires_too_and_is_told(jobs: Jobs, clock: Fak
     await prepared(jobs, ONE, 3)
     late = await taken(jobs)
     clock.now += DAY
+    assert await jobs.keep(late, LEASE) is State.PROCESSING
     expire = await taken(jobs)
     assert expire.step is Step.EXPIRE
     await jobs.settled(expire)
