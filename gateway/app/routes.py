@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.app.batches import BatchEngine
 from gateway.edge.docs_page import PATHS as DOCS
 from gateway.edge.docs_page import DocsPage
-from gateway.app.batches import BatchEngine
 from gateway.edge.segment import Segmenter
 from gateway.endpoints.segment import PATHS as SEGMENT
 from gateway.local_calls import LocalCalls
