@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.ports.accounts import AccountEdit, AccountStore, AuditEntry
 from gateway.ports.answers import AnswerStore, Claims, Trace, Votes
 from gateway.ports.canaries import Canaries
+from gateway.ports.files import Files, InputSource
 from gateway.ports.ledger import Journal, Ledger, Orphan, Unit
 from gateway.ports.limits import (
     NOTHING,
@@ -34,7 +35,9 @@ __all__ = [
     "Clock",
     "DeadNotice",
     "Exchange",
+    "Files",
     "Grant",
+    "InputSource",
     "Journal",
     "Ledger",
     "Notice",
