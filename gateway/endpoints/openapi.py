@@ -8,8 +8,8 @@ import orjson
 from pydantic.json_schema import models_json_schema
 
 from gateway.catalogue.model import Family
-from gateway.endpoints.openapi_fronts import FRONT_SCHEMAS, front_paths
 from gateway.endpoints.openapi_batch import BATCH_SCHEMAS, batch_paths
+from gateway.endpoints.openapi_fronts import FRONT_SCHEMAS, front_paths
 from gateway.endpoints.openapi_parts import FAILURES, as_json, ref, responses
 from gateway.endpoints.schemas_classify import SCHEMAS as CLASSIFY_SCHEMAS
 from gateway.endpoints.schemas_classify import FewShotClassificationRequest

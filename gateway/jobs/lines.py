@@ -110,8 +110,8 @@ def _item(fields: Mapping[str, Json], model: str) -> Json:
         raise _wrong("body -> model", "must be the job's model, or left out", "value_error")
     if "input" not in body:
         raise _wrong("body -> input", "Field required", "missing")
-    if isinstance(body["input"], list):
-        raise _wrong("body -> input", "must be one input: a list is as many lines", "item_type")
+    if not isinstance(body["input"], str | dict):  # in a list, numbers would be taken for token ids
+        raise _wrong("body -> input", "must be one input, a string or an object; a list is as many lines", "item_type")
     return body["input"]
 
 

@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from gateway.config.snapshot import Snapshot
     from gateway.vocabulary import Json
 
-OWN_SCHEMAS = {"SegmentRequest", "SegmentResponse", "SegmentUsage"}
+OWN_SCHEMAS = {"OwnBatchEmbeddingRequest", "SegmentRequest", "SegmentResponse", "SegmentUsage"}
 OWN_SCHEMAS |= {schema.__name__ for schema in FRONT_SCHEMAS}
 OWN_SCHEMAS |= {"CohereMeta", "CoherePlace", "CohereInput", "CohereText", "CohereImage", "CohereImageUrl"}
-OWN_SCHEMAS = {"OwnBatchEmbeddingRequest", "SegmentRequest", "SegmentResponse", "SegmentUsage"}
 PROSE = ("title", "description", "summary")
 
 

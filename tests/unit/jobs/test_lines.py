@@ -36,7 +36,7 @@ BAD = [
     ('{"custom_id": "a", "body": "b"}', "a", "body"),
     ('{"custom_id": "a", "body": {}}', "a", "body -> input"),
     ('{"custom_id": "a", "body": {"input": ["b"]}}', "a", "one input"),
-    ('{"custom_id": "a", "body": {"input": 5}}', "a", "input -> 0"),
+    ('{"custom_id": "a", "body": {"input": 5}}', "a", "a string or an object"),
     ('{"custom_id": "a", "body": {"input": {"image": "b"}}}', "a", "input -> 0"),
     ('{"custom_id": "a", "body": {"input": "b", "task": "x"}}', "a", "body -> task"),
     ('{"custom_id": "a", "body": {"input": "b", "model": "jina-embeddings-v3"}}', "a", "model"),
