@@ -13,7 +13,7 @@ from aiohttp import hdrs
 from yarl import URL
 
 from gateway.errors import AddressError, TransportError
-from gateway.guard import SCHEMES, check_peer, check_url
+from gateway.guard import SCHEMES, check_peer, check_posted, check_url
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -82,8 +82,7 @@ class Fetcher:
             TransportError: no answer within `seconds`.
         """
         async with _mapped(asyncio.get_running_loop().time() + seconds):
-            target = check_url(url, self._networks, SCHEMES if self._networks else frozenset({"https"}))
-            response = await self._request("POST", target, body, headers)
+            response = await self._request("POST", check_posted(url, self._networks), body, headers)
             response.close()
             return response.status
 

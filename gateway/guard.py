@@ -1,4 +1,4 @@
-"""P: which addresses a client may send us to: public ones, and private networks that the operator names (SSRF)."""
+"""P: which addresses a client may send us to: public ones, private networks and buckets that the operator names."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Networks: TypeAlias = "Sequence[IPv4Network | IPv6Network]"
 
 SCHEMES = frozenset({"http", "https"})
+STORAGE = frozenset({"s3", "gs"})
 PORTS = frozenset({80, 443, 8443})
 LONGEST_URL = 2_048
 
@@ -30,6 +31,9 @@ _INSIDE = re.compile(
     r"(?:^|\.)(?:localhost|localdomain|local|internal|intranet|private|corp|home|lan|home\.arpa|test|invalid|onion|alt)$"
 )
 """Names that never are public: RFC 6761, 6762, 7686, 8375, 9476, ICANN's `internal`, and what networks at home use."""
+
+_OBJECT = re.compile(r"(?P<scheme>s3|gs)://(?P<path>[a-z0-9][a-z0-9._-]{1,220}(?:/[^/\x00-\x1f\x7f\\?#*\[\]]+)+)")
+"""A bucket and a key of parts that are not empty; without signs that a library may take for a pattern or a version."""
 
 _SPECIAL_4 = tuple(
     ip_network(network)
@@ -77,6 +81,33 @@ def check_url(text: str, networks: Networks = (), schemes: frozenset[str] = SCHE
     else:
         check_peer(str(literal), port or 0, networks)
     return url.with_fragment(None)
+
+
+def check_posted(text: str, networks: Networks = ()) -> URL:
+    """The same for an address that is told something: https, unless the operator names private `networks`."""
+    return check_url(text, networks, SCHEMES if networks else frozenset({"https"}))
+
+
+def is_storage(url: str) -> bool:
+    """Whether it is meant to be an address in object storage, in whatever spelling."""
+    return url.partition("://")[0].lower() in STORAGE
+
+
+def check_object(url: str, allowed: Sequence[str]) -> tuple[str, str]:
+    """Scheme and `bucket/key` of an object that a client named.
+
+    It is read with our credentials, so only where the operator allows it: below a place in `allowed`, which ends in a
+    slash.
+
+    Raises:
+        AddressError: it is in no such place, or no address of an object.
+    """
+    found = _OBJECT.fullmatch(url) if len(url) <= LONGEST_URL else None
+    if found is None or not {".", ".."}.isdisjoint(url.split("/")):
+        raise AddressError("names no object; write s3://bucket/key or gs://bucket/key")
+    if not any(url.startswith(place) for place in allowed):
+        raise AddressError("is in no bucket that this gateway is allowed to read for its clients")
+    return found["scheme"], found["path"]
 
 
 def check_peer(address: str, port: int, networks: Networks = ()) -> None:

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.app.batches import BatchEngine
+from gateway.app.job_events import job_events
 from gateway.edge.docs_page import PATHS as DOCS
 from gateway.edge.docs_page import DocsPage
 from gateway.edge.segment import Segmenter
+from gateway.edge.webhook_secret import PATH as WEBHOOK_SECRET
+from gateway.edge.webhook_secret import WebhookSecret
 from gateway.endpoints.segment import PATHS as SEGMENT
 from gateway.local_calls import LocalCalls
 
@@ -49,14 +52,17 @@ class Routes:
         calls = LocalCalls(parts.pipeline, parts.admission, parts.books.add)
         self._segmenter = Segmenter(parts.pipeline, calls, parts.clock)
         self.paths: dict[str, Route] = dict.fromkeys(SEGMENT, self._segmenter)
+        self.paths[WEBHOOK_SECRET] = WebhookSecret(parts.pipeline, parts.clock)
+        events, self._job_courier = job_events(parts)
+        self._batches = BatchEngine(parts, calls, events)
+        self.paths |= self._batches.paths
+        self._tasks = parts.tasks
         if parts.pipeline.snapshot.config.server.docs:
             self.paths |= dict.fromkeys(DOCS, DocsPage())
-        self._batches = BatchEngine(parts, calls)
-        self.paths |= self._batches.paths
 
     def start(self) -> list[asyncio.Task[None]]:
         """Tasks that run while the worker serves; they are cancelled once every answer is out."""
-        return self._batches.runner.start()
+        return [*self._batches.runner.start(), self._tasks.spawn(self._job_courier.run(), "job notices")]
 
     async def drain(self, seconds: float) -> None:
         """End what is not an answer within that time, while answers go out."""

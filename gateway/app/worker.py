@@ -33,6 +33,7 @@ from gateway.edge.operations import Operations
 from gateway.edge.server import Edge, HttpServer
 from gateway.edge.usage import UsageReport
 from gateway.leasing.leases import Leases
+from gateway.notify.addresses import OperatorAddresses
 from gateway.notify.courier import Courier
 from gateway.notify.thresholds import Records, Thresholds
 from gateway.observe.logs import configure
@@ -124,7 +125,8 @@ class App:
         journal = FileJournal(Path(config.server.data_dir) / "ledger", clock.identifier())
         notices = RedisNotices(ledger_line, keys)
         self._thresholds = Thresholds(Records(ledger, notices), lambda: pipeline.snapshot, clock, observer)
-        self._courier = Courier(notices, self._upstream, lambda: pipeline.snapshot.config, clock, observer)
+        addresses = OperatorAddresses(lambda: pipeline.snapshot.config)
+        self._courier = Courier(notices, self._upstream, addresses, clock, observer)
         self._books = Books(journal, ledger, clock, observer, self._thresholds.touched)
         admission = Admission(self._leases, quota, observer)
         pipeline = Pipeline(

@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 
 from gateway.config.parse import read
 from gateway.config.problem import ConfigError, Problem
+from gateway.stores.objects import missing_extra
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gateway.config import problem
     from gateway.config.parse import Loaded
 
 CONFIG_VARIABLE = "GATEWAY_CONFIG"
@@ -19,7 +23,7 @@ def load_config(path: Path | None) -> Loaded:
     """The configuration in the given file, else in the file `GATEWAY_CONFIG` names, else all defaults.
 
     Raises:
-        ConfigError: everything that is wrong with the file.
+        ConfigError: everything that is wrong with the file, or what it needs that is not installed.
         OSError: the file cannot be read (FileNotFoundError: there is none).
     """
     path = config_path(path)
@@ -30,7 +34,22 @@ def load_config(path: Path | None) -> Loaded:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError([Problem(str(path), line, "", "not UTF-8 text", "save the file as UTF-8")]) from None
-    return read(text, str(path), os.environ)
+    loaded = read(text, str(path), os.environ)
+    problems = list(_not_installed(loaded))
+    if problems:
+        raise ConfigError(problems)
+    return loaded
+
+
+def _not_installed(loaded: Loaded) -> Iterator[Problem]:
+    jobs = loaded.config.jobs
+    places: list[tuple[problem.Path, str | None]] = [(("jobs", "files"), jobs.files)]
+    places += [(("jobs", "inputs", at), place) for at, place in enumerate(jobs.inputs)]
+    for path, place in places:
+        extra = None if place is None else missing_extra(place)
+        if extra is not None:
+            remedy = f"install it: pip install 'gateway[{extra}]'"
+            yield loaded.origin.problem(path, "needs a package that is not installed", remedy)
 
 
 def config_path(path: Path | None) -> Path | None:

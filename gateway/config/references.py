@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gateway.config.abilities import azure_problems, relay_problems, unable_problems
 from gateway.config.addresses import is_address, store_problems
 from gateway.config.defaults import EMBEDDED, merged_tiers, with_defaults
+from gateway.config.jobs import check_jobs
 from gateway.config.problem import Origin, Path, Problem, suggestion
 from gateway.config.serving import catalogue_model, directly_served, embeds, served_models
 from gateway.config.webhooks import check_webhooks
@@ -35,6 +36,7 @@ def check_references(config: Config, origin: Origin) -> list[Problem]:
         *unable_problems(with_defaults(config), origin),
         *relay_problems(with_defaults(config), origin),
         *_webhooks(config, origin),
+        *check_jobs(config.jobs, origin),
     ]
 
 

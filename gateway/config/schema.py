@@ -8,7 +8,7 @@ from pydantic import Field, IPvAnyNetwork, StringConstraints
 
 from gateway.config.backends import Backend, ModelEntry  # noqa: TC001 - pydantic evaluates annotations
 from gateway.config.fetching import Fetching
-from gateway.config.job_bounds import JobBounds
+from gateway.config.jobs import Jobs
 from gateway.config.section import Name, Positive, Price, Seconds, Section
 from gateway.config.spending import Balance, Budget  # noqa: TC001 - pydantic evaluates annotations
 from gateway.config.webhooks import Webhook  # noqa: TC001 - as above
@@ -225,6 +225,6 @@ class Config(Section):
     ledger: LedgerSettings = LedgerSettings()
     webhooks: tuple[Webhook, ...] = ()
     fetch: Fetching = Fetching()
-    jobs: JobBounds = JobBounds()
+    jobs: Jobs = Jobs()
     admin: Admin = Admin()
     observe: Observe = Observe()

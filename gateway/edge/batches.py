@@ -103,12 +103,13 @@ class Batches:
             return read_request(await read_body(request, snapshot.config.server, call.timeout), snapshot)
 
         async def make(wanted: Wanted) -> Json:
-            return self._status(request, await self._make(wanted, facts))
+            return self.status(request, await self.make(wanted, facts))
 
         call = call_of(request, facts.request_id, snapshot.config, self._clock)
-        return await self._answered(request, facts, read, make)
+        return await self.answered(request, facts, read, make)
 
-    async def _make(self, wanted: Wanted, facts: Facts) -> Batch:
+    async def make(self, wanted: Wanted, facts: Facts) -> Batch:
+        """A new job of the caller's. Raises GatewayError: AUTHZ_RESOURCE_LIMIT_EXCEEDED. Raises StoreError."""
         settings = self._pipeline.snapshot.config.jobs
         now = self._clock.epoch()
         order = Order(
@@ -129,7 +130,7 @@ class Batches:
             text = f"No more than {settings.max_open} batch jobs may be pending or processing"
             raise resource_limit_exceeded(text)
         self._watch.moved(order, State.PENDING)
-        return await self._own(order.id, facts)
+        return await self.own(order.id, facts)
 
     async def _list(self, request: web.BaseRequest, facts: Facts) -> web.StreamResponse:
         if request.method not in _READ:
@@ -139,25 +140,25 @@ class Batches:
             return read_limit(request.query)
 
         async def find(limit: int) -> Json:
-            return [self._status(request, batch) for batch in await self._jobs.newest(_tenant(facts), limit)]
+            return [self.status(request, batch) for batch in await self._jobs.newest(_tenant(facts), limit)]
 
-        return await self._answered(request, facts, read, find)
+        return await self.answered(request, facts, read, find)
 
     async def _one(self, request: web.BaseRequest, facts: Facts, name: str) -> web.StreamResponse:
         if request.method not in _READ | {"DELETE"}:
             raise MethodError("GET, HEAD, DELETE")
 
         async def find(cancel: bool) -> Json:  # noqa: FBT001 - what `read` found
-            batch = await self._own(name, facts)
+            batch = await self.own(name, facts)
             if cancel and await self._jobs.end(name, State.CANCELLED):
                 self._watch.moved(batch.order, State.CANCELLED)
-                batch = await self._own(name, facts)
-            return self._status(request, batch)
+                batch = await self.own(name, facts)
+            return self.status(request, batch)
 
         async def read() -> bool:
             return request.method == "DELETE"
 
-        return await self._answered(request, facts, read, find)
+        return await self.answered(request, facts, read, find)
 
     async def _fetch(self, request: web.BaseRequest, facts: Facts, name: str, kind: str) -> web.StreamResponse:
         if request.method not in _READ:
@@ -171,9 +172,9 @@ class Batches:
                 return name
 
             async def find(_: str) -> Json:
-                found.append(await self._own(name, facts))
+                found.append(await self.own(name, facts))
 
-            await self._answered(request, facts, read, find)
+            await self.answered(request, facts, read, find)
         batch = found[0]
         if batch is None or batch.state is State.EXPIRED:
             raise resource_not_found("Batch", name[:100])
@@ -181,7 +182,7 @@ class Batches:
             raise GatewayError(Code.CONFLICT_RESOURCE_BUSY, f"Batch '{name}' is still being processed")
         return await send_parts(request, facts.request_id, self._files, batch, kind)
 
-    async def _answered(
+    async def answered(
         self,
         request: web.BaseRequest,
         facts: Facts,
@@ -200,14 +201,15 @@ class Batches:
         body = await self._calls.serve(call, facts, read, answer)
         return json_response(body, headers=limit_headers(facts.remaining))
 
-    async def _own(self, name: str, facts: Facts) -> Batch:
+    async def own(self, name: str, facts: Facts) -> Batch:
         """A job of the caller's; what is somebody else's does not exist."""
         batch = await self._jobs.get(name)
         if batch is None or batch.order.tenant != _tenant(facts):
             raise resource_not_found("Batch", name[:100])
         return batch
 
-    def _status(self, request: web.BaseRequest, batch: Batch) -> Json:
+    def status(self, request: web.BaseRequest, batch: Batch) -> dict[str, Json]:
+        """A job in the contract's form."""
         return self._telling.status(batch, f"{request.scheme}://{request.host}")
 
 

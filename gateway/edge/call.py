@@ -148,14 +148,16 @@ def lane_of(headers: Mapping[str, str]) -> Lane:
         raise invalid_request((FieldError(f"header -> {LANE_HEADER}", text, "lane_invalid"),)) from None
 
 
-async def read_body(request: web.BaseRequest, settings: Server, seconds: float) -> bytes:
-    """The whole body, which may take `seconds` to arrive.
+async def read_body(
+    request: web.BaseRequest, settings: Server, seconds: float, kind: re.Pattern[str] = _JSON_TYPE
+) -> bytes:
+    """The whole body, which may take `seconds` to arrive; `kind` is what its content type must be, if it has one.
 
     Raises:
-        GatewayError: INPUT_UNSUPPORTED_MEDIA_TYPE (compressed, or not JSON), INPUT_TOO_LARGE, INPUT_INVALID (broken
+        GatewayError: INPUT_UNSUPPORTED_MEDIA_TYPE (compressed, or another type), INPUT_TOO_LARGE, INPUT_INVALID (broken
             framing), SERVICE_TIMEOUT (it did not arrive in time).
     """
-    _check_headers(request, settings.body_limit)
+    _check_headers(request, settings.body_limit, kind)
     if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # aiohttp takes what was written for the beginning of the answer
@@ -188,17 +190,17 @@ def _joined(chunks: list[bytes], limit: int) -> bytes:
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _check_headers(request: web.BaseRequest, limit: int) -> None:
+def _check_headers(request: web.BaseRequest, limit: int, kind: re.Pattern[str]) -> None:
     encoding = request.headers.get(hdrs.CONTENT_ENCODING, "identity")
     if encoding.lower() != "identity":
         raise GatewayError(
             Code.INPUT_UNSUPPORTED_MEDIA_TYPE, "Compressed request bodies are not accepted; send plain JSON"
         )
     sent = request.headers.get(hdrs.CONTENT_TYPE)
-    if sent is not None and not _JSON_TYPE.fullmatch(sent.partition(";")[0].strip()):
-        raise GatewayError(
-            Code.INPUT_UNSUPPORTED_MEDIA_TYPE, "Unsupported content type; send 'Content-Type: application/json'"
-        )
+    if sent is not None and not kind.fullmatch(sent.partition(";")[0].strip()):
+        wanted = "application/json" if kind is _JSON_TYPE else kind.pattern
+        text = f"Unsupported content type; send 'Content-Type: {wanted}'"
+        raise GatewayError(Code.INPUT_UNSUPPORTED_MEDIA_TYPE, text)
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
 

@@ -14,7 +14,7 @@ from gateway.endpoints.embeddings import Embeddings
 from gateway.endpoints.schemas import Component, Request
 from gateway.endpoints.schemas_embeddings import Upto1024  # noqa: TC001 - pydantic evaluates annotations
 from gateway.errors import AddressError, FieldError, invalid_request
-from gateway.guard import LONGEST_URL, SCHEMES, check_url
+from gateway.guard import check_object, check_posted, check_url, is_storage
 from gateway.ports.jobs import State
 from gateway.vocabulary import Json  # noqa: TC001 - as above
 from gateway.vocabulary.when import shown
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.catalogue.model import Model
+    from gateway.config.schema import Config
     from gateway.config.snapshot import Snapshot
     from gateway.ports.jobs import Batch
 
@@ -36,7 +37,6 @@ OUTPUT: Final = ("output", "errors")
 DEFAULT_LIMIT = 20
 HIGHEST_LIMIT = 1_000
 
-_STORAGE = ("s3://", "gs://")
 _TASKS = {"retrieval": "retrieval.passage"}
 """The batch operation's own word for the task of what is to be found later."""
 
@@ -169,21 +169,24 @@ def _check_input(request: _Fields, model: Model, snapshot: Snapshot) -> None:
         errors.append(conflict(model, "input", "either input or input_url must be given", None))
     elif request.input is not None and not 0 < len(request.input) <= most:
         errors.append(conflict(model, "input", f"must have 1 to {most:,} lines; more go by input_url", None))
-    for name, schemes in (("input_url", _STORAGE), ("webhook_url", ())):
+    for name in ("input_url", "webhook_url"):
         url = cast("str | None", getattr(request, name))
-        reason = None if url is None else _wrong_address(url, schemes, snapshot)
+        reason = None if url is None else _wrong_address(url, snapshot.config, told=name == "webhook_url")
         if reason is not None:
             errors.append(conflict(model, name, reason, url))
     if errors:
         raise invalid_request(tuple(errors))
 
 
-def _wrong_address(url: str, storage: tuple[str, ...], snapshot: Snapshot) -> str | None:
-    """What is wrong with an address; those of storage are judged by whoever reads them."""
-    if storage and url.startswith(storage) and len(url) <= LONGEST_URL:
-        return None
+def _wrong_address(url: str, config: Config, *, told: bool) -> str | None:
+    """What is wrong with an address; `told`: something is posted to it."""
     try:
-        check_url(url, snapshot.config.fetch.networks, SCHEMES)
+        if told:
+            check_posted(url, config.fetch.networks)
+        elif is_storage(url):
+            check_object(url, config.jobs.inputs)
+        else:
+            check_url(url, config.fetch.networks)
     except AddressError as error:
         return f"The address {error}"
     return None

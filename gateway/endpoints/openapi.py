@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from gateway.catalogue.model import Family
 from gateway.endpoints.openapi_batch import BATCH_SCHEMAS, batch_paths
+from gateway.endpoints.openapi_bulk import BULK_SCHEMAS, bulk_paths
 from gateway.endpoints.openapi_fronts import FRONT_SCHEMAS, front_paths
 from gateway.endpoints.openapi_parts import FAILURES, as_json, ref, responses
 from gateway.endpoints.schemas_classify import SCHEMAS as CLASSIFY_SCHEMAS
@@ -65,8 +66,7 @@ def openapi(snapshot: Snapshot) -> bytes:
 def _schemas() -> dict[str, Json]:
     classes: list[type[BaseModel]] = [*EMBEDDINGS_SCHEMAS.values(), *RERANK_SCHEMAS.values()]
     classes += [*CLASSIFY_SCHEMAS.values(), FewShotClassificationRequest, *REPLIES, SegmentRequest, SegmentResponse]
-    classes += FRONT_SCHEMAS
-    classes += BATCH_SCHEMAS
+    classes += [*BATCH_SCHEMAS, *BULK_SCHEMAS, *FRONT_SCHEMAS]
     _, document = models_json_schema(
         [(schema, "validation") for schema in classes], ref_template="#/components/schemas/{model}"
     )
@@ -101,8 +101,7 @@ def _paths(snapshot: Snapshot) -> dict[str, Json]:
             }
         },
     }
-    paths |= front_paths()
-    paths |= batch_paths(snapshot)
+    paths |= batch_paths(snapshot) | bulk_paths() | front_paths()
     paths |= {path: _segment(path.strip("/").replace("/", "_")) for path in SEGMENT_PATHS}
     for name, summary in _PROBES.items():
         operation = {"operationId": f"{name}_{name}_get", "summary": summary, "tags": ["Health Check"]}

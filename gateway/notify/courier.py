@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from gateway.errors import StoreError, TransportError
+from gateway.errors import AddressError, StoreError, TransportError
 from gateway.notify.delivery import Verdict, delay, headers, verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from gateway.config.schema import Config
-    from gateway.config.webhooks import Webhook
+    from gateway.notify.addresses import Addresses
     from gateway.ports import Clock, Notice, Notices, Observer, Post
 
 POLL_SECONDS = 1.0
@@ -22,29 +19,28 @@ TIMEOUT_SECONDS = 10.0
 LEASE_SECONDS = 30.0
 """A notice whose worker died is due again after this long: more than a try and its commands to the store take."""
 
-AT_ONCE = 8
-"""Notices one worker delivers side by side: one address that hangs holds up few others."""
-
 ROLE = "notices"
 
 
 class Courier:
-    """One for a worker. A receiver may see a notice twice, with the same id: it may have been slow to say so.
+    """One for a worker and a store of notices.
 
-    An address that answered 410 is sent nothing more until the configuration is another one; each worker learns that
-    for itself. One that this gateway's configuration does not know counts as failing: another gateway may know it.
+    A receiver may see a notice twice, with the same id: it may have been slow to say so.
     """
 
     def __init__(
-        self, notices: Notices, post: Post, config: Callable[[], Config], clock: Clock, observer: Observer
+        self,
+        notices: Notices,
+        post: Post,
+        addresses: Addresses,
+        clock: Clock,
+        observer: Observer,
     ) -> None:
         self._notices = notices
         self._post = post
-        self._config = config
+        self._addresses = addresses
         self._clock = clock
         self._observer = observer
-        self._known: Config | None = None
-        self._gone: set[str] = set()
 
     async def run(self) -> None:
         """Deliver what is due, look again each second, until cancelled."""
@@ -54,44 +50,40 @@ class Courier:
 
     async def round(self) -> int:
         """Try some notices that are due, and wait for all of them; how many."""
-        config = self._config()
-        if config is not self._known:
-            self._known = config
-            self._gone.clear()
-        webhooks = {webhook.id: webhook for webhook in config.webhooks}
-        taken = await self._take() if webhooks else []
-        await asyncio.gather(*(self._deliver(notice, webhooks.get(notice.address)) for notice in taken))
+        taken = await self._take() if self._addresses.any() else []
+        await asyncio.gather(*map(self._deliver, taken))
         return len(taken)
 
     async def _take(self) -> list[Notice]:
         taken: list[Notice] = []
         try:
-            while len(taken) < AT_ONCE and (notice := await self._notices.take(LEASE_SECONDS)) is not None:
+            while (
+                len(taken) < self._addresses.at_once and (notice := await self._notices.take(LEASE_SECONDS)) is not None
+            ):
                 taken.append(notice)
         except StoreError:
             self._observer.store_failure(ROLE)
         return taken
 
-    async def _deliver(self, notice: Notice, webhook: Webhook | None) -> None:
-        found = await self._try(notice, webhook)
+    async def _deliver(self, notice: Notice) -> None:
+        found = await self._try(notice)
         try:
             await self._record(notice, found)
         except StoreError:  # the lease runs out, and the notice is sent again
             self._observer.store_failure(ROLE)
 
-    async def _try(self, notice: Notice, webhook: Webhook | None) -> Verdict:
-        if webhook is None:
-            return Verdict.FAILED
-        if webhook.id in self._gone:
-            return Verdict.GONE
-        signed = headers(notice, webhook.key, self._clock.epoch())
+    async def _try(self, notice: Notice) -> Verdict:
+        target = self._addresses.find(notice)
+        if isinstance(target, Verdict):
+            return target
+        signed = headers(notice, target.key, self._clock.epoch())
         try:
-            status = await self._post.post(webhook.url, notice.body.encode(), signed, TIMEOUT_SECONDS)
-        except TransportError:
+            status = await self._post.post(target.url, notice.body.encode(), signed, TIMEOUT_SECONDS)
+        except (TransportError, AddressError):  # a name that leads astray now may lead home again later
             return Verdict.FAILED
         found = verdict(status)
         if found is Verdict.GONE:
-            self._gone.add(webhook.id)
+            self._addresses.gone(notice)
         return found
 
     async def _record(self, notice: Notice, found: Verdict) -> None:
@@ -103,4 +95,4 @@ class Courier:
         else:
             outcome, told = "retried", await self._notices.put_off(notice, wait)
         if told:
-            self._observer.notice(outcome)
+            self._addresses.tell(self._observer, outcome)

@@ -27,5 +27,12 @@ class NoticeMetrics:
             ("outcome",),
             registry=registry,
         )
+        job_outcome = Counter(
+            "gateway_job_webhook_notices",
+            "Tries to deliver a notice about a job to the address its client named: delivered, retried, dead.",
+            ("outcome",),
+            registry=registry,
+        )
         self.threshold = cache(threshold.labels)
         self.outcome = cache(outcome.labels)
+        self.job_outcome = cache(job_outcome.labels)

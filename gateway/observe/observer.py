@@ -150,6 +150,10 @@ class RequestObserver:
         """What became of a try to deliver a notice."""
         self._notices.outcome(outcome).inc()
 
+    def job_notice(self, outcome: str) -> None:
+        """The same of one to a client about its job."""
+        self._notices.job_outcome(outcome).inc()
+
     def upstream_queued(self, backend: str, lane: Lane, seconds: float, length: int) -> None:
         """A call left the queue of a backend."""
         self._queues.seconds(backend, lane.value).observe(seconds)

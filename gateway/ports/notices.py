@@ -1,4 +1,4 @@
-"""P: what notices to the operator need: a store that keeps them until they are delivered, and a way to post them."""
+"""P: what notices need: a store that keeps them until they are delivered, and a way to post them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 class Notice:
     """One message to one address. `id` is the same at each try, so that the receiver can tell a repetition.
 
-    `address` is the Webhook.id of a configuration; `body` is JSON; `tries` counts those that were begun.
+    `address` is the Webhook.id of a configuration or, for a `tenant` that is told about its jobs, the URL it named.
+    `body` is JSON; `tries` counts those that were begun.
     """
 
     id: str
     address: str
     body: str
     tries: int = 0
+    tenant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,13 @@ class Notices(Protocol):
 
 
 class Post(Protocol):
-    """Posts to an address of the operator's."""
+    """Posts to addresses of the operator's, or to those that clients named, each of which is checked then."""
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], timeout_seconds: float) -> int:
-        """The reply's status; its body is ignored. Raises TransportError when there is none within the time."""
+        """The reply's status; its body is ignored.
+
+        Raises:
+            TransportError: there is none within the time.
+            AddressError: the address leads to where no client may send us.
+        """
         ...

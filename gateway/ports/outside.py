@@ -101,6 +101,10 @@ class Observer(Protocol):
         """A notice to the operator was `delivered`, will be `retried`, or is `dead`."""
         ...
 
+    def job_notice(self, outcome: str) -> None:
+        """The same of one to a client about its job."""
+        ...
+
     def degraded(self, decision: str) -> None:
         """A request was `admitted` or `refused` without the store."""
         ...

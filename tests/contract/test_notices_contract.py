@@ -10,7 +10,7 @@ from fakes.notices import FakeNotices
 from gateway.ports import DeadNotice, Notice
 from gateway.stores.redis.client import Line, connect
 from gateway.stores.redis.keys import Keys
-from gateway.stores.redis.notices import CLAIM_MS, DEAD_KEPT, RedisNotices
+from gateway.stores.redis.notices import CLAIM_MS, DEAD_KEPT, JOB_CLAIM_MS, RedisNotices
 from gateway.tasks import TaskGroup
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 NOW = 1_800_000_000
 ONE = Notice("msg_1", "abc", '{"type":"budget.spent","data":{"tenant":"ä b"}}')
 TWO = Notice("msg_2", "def", "{}")
+TENANTS = Notice("msg_3", "https://shop.example/?a=b", "{}", tenant="shop")
 
 
 @pytest.fixture
@@ -113,6 +114,43 @@ async def test_dead_notices_are_kept_newest_first_and_can_be_revived(notices: No
     assert await notices.dead() == []
     assert {(await notices.take(30)), (await notices.take(30))} == {replace(ONE, tries=1), replace(TWO, tries=1)}
     assert await notices.revive() == 0
+
+
+async def test_whom_a_notice_is_for_is_kept_when_it_dies_and_is_revived(notices: Notices) -> None:
+    await notices.post("claim", None, [TENANTS])
+    assert await notices.take(30) == replace(TENANTS, tries=1)
+    await notices.end(TENANTS, "tries")
+    assert (await notices.dead())[0].notice == replace(TENANTS, tries=1)
+    assert await notices.revive() == 1
+    assert await notices.take(30) == replace(TENANTS, tries=1)
+
+
+async def test_those_to_clients_are_apart_and_their_claims_forgotten_sooner(valkey_url: str, clock: FakeClock) -> None:
+    client = connect(valkey_url, 5.0)
+    await client.flushall()
+    line = Line(client, TaskGroup(), 5.0)
+    to_operator, to_clients = (
+        RedisNotices(line, Keys("gw"), clock.milliseconds, of_jobs=of_jobs) for of_jobs in (False, True)
+    )
+    assert await to_clients.post("claim", NOW, [TENANTS])
+    assert await to_operator.take(30) is None
+    assert await to_operator.post("claim", NOW, [])
+    clock.now += JOB_CLAIM_MS / 1_000
+    assert not await to_clients.post("claim", NOW, [])
+    clock.now += 1
+    assert await to_clients.post("claim", NOW, [])
+    assert not await to_operator.post("claim", NOW, [])
+    await client.aclose()
+
+
+async def test_a_notice_that_an_earlier_version_wrote_is_read(valkey_url: str) -> None:
+    client = connect(valkey_url, 5.0)
+    await client.flushall()
+    due, records, *_ = Keys("gw").notices
+    await client.hset(records, "msg_1", '["msg_1","abc","{}"]')
+    await client.zadd(due, {"msg_1": 0})
+    assert await RedisNotices(Line(client, TaskGroup(), 5.0), Keys("gw")).take(30) == Notice("msg_1", "abc", "{}", 1)
+    await client.aclose()
 
 
 async def test_only_the_last_dead_notices_are_kept(notices: Notices) -> None:

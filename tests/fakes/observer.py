@@ -27,6 +27,7 @@ class FakeObserver:
     unjournaled_rows: int = 0
     thresholds: list[tuple[str, str, str]] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    job_notices: list[str] = field(default_factory=list)
 
     def request(self, facts: Facts, seconds: float, error: GatewayError | None) -> None:
         assert seconds >= 0
@@ -73,6 +74,9 @@ class FakeObserver:
 
     def notice(self, outcome: str) -> None:
         self.notices.append(outcome)
+
+    def job_notice(self, outcome: str) -> None:
+        self.job_notices.append(outcome)
 
     def unjournaled(self) -> None:
         self.unjournaled_rows += 1

@@ -88,6 +88,12 @@ class Keys:
         return (f"{tag}:due", f"{tag}:records", f"{tag}:tries", f"{tag}:claims", f"{tag}:dead")
 
     @property
+    def job_notices(self) -> tuple[str, str, str, str, str]:
+        """The same for what clients are told about their jobs: apart, so that theirs hold up none to the operator."""
+        tag = f"{self.prefix}:{{job-notices}}"
+        return (f"{tag}:due", f"{tag}:records", f"{tag}:tries", f"{tag}:claims", f"{tag}:dead")
+
+    @property
     def jobs(self) -> tuple[str, str]:
         """When each job is looked at next, and all jobs by age."""
         return (f"{self.prefix}:{{jobs}}:turns", f"{self.prefix}:{{jobs}}:all")

@@ -1,4 +1,4 @@
-"""E: notices to the operator in Redis (ports.Notices): a sorted set of due times, and each change by one script."""
+"""E: notices in Redis (ports.Notices): a sorted set of due times, and each change by one script."""
 
 from __future__ import annotations
 
@@ -21,19 +21,25 @@ DEAD_KEPT = 1_000
 CLAIM_MS = 35 * 86_400_000
 """A claim is forgotten this long after its period: what a dead worker left comes to the ledger within 30 days."""
 
+JOB_CLAIM_MS = 2 * 86_400_000
+"""The same for what clients are told: a worker that died is followed up within minutes, and there are many claims."""
+
 MS = 1_000
 
 
 class RedisNotices:
-    """Time is the server's; `clock_ms` replaces it in tests only.
+    """Those to the operator, or those to clients about their jobs. Time is the server's; `clock_ms` is for tests only.
 
     Claims are members of one sorted set that is pruned by their ends, not keys with an expiry: those are what a store
     that is short of memory evicts first, and a lost claim would be a second notice.
     """
 
-    def __init__(self, line: Line, keys: Keys, clock_ms: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self, line: Line, keys: Keys, clock_ms: Callable[[], int] | None = None, *, of_jobs: bool = False
+    ) -> None:
         self._line = line
-        self._keys = keys.notices
+        self._keys = keys.job_notices if of_jobs else keys.notices
+        self._claim_ms = JOB_CLAIM_MS if of_jobs else CLAIM_MS
         self._clock_ms = clock_ms
         self._post = Script("ring", "notice_post")
         self._take = Script("ring", "notice_take")
@@ -43,7 +49,7 @@ class RedisNotices:
 
     async def post(self, claim: str, ends: int | None, notices: Sequence[Notice]) -> bool:
         """As Notices.post. Raises StoreError."""
-        until = "+inf" if ends is None else ends * MS + CLAIM_MS
+        until = "+inf" if ends is None else ends * MS + self._claim_ms
         records = [part for notice in notices for part in (notice.id, _record(notice))]
         return bool(await self._run(self._post, claim, until, *records))
 
@@ -75,15 +81,15 @@ class RedisNotices:
 
 
 def _record(notice: Notice) -> str:
-    return orjson.dumps([notice.id, notice.address, notice.body]).decode()
+    return orjson.dumps([notice.id, notice.address, notice.body, notice.tenant]).decode()
 
 
 def _notice(record: bytes, tries: int) -> Notice:
     try:
-        name, address, body = orjson.loads(record)
-    except ValueError:
+        name, address, body, *tenant = orjson.loads(record)  # none, if an earlier version wrote it
+        return Notice(name, address, body, tries, *tenant)
+    except (ValueError, TypeError):
         raise StoreError("a notice is damaged") from None
-    return Notice(name, address, body, tries)
 
 
 def _dead(letter: bytes) -> DeadNotice:

@@ -12,11 +12,16 @@ from fakes.gateway import Gateway, configured
 from gateway.clock import SystemClock
 from gateway.config.schema import Observe, Server
 from gateway.edge.batches import Batches
+from gateway.edge.bulk import Bulk
 from gateway.edge.operations import Operations
 from gateway.edge.segment import Segmenter
 from gateway.edge.server import Edge, HttpServer
 from gateway.edge.usage import UsageReport
+from gateway.edge.webhook_secret import PATH as WEBHOOK_SECRET
+from gateway.edge.webhook_secret import WebhookSecret
 from gateway.endpoints.batch import ALL, ONE
+from gateway.endpoints.bulk import BELOW
+from gateway.endpoints.bulk import PATH as BULK
 from gateway.endpoints.segment import PATHS as SEGMENT
 from gateway.jobs.telling import Telling
 from gateway.local_calls import LocalCalls
@@ -40,6 +45,7 @@ class Served:
         usage = UsageReport(self.gateway.pipeline, self.gateway.books, self.gateway.clock)
         calls = LocalCalls(self.gateway.pipeline, self.gateway.admission, self.gateway.count)
         self.segmenter = Segmenter(self.gateway.pipeline, calls, self.gateway.clock)
+        secret = WebhookSecret(self.gateway.pipeline, self.gateway.clock)
         clock = self.gateway.clock
         self.engine = engine = Engine(self.gateway)
         batches = Batches(
@@ -51,7 +57,14 @@ class Served:
             watch=engine.watch,
             clock=clock,
         )
-        routes: dict[str, Route] = {**dict.fromkeys(SEGMENT, self.segmenter), ONE: batches, ALL: batches}
+        routes: dict[str, Route] = {
+            **dict.fromkeys(SEGMENT, self.segmenter),
+            ONE: batches,
+            ALL: batches,
+            WEBHOOK_SECRET: secret,
+        }
+        bulk = Bulk(batches, self.gateway.pipeline, engine.files)
+        routes |= {BULK: bulk, BELOW: bulk}
         self.edge = Edge(self.gateway.pipeline, operations, usage, clock, self.observer, routes=routes)
         self.http: HttpServer
         self.address = ("127.0.0.1", 0)

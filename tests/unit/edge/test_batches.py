@@ -7,7 +7,7 @@ import pytest
 from fakes.gateway import OTHER_KEY, SEARCH_KEY, configured, snapshot_of
 
 from gateway.config.backends import Backend
-from gateway.config.job_bounds import JobBounds
+from gateway.config.jobs import Jobs
 from gateway.config.schema import Bounds, Server, Tier
 from gateway.ports.jobs import State
 
@@ -144,7 +144,7 @@ async def test_what_has_not_ended_or_has_expired_cannot_be_fetched(served: Any, 
 
 
 async def test_a_tenant_has_so_many_open_jobs(served: Any, client: aiohttp.ClientSession) -> None:
-    served.gateway.pipeline.snapshot = snapshot_of(configured(tiers=TIERS, jobs=JobBounds(max_open=1)))
+    served.gateway.pipeline.snapshot = snapshot_of(configured(tiers=TIERS, jobs=Jobs(max_open=1)))
     await made(served, client)
     files = dict(served.engine.files.kept)
     status, found = await got(client, "POST", f"{served.url}/v1/batch/embeddings", json=BODY, headers=KEY)
@@ -153,7 +153,7 @@ async def test_a_tenant_has_so_many_open_jobs(served: Any, client: aiohttp.Clien
 
 
 async def test_addresses_begin_as_the_configuration_says(served: Any, client: aiohttp.ClientSession) -> None:
-    jobs = JobBounds(public_url="https://api.example/gw")
+    jobs = Jobs(public_url="https://api.example/gw")
     served.gateway.pipeline.snapshot = snapshot_of(configured(tiers=TIERS, jobs=jobs))
     name = await finished(served, client)
     _, found = await got(client, "GET", f"{served.url}/v1/batch/{name}", headers=KEY)

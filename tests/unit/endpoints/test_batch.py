@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from gateway.catalogue.registry import LOCAL_MODEL
-from gateway.config.job_bounds import JobBounds
+from gateway.config.jobs import Jobs
 from gateway.endpoints.batch import OUTPUT, BatchStatus, Wanted, read_limit, read_request, status_of
 from gateway.errors import Code, GatewayError
 from gateway.ports.jobs import Batch, Order, State, Tally
@@ -23,7 +23,10 @@ URL = "https://example.com/in.jsonl"
 
 
 def wanted(make: Callable[..., Snapshot], **fields: Any) -> Wanted:
-    return read_request(json.dumps({"model": NANO} | fields).encode(), make(jobs=JobBounds(max_inline=2)))
+    return read_request(
+        json.dumps({"model": NANO} | fields).encode(),
+        make(jobs=Jobs(max_inline=2, inputs=("s3://bucket/", "gs://bucket/a/"))),
+    )
 
 
 def test_an_inline_job(make_snapshot: Callable[..., Snapshot]) -> None:
@@ -60,7 +63,9 @@ WRONG = [
     ({"input_url": "file:///etc/passwd"}, "input_url"),
     ({"input_url": "http://127.0.0.1/in"}, "input_url"),
     ({"input_url": "s3://" + "b" * 3_000}, "input_url"),
+    ({"input_url": "s3://another/in.jsonl"}, "is in no bucket that this gateway is allowed to read"),
     ({"input": [LINE], "webhook_url": "s3://bucket/x"}, "webhook_url"),
+    ({"input": [LINE], "webhook_url": "http://example.com/x"}, "must begin with https://"),
     ({"input": [LINE], "webhook_url": "http://169.254.169.254/"}, "webhook_url"),
 ]
 

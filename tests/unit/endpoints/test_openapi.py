@@ -7,6 +7,7 @@ import pytest
 
 from gateway.catalogue.registry import CATALOGUE, LOCAL_MODEL
 from gateway.endpoints.openapi import openapi
+from gateway.endpoints.openapi_bulk import BULK_SCHEMAS, bulk_paths
 from gateway.endpoints.openapi_fronts import FRONT_SCHEMAS, front_paths
 from gateway.endpoints.segment import PATHS, SegmentResponse, read_body, read_query
 from gateway.segmenter import segment
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from gateway.vocabulary import Json
 
 OWN_SCHEMAS = {"OwnBatchEmbeddingRequest", "SegmentRequest", "SegmentResponse", "SegmentUsage"}
-OWN_SCHEMAS |= {schema.__name__ for schema in FRONT_SCHEMAS}
+OWN_SCHEMAS |= {schema.__name__ for schema in (*FRONT_SCHEMAS, *BULK_SCHEMAS)}
 OWN_SCHEMAS |= {"CohereMeta", "CoherePlace", "CohereInput", "CohereText", "CohereImage", "CohereImageUrl"}
 PROSE = ("title", "description", "summary")
 
@@ -49,7 +50,8 @@ def contract_document(make_snapshot: Callable[..., Snapshot]) -> Json:
 
 def test_paths_equal_the_contracts(contract_document: Json, contract_facts: Json) -> None:
     assert contract_document["openapi"] == contract_facts["openapi"]
-    assert set(contract_document["paths"]) == set(contract_facts["paths"]) | set(PATHS) | set(front_paths())
+    paths = {*PATHS, *front_paths(), *bulk_paths()}
+    assert set(contract_document["paths"]) == set(contract_facts["paths"]) | paths
     for path, operations in contract_facts["paths"].items():
         assert contract_document["paths"][path] == operations, path
 

@@ -6,7 +6,7 @@ import pytest_asyncio
 from fakes.batches import LEASE, Engine
 from fakes.gateway import Gateway, configured
 
-from gateway.config.job_bounds import JobBounds
+from gateway.config.jobs import Jobs
 from gateway.config.schema import Tier
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 async def make() -> AsyncIterator[Callable[..., Engine]]:
     made: list[Engine] = []
 
-    def engine(jobs: JobBounds | None = None, **changes: Any) -> Engine:
+    def engine(jobs: Jobs | None = None, **changes: Any) -> Engine:
         settings: dict[str, Any] = {"tiers": {"small": Tier(rpm=1_000, tpm=1_000_000, concurrency=100)}}
-        bounds = jobs or JobBounds(chunk=2, concurrency=2, slots=2, lease_seconds=LEASE)
+        bounds = jobs or Jobs(chunk=2, concurrency=2, slots=2, lease_seconds=LEASE)
         made.append(Engine(Gateway(configured(jobs=bounds, **(settings | changes)))))
         return made[-1]
 

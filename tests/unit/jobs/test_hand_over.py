@@ -10,7 +10,7 @@ from fakes.batches import LEASE, Engine
 from fakes.clock import settled
 from fakes.jina_upstream import Fault
 
-from gateway.config.job_bounds import JobBounds
+from gateway.config.jobs import Jobs
 from gateway.config.schema import Cache, Tier
 from gateway.ports.jobs import State, Tally
 from gateway.vocabulary import CacheScope
@@ -138,7 +138,7 @@ async def test_a_job_expires_and_leaves_no_file(make: Callable[..., Engine]) -> 
 
 
 async def test_a_gateway_may_leave_the_work_to_others(make: Callable[..., Engine]) -> None:
-    engine = make(JobBounds(slots=0))
+    engine = make(Jobs(slots=0))
     await engine.add("a")
     runner = engine.begin()
     assert not engine.running

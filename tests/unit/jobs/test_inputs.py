@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fakes.batches import LEASE, Engine
 
-from gateway.config.job_bounds import JobBounds
+from gateway.config.jobs import Jobs
 from gateway.config.schema import Tier
 from gateway.errors import AddressError
 from gateway.jobs.prepare import PATIENCE
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 async def test_inputs_that_the_backend_refuses_are_named(make: Callable[..., Engine]) -> None:
-    engine = make(JobBounds(chunk=4, slots=1, lease_seconds=LEASE))
+    engine = make(Jobs(chunk=4, slots=1, lease_seconds=LEASE))
     engine.gateway.upstream.bad |= {"bad", "worse"}
     await engine.add("a", "bad", "b", "c", "bad", "worse")
     engine.begin()
@@ -70,7 +70,7 @@ async def test_an_address_that_is_refused_fails_the_job(
 
 
 async def test_an_input_with_too_many_lines_fails_the_job(make: Callable[..., Engine]) -> None:
-    engine = make(JobBounds(max_inputs=2, slots=1, lease_seconds=LEASE))
+    engine = make(Jobs(max_inputs=2, slots=1, lease_seconds=LEASE))
     await engine.add("a", "b", "c")
     engine.begin()
     await engine.pass_time(2)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from fakes.batches import LEASE, Engine
 
-from gateway.config.job_bounds import JobBounds
+from gateway.config.jobs import Jobs
 from gateway.errors import insufficient_balance, token_limit_exceeded
 from gateway.ports.jobs import State, Tally
 from gateway.vocabulary import Lane
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from gateway.vocabulary import Call
 
-ONE_CHUNK = JobBounds(chunk=8, slots=1, lease_seconds=LEASE)
+ONE_CHUNK = Jobs(chunk=8, slots=1, lease_seconds=LEASE)
 
 
 def in_pairs(

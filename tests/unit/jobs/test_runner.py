@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fakes.batches import LEASE, NANO, Engine
 from fakes.jina_upstream import Fault, Upstream
 
-from gateway.config.job_bounds import JobBounds
+from gateway.config.jobs import Jobs
 from gateway.config.schema import Server, Tenant, Tier
 from gateway.config.spending import Balance
 from gateway.errors import TransportError
@@ -81,7 +81,7 @@ async def test_a_rate_limit_is_waited_for(make: Callable[..., Engine]) -> None:
 async def test_a_chunk_that_is_too_large_for_the_limit_is_halved_and_a_line_refused(
     make: Callable[..., Engine],
 ) -> None:
-    jobs = JobBounds(chunk=4, slots=1, lease_seconds=LEASE)
+    jobs = Jobs(chunk=4, slots=1, lease_seconds=LEASE)
     engine = make(jobs, tiers={"small": Tier(rpm=100, tpm=40, concurrency=9)})
     large = "w " * 200
     await engine.add("a " * 10, "b " * 10, "c " * 10, large)
@@ -98,7 +98,7 @@ async def test_a_spent_balance_fails_the_job_and_keeps_what_was_done(make: Calla
             tier="small", keys=("jina_" + "a" * 60,), balance=Balance(starting_tokens=5), cache_scope=CacheScope.OFF
         )
     }
-    engine = make(JobBounds(chunk=1, concurrency=1, slots=1, lease_seconds=LEASE), tenants=tenants)
+    engine = make(Jobs(chunk=1, concurrency=1, slots=1, lease_seconds=LEASE), tenants=tenants)
     await engine.add(*(f"w{at}" for at in range(30)), webhook_url="https://example.com/hook")
     engine.begin()
     await engine.pass_time(60)
@@ -145,7 +145,7 @@ async def test_a_key_that_is_gone_ends_its_jobs(make: Callable[..., Engine]) -> 
 async def test_a_defect_takes_one_line_with_it_at_most(
     make: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = make(JobBounds(chunk=4, slots=1, lease_seconds=LEASE))
+    engine = make(Jobs(chunk=4, slots=1, lease_seconds=LEASE))
     serve = engine.gateway.pipeline.serve
 
     async def broken(endpoint: Any, call: Any, facts: Any) -> Any:
@@ -163,7 +163,7 @@ async def test_a_defect_takes_one_line_with_it_at_most(
 
 
 async def test_a_call_that_takes_too_long_is_tried_in_halves(make: Callable[..., Engine]) -> None:
-    engine = make(JobBounds(chunk=2, slots=1, lease_seconds=LEASE), server=Server(timeout=10))
+    engine = make(Jobs(chunk=2, slots=1, lease_seconds=LEASE), server=Server(timeout=10))
 
     class Slow(Upstream):
         async def send(self, backend: str, exchange: Any, timeout_seconds: float) -> Any:

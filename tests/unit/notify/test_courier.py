@@ -12,7 +12,8 @@ from fakes.notices import FakeNotices, FakePost
 from fakes.observer import FakeObserver
 
 from gateway.config.parse import parse
-from gateway.notify.courier import AT_ONCE, LEASE_SECONDS, Courier
+from gateway.notify.addresses import AT_ONCE, OperatorAddresses
+from gateway.notify.courier import LEASE_SECONDS, Courier
 from gateway.notify.delivery import DELAYS
 from gateway.ports import Notice
 
@@ -37,7 +38,7 @@ class Post:
         self.tasks: list[asyncio.Task[None]] = []
 
     def _courier(self) -> Courier:
-        return Courier(self.notices, self.receiver, self._now, self.clock, self.observer)
+        return Courier(self.notices, self.receiver, OperatorAddresses(self._now), self.clock, self.observer)
 
     def _now(self) -> Config:
         return self.config
@@ -161,7 +162,7 @@ async def test_a_store_that_goes_away_costs_a_repetition_at_worst(post: Post) ->
     taken = await post.notices.take(LEASE_SECONDS)
     assert taken is not None
     post.notices.down = True
-    await post.couriers[0]._deliver(taken, post.config.webhooks[0])
+    await post.couriers[0]._deliver(taken)
     await post.run()
     assert set(post.observer.store_failures) == {"notices"}
     post.notices.down = False
@@ -180,6 +181,6 @@ async def test_one_that_was_too_slow_counts_nothing_that_another_has_ended(post:
     assert taken is not None
     assert await post.notices.end(taken)
     post.receiver.statuses.append(status)
-    await post.couriers[0]._deliver(taken, post.config.webhooks[0])
+    await post.couriers[0]._deliver(taken)
     assert post.observer.notices == []
     assert (post.notices.due, post.notices.letters) == ({}, [])
