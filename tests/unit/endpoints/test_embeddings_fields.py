@@ -217,7 +217,7 @@ def test_multivectors_of_a_pdf_are_not_taken_apart(validate: Callable[..., Job])
         ({"return_multivector": True, "dimensions": 64}, "dimensions"),
         ({"return_tokenized_input": True}, "return_tokenized_input"),
         ({"return_tokenized_input": True, "return_multivector": False}, "return_tokenized_input"),
-        ({"late_chunking": True, "input": ["a", {"image": "b"}]}, "late_chunking"),
+        ({"late_chunking": True, "input": ["a", {"image": "Yg=="}]}, "late_chunking"),
     ],
 )
 def test_fields_that_do_not_go_together(
