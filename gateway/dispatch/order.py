@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gateway.config.backends import Backend
     from gateway.config.snapshot import Route, Served, Snapshot
     from gateway.errors import GatewayError
-    from gateway.vocabulary import Answer, Caller, Job, Unit
+    from gateway.vocabulary import Answer, Caller, Job, Modality, Unit
 
 _MARKS = 8
 """Bytes of quotes, comma and a field name around an item in JSON."""
@@ -75,6 +75,11 @@ class Want:
     def unit(self) -> Unit:
         """What the backend is to read."""
         return self.order.job.units[self.position]
+
+    @property
+    def modality(self) -> Modality:
+        """What the unit is, by its first item."""
+        return self.unit[0].modality
 
 
 @dataclass(slots=True)

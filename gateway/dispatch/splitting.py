@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from gateway.backends.dialect import OutcomeKind
+from gateway.vocabulary import Modality
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +22,11 @@ def cut(wants: Sequence[Want], limits: CallLimits, most: int) -> list[tuple[Want
     """Consecutive pieces within `most` units and the limits in tokens and bytes, as few as possible, in order.
 
     Where that many pieces may be even, they are: they finish together then (513 units of at most 512 are 257 and 256).
-    One unit that is larger than a limit goes alone: the backend knows better.
+    One unit that is larger than a limit goes alone: the backend knows better. Where calls have one modality, the order
+    is kept within each.
     """
+    if limits.media is not None:
+        wants = sorted(wants, key=lambda want: want.modality)
     greedy = _greedy(wants, limits, most)
     count, pieces = len(wants), len(greedy)
     edges = [count * piece // pieces for piece in range(pieces + 1)] if pieces else []
@@ -33,10 +37,20 @@ def cut(wants: Sequence[Want], limits: CallLimits, most: int) -> list[tuple[Want
 def fits(piece: Sequence[Want], limits: CallLimits, most: int) -> bool:
     """Whether one call may carry a piece."""
     return (
-        len(piece) <= most
+        len(piece) <= _room(piece, limits, most)
         and (limits.tokens is None or sum(want.tokens for want in piece) <= limits.tokens)
         and (limits.size is None or sum(want.size for want in piece) <= limits.size)
     )
+
+
+def _room(piece: Sequence[Want], limits: CallLimits, most: int) -> int:
+    """Units that a call may have which begins as this one does; none where it mixes what must be kept apart."""
+    if limits.media is None:
+        return most
+    kinds = {want.modality for want in piece}
+    if len(kinds) > 1:
+        return 0
+    return most if kinds <= {Modality.TEXT} else min(most, limits.media)
 
 
 def _greedy(wants: Sequence[Want], limits: CallLimits, most: int) -> list[tuple[Want, ...]]:
@@ -44,11 +58,12 @@ def _greedy(wants: Sequence[Want], limits: CallLimits, most: int) -> list[tuple[
     tokens = size = 0
     for want in wants:
         tokens, size = tokens + want.tokens, size + want.size
-        full = not pieces or len(pieces[-1]) >= most
+        full = not pieces or len(pieces[-1]) >= _room(pieces[-1][:1], limits, most)
         over = (limits.tokens is not None and tokens > limits.tokens) or (
             limits.size is not None and size > limits.size
         )
-        if full or over:
+        other = bool(pieces) and limits.media is not None and pieces[-1][0].modality is not want.modality
+        if full or over or other:
             pieces.append([])
             tokens, size = want.tokens, want.size
         pieces[-1].append(want)

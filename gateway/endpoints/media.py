@@ -43,7 +43,7 @@ class MediaError(Exception):
 
     def __init__(self, kind: str, message: str, **context: Json) -> None:
         super().__init__(message)
-        self.reason = PydanticCustomError(kind, message, context)  # type: ignore[arg-type] # wants a literal
+        self.reason = PydanticCustomError(kind, message, context)
 
 
 def read_media(modality: Modality, value: str) -> Part:

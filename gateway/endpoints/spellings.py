@@ -19,6 +19,7 @@ _NAMED = {
 }
 """OpenAI's and vLLM's content parts; `url` and `bytes` are what langchain and llama-index send for an image."""
 
+_MEDIA = frozenset({Modality.IMAGE, Modality.VIDEO, Modality.AUDIO})
 _INSIDE = ("url", "bytes", "data")
 """Where such an object, or the value of `image`, has the content when it is an object itself."""
 
@@ -29,8 +30,7 @@ def contract_spelling(value: dict[str, Json]) -> dict[str, Json]:
     `{url}`, `{bytes}`, `{type: image_url, image_url: {url}}`, `{image: {url}}` and the like.
     """
     if any(modality in value for modality in Modality):
-        nested = {key: _inner(value[key]) for key in (Modality.IMAGE, Modality.VIDEO, Modality.AUDIO) if key in value}
-        return {**value, **nested} if nested else value
+        return {key: _inner(inner) if key in _MEDIA else inner for key, inner in value.items()}
     named = [name for name in _NAMED if name in value]
     return {_NAMED[named[0]]: _inner(value[named[0]])} if len(named) == 1 else value
 

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.authenticate import digest
 from gateway.catalogue.model import Family, Tokenizer
-from gateway.catalogue.registry import CATALOGUE, LOCAL_MODEL
+from gateway.catalogue.registry import CATALOGUE, LOCAL_MODEL, LOCAL_MODELS
 from gateway.config.accounts import Accounts, RuntimeKey, RuntimeTenant
 from gateway.config.compile import compile_snapshot, wants_embedded_model, with_accounts, with_defaults
 from gateway.config.defaults import merged_tiers
@@ -76,7 +76,7 @@ def test_issued_keys_belong_to_their_tenant_and_a_written_key_wins() -> None:
 def test_without_backends_the_bundled_model_is_served() -> None:
     assert with_defaults(Config()) == parse("backends: {local: {dialect: tei, url: embedded}}", "f", {})
     snapshot = compile_snapshot(Config(), secret=SECRET, digest=digest, embedded_url="unix:/run/m.sock")
-    assert set(snapshot.served) == {LOCAL_MODEL.name, LOCAL_MODEL.qualified_name}
+    assert set(snapshot.served) == {name for m in LOCAL_MODELS for name in (m.name, m.qualified_name)}
     assert (snapshot.served[LOCAL_MODEL.name].routes[0].backend, snapshot.config.backends["local"].url) == (
         "local",
         "unix:/run/m.sock",
