@@ -33,12 +33,16 @@ if TYPE_CHECKING:
     from gateway.dispatch.in_flight import InFlight
     from gateway.dispatch.order import Found
     from gateway.endpoints.endpoint import Endpoint
+    from gateway.plan.inputs import Inputs
     from gateway.plan.planner import Planner
     from gateway.ports import Clock, Observer
     from gateway.vocabulary import Answer, Call, Caller, Facts, Job, Plan
 
 _GRACE = 0.05
 """Seconds after its deadline that a call is cut off. Its stages end by themselves before, and know more."""
+
+_LARGE = 1_048_576
+"""Bytes of a body that take a few milliseconds to read."""
 
 _TICK = 0.005
 """Timers of an event loop may ring so many seconds early."""
@@ -66,6 +70,7 @@ class Pipeline:
         clock: Clock,
         observer: Observer,
         count: Callable[[Facts], None],
+        inputs: Inputs | None = None,
     ) -> None:
         self.snapshot = snapshot
         self._admission = admission
@@ -78,6 +83,7 @@ class Pipeline:
         self._clock = clock
         self._observer = observer
         self._count = count
+        self._inputs = inputs
 
     async def serve(self, endpoint: Endpoint, call: Call, facts: Facts) -> Reply:
         """Answer one call.
@@ -103,12 +109,13 @@ class Pipeline:
     async def _serve(self, endpoint: Endpoint, snapshot: Snapshot, caller: Caller, call: Call, facts: Facts) -> Reply:
         body = await call.read()
         with self.stage(facts, Stage.VALIDATE):
-            job = endpoint.validate(body, snapshot)
+            job = await _validated(endpoint, body, snapshot)
             check_labels(job, caller)
             facts.model, facts.items = job.model, job.item_count
             work = _work(snapshot, caller, job, call)
         async with self._reserve(work, facts) as quota:
             with self.stage(facts, Stage.PLAN):
+                work = await self._brought(work)
                 plan = await self._plan(work)
             with self.stage(facts, Stage.ADMIT):
                 unknown = (*plan.missing, *plan.foreign)
@@ -149,6 +156,13 @@ class Pipeline:
 
     async def _count_failure(self, snapshot: Snapshot, call: Call) -> None:
         await self._admission.failed_authentication(call.client, snapshot.config.limits.ip_failures_per_minute)
+
+    async def _brought(self, work: _Work) -> _Work:
+        """With what its inputs point to, where a backend must not follow them by itself."""
+        if self._inputs is None:
+            return work
+        job = await self._inputs.bring(work.job, work.served, work.snapshot, work.call.deadline)
+        return work if job is work.job else _work(work.snapshot, work.caller, job, work.call)
 
     async def _plan(self, work: _Work) -> Plan:
         plan = await self._planner.plan(work.inquiry)
@@ -235,6 +249,13 @@ class _Work:
     job: Job
     call: Call
     inquiry: Inquiry
+
+
+async def _validated(endpoint: Endpoint, body: bytes, snapshot: Snapshot) -> Job:
+    """The job; megabytes are read beside the event loop."""
+    if len(body) <= _LARGE:
+        return endpoint.validate(body, snapshot)
+    return await asyncio.to_thread(endpoint.validate, body, snapshot)
 
 
 def _work(snapshot: Snapshot, caller: Caller, job: Job, call: Call) -> _Work:

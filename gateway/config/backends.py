@@ -133,8 +133,8 @@ class ModelEntry(Section):
     sparse: bool | None = Field(None, description="whether it answers sparse vectors, a weight a token, and no others")
     modalities: Annotated[tuple[Modality, ...], Field(min_length=1)] | None = Field(
         None,
-        description="what its embeddings read, as [text, image]: text, image, pdf, video, audio, or content, which is a "
-        "group of these; by default text",
+        description="what its embeddings read, as [text, image]: text, image, pdf, video, audio, or content (groups); "
+        "by default text",
     )
     tokenizer: Tokenizer | None = Field(
         None,

@@ -33,7 +33,9 @@ _BROKEN_LINES = 1.05
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
-_WHITE_SPACE = b" \t\r\n\f\v"
+_LINE_ENDS = b"\t\r\n"
+"""No spaces: one within base64 was a plus sign before somebody decoded it as part of a URL."""
+
 _HEADER_CHARACTERS = 256
 _FIRST_CHARACTERS = 64
 
@@ -67,6 +69,11 @@ def read_media(modality: Modality, value: str) -> Part:
     return Part(modality, _checked_url(text))
 
 
+def inline(modality: Modality, content: bytes) -> Inline:
+    """A part of bytes that are at hand."""
+    return Inline(modality, pybase64.b64encode(content).decode("ascii"), sha256(content).digest())
+
+
 def _checked_url(text: str) -> str:
     try:
         host = urlsplit(text).hostname if len(text) <= LONGEST_URL and not _UNSAFE.search(text) else None
@@ -86,10 +93,10 @@ def _after_header(text: str) -> int:
 
 
 def _inline(modality: Modality, text: str, start: int) -> Inline:
-    _check_size(modality, int((len(text) - start) / _BROKEN_LINES))
+    _check_size(modality, int((len(text) - start) / _BROKEN_LINES) * 3 // 4)
     try:
         coded = _cleaned(text[start:].encode("ascii"))
-        _check_size(modality, len(coded))
+        _check_size(modality, len(coded) // 4 * 3 - coded.count(b"=", -2))
         digest = sha256()
         for piece in _pieces(coded):
             digest.update(pybase64.b64decode(piece, validate=True))
@@ -100,16 +107,16 @@ def _inline(modality: Modality, text: str, start: int) -> Inline:
     return Inline(modality, coded.decode("ascii"), digest.digest())
 
 
-def _check_size(modality: Modality, characters: int) -> None:
+def _check_size(modality: Modality, size: int) -> None:
     most = MAX_BYTES.get(modality)
-    if most is not None and characters // 4 * 3 - 2 > most:
+    if most is not None and size > most:
         message = "Data should have at most {max_length} bytes"
         raise MediaError("bytes_too_long", message, max_length=most)
 
 
 def _cleaned(coded: bytes) -> bytes:
     """Base64 in the standard alphabet, padded, in one line."""
-    plain = b"".join([piece.translate(_STANDARD, _WHITE_SPACE) for piece in _pieces(coded)]).rstrip(b"=")
+    plain = b"".join([piece.translate(_STANDARD, _LINE_ENDS) for piece in _pieces(coded)]).rstrip(b"=")
     return plain + b"=" * (-len(plain) % 4)
 
 
