@@ -15,6 +15,7 @@ from gateway.dispatch.refusals import leaves_a_reply, refused
 from gateway.endpoints.partial import assemble_partial
 from gateway.errors import Code, GatewayError, service_timeout
 from gateway.plan.cache_key import narrower
+from gateway.plan.inputs import validated
 from gateway.plan.partial import with_copies, without_refused
 from gateway.plan.planner import Inquiry, complete, only_if_cached_error
 from gateway.settle.savings import savings
@@ -40,9 +41,6 @@ if TYPE_CHECKING:
 
 _GRACE = 0.05
 """Seconds after its deadline that a call is cut off. Its stages end by themselves before, and know more."""
-
-_LARGE = 1_048_576
-"""Bytes of a body that take a few milliseconds to read."""
 
 _TICK = 0.005
 """Timers of an event loop may ring so many seconds early."""
@@ -109,13 +107,15 @@ class Pipeline:
     async def _serve(self, endpoint: Endpoint, snapshot: Snapshot, caller: Caller, call: Call, facts: Facts) -> Reply:
         body = await call.read()
         with self.stage(facts, Stage.VALIDATE):
-            job = await _validated(endpoint, body, snapshot)
+            job = await validated(endpoint, body, snapshot)
             check_labels(job, caller)
             facts.model, facts.items = job.model, job.item_count
             work = _work(snapshot, caller, job, call)
         async with self._reserve(work, facts) as quota:
             with self.stage(facts, Stage.PLAN):
-                work = await self._brought(work)
+                if self._inputs is not None:
+                    job = await self._inputs.bring(job, work.served, snapshot, call.deadline)
+                    work = work if job is work.job else _work(snapshot, caller, job, call)
                 plan = await self._plan(work)
             with self.stage(facts, Stage.ADMIT):
                 unknown = (*plan.missing, *plan.foreign)
@@ -156,13 +156,6 @@ class Pipeline:
 
     async def _count_failure(self, snapshot: Snapshot, call: Call) -> None:
         await self._admission.failed_authentication(call.client, snapshot.config.limits.ip_failures_per_minute)
-
-    async def _brought(self, work: _Work) -> _Work:
-        """With what its inputs point to, where a backend must not follow them by itself."""
-        if self._inputs is None:
-            return work
-        job = await self._inputs.bring(work.job, work.served, work.snapshot, work.call.deadline)
-        return work if job is work.job else _work(work.snapshot, work.caller, job, work.call)
 
     async def _plan(self, work: _Work) -> Plan:
         plan = await self._planner.plan(work.inquiry)
@@ -249,13 +242,6 @@ class _Work:
     job: Job
     call: Call
     inquiry: Inquiry
-
-
-async def _validated(endpoint: Endpoint, body: bytes, snapshot: Snapshot) -> Job:
-    """The job; megabytes are read beside the event loop."""
-    if len(body) <= _LARGE:
-        return endpoint.validate(body, snapshot)
-    return await asyncio.to_thread(endpoint.validate, body, snapshot)
 
 
 def _work(snapshot: Snapshot, caller: Caller, job: Job, call: Call) -> _Work:

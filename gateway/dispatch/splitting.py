@@ -22,16 +22,15 @@ def cut(wants: Sequence[Want], limits: CallLimits, most: int) -> list[tuple[Want
     """Consecutive pieces within `most` units and the limits in tokens and bytes, as few as possible, in order.
 
     Where that many pieces may be even, they are: they finish together then (513 units of at most 512 are 257 and 256).
-    One unit that is larger than a limit goes alone: the backend knows better. Where calls have one modality, the order
-    is kept within each.
+    One unit that is larger than a limit goes alone: the backend knows better. Where calls have one modality, each is
+    cut by itself.
     """
-    if limits.media is not None:
-        wants = sorted(wants, key=lambda want: want.modality)
-    greedy = _greedy(wants, limits, most)
-    count, pieces = len(wants), len(greedy)
-    edges = [count * piece // pieces for piece in range(pieces + 1)] if pieces else []
-    even = [tuple(wants[start:end]) for start, end in pairwise(edges)]
-    return even if all(fits(piece, limits, most) for piece in even) else greedy
+    if limits.media is None:
+        return _evenly(wants, limits, most)
+    kinds: dict[Modality, list[Want]] = {}
+    for want in wants:
+        kinds.setdefault(want.modality, []).append(want)
+    return [piece for own in kinds.values() for piece in _evenly(own, limits, _room(own, limits, most))]
 
 
 def fits(piece: Sequence[Want], limits: CallLimits, most: int) -> bool:
@@ -44,7 +43,7 @@ def fits(piece: Sequence[Want], limits: CallLimits, most: int) -> bool:
 
 
 def _room(piece: Sequence[Want], limits: CallLimits, most: int) -> int:
-    """Units that a call may have which begins as this one does; none where it mixes what must be kept apart."""
+    """Units of a call that has these in it; none where it mixes what must be kept apart."""
     if limits.media is None:
         return most
     kinds = {want.modality for want in piece}
@@ -53,17 +52,24 @@ def _room(piece: Sequence[Want], limits: CallLimits, most: int) -> int:
     return most if kinds <= {Modality.TEXT} else min(most, limits.media)
 
 
+def _evenly(wants: Sequence[Want], limits: CallLimits, most: int) -> list[tuple[Want, ...]]:
+    greedy = _greedy(wants, limits, most)
+    count, pieces = len(wants), len(greedy)
+    edges = [count * piece // pieces for piece in range(pieces + 1)] if pieces else []
+    even = [tuple(wants[start:end]) for start, end in pairwise(edges)]
+    return even if all(fits(piece, limits, most) for piece in even) else greedy
+
+
 def _greedy(wants: Sequence[Want], limits: CallLimits, most: int) -> list[tuple[Want, ...]]:
     pieces: list[list[Want]] = []
     tokens = size = 0
     for want in wants:
         tokens, size = tokens + want.tokens, size + want.size
-        full = not pieces or len(pieces[-1]) >= _room(pieces[-1][:1], limits, most)
+        full = not pieces or len(pieces[-1]) >= most
         over = (limits.tokens is not None and tokens > limits.tokens) or (
             limits.size is not None and size > limits.size
         )
-        other = bool(pieces) and limits.media is not None and pieces[-1][0].modality is not want.modality
-        if full or over or other:
+        if full or over:
             pieces.append([])
             tokens, size = want.tokens, want.size
         pieces[-1].append(want)

@@ -1,4 +1,4 @@
-"""C: what clients name by URL, got by us where a backend of one's own would else go where a client sends it."""
+"""C: large bodies read beside the loop; what clients name by URL got by us, before a server of one's own would."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from gateway.endpoints.carving import LARGE
 from gateway.endpoints.media import MAX_BYTES, inline
 from gateway.errors import AddressError, FieldError, TransportError, invalid_request
 from gateway.vocabulary import Inline, Modality, Part
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from gateway.config.snapshot import Served, Snapshot
+    from gateway.endpoints.endpoint import Endpoint
     from gateway.ports import Clock
     from gateway.vocabulary import Item, Job
 
@@ -40,6 +42,13 @@ class _Budget:
     def __init__(self, size: int) -> None:
         self.left = size
         self.slots = asyncio.Semaphore(AT_ONCE)
+
+
+async def validated(endpoint: Endpoint, body: bytes, snapshot: Snapshot) -> Job:
+    """The job in a body; megabytes are read beside the event loop. Raises as Endpoint.validate."""
+    if len(body) <= LARGE:
+        return endpoint.validate(body, snapshot)
+    return await asyncio.to_thread(endpoint.validate, body, snapshot)
 
 
 class Inputs:

@@ -17,10 +17,7 @@ _USUAL_LENGTH = 64
 """Tokens of a usual text: there is no corpus to measure."""
 
 _FIRST_WORD = 1_996
-"""Ids from here on are sorted by how frequent they are in English; below are marks, letters and unused places."""
-
-_SPECIAL = frozenset({0, 100, 101, 102, 103})
-"""[PAD] [UNK] [CLS] [SEP] [MASK]."""
+"""Ids from here on are sorted by how frequent they are in English; below are special tokens, marks and letters."""
 
 _LETTERS_AND_DIGITS = frozenset((*range(1_014, 1_024), *range(1_037, 1_063)))
 _FIRST_UNCOMMON = 10.0
@@ -40,10 +37,9 @@ def weights(ids: Sequence[int]) -> Mapping[int, float]:
     A pair of texts has its BM25 score (with the rarity above) as the sum of products, because each of them carries the
     root of a token's rarity. Among documents a query's length is a constant factor, so it may be weighted as they are.
     """
-    counts = Counter(token for token in ids if token not in _SPECIAL)
+    counts = Counter(token for token in ids if rarity(token) > 0.0)
     norm = _K1 * (1.0 - _B + _B * counts.total() / _USUAL_LENGTH)
     return {
-        token: round(sqrt(rare) * count * (_K1 + 1.0) / (count + norm), 6)
+        token: round(sqrt(rarity(token)) * count * (_K1 + 1.0) / (count + norm), 6)
         for token, count in sorted(counts.items())
-        if (rare := rarity(token)) > 0.0
     }

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 import pytest
@@ -10,9 +10,6 @@ from hypothesis import strategies as st
 
 from gateway.endpoints import carving
 from gateway.endpoints.carving import read_json
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PICTURE = "iVBORw0KGgo" * 8
 STRINGS = st.sampled_from(
@@ -29,12 +26,11 @@ VALUES = st.recursive(
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every body is large, and every longer string worth cutting out."""
     monkeypatch.setattr(carving, "LARGE", 0)
     monkeypatch.setattr(carving, "_LONG", 16)
     monkeypatch.setattr(carving, "_PIECE", 32)
-    return
 
 
 @given(VALUES, st.sampled_from([None, 1]), st.booleans())

@@ -109,7 +109,7 @@ def test_what_is_neither_is_refused(value: str, kind: str | None) -> None:
 def test_what_is_too_large_is_not_decoded(modality: Modality, monkeypatch: pytest.MonkeyPatch) -> None:
     fits = b64encode(b"x" * LARGEST).decode()
     assert read_media(modality, fits) == inline(modality, b"x" * LARGEST)
-    monkeypatch.setattr(media.pybase64, "b64decode", lambda *_, **__: pytest.fail("it was decoded"))
+    monkeypatch.setattr("gateway.endpoints.media.pybase64.b64decode", lambda *_, **__: pytest.fail("it was decoded"))
     for too_large in (b64encode(b"x" * (LARGEST + 1)).decode(), "data:image/png;base64," + "A" * (2 * LARGEST)):
         with pytest.raises(MediaError) as caught:
             read_media(modality, too_large)
