@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gateway.tokens.bound import utf8_length
 from gateway.vocabulary import Lane
 
 if TYPE_CHECKING:
@@ -101,4 +102,4 @@ def wants(order: Order, positions: Sequence[int], *, sized: bool = False) -> tup
 
 
 def _size(unit: Unit) -> int:
-    return sum(len(part.value.encode("utf-8", "surrogatepass")) + _MARKS for item in unit for part in item.parts)
+    return sum(utf8_length(part.value) + _MARKS for item in unit for part in item.parts)
