@@ -15,7 +15,14 @@ PICTURE = "iVBORw0KGgo" * 8
 STRINGS = st.sampled_from(
     [
         *("", "a", PICTURE, PICTURE + "==", f"data:image/png;base64,{PICTURE}", "cut out 0", "cut out !0"),
-        *(f'"{PICTURE}"', f"\\{PICTURE}", PICTURE + "\n" + PICTURE, PICTURE + "é", f"{PICTURE} {PICTURE}"),
+        *(
+            f'"{PICTURE}"',
+            f'"{PICTURE}',
+            f"\\{PICTURE}",
+            PICTURE + "\n" + PICTURE,
+            PICTURE + "é",
+            f"{PICTURE} {PICTURE}",
+        ),
     ]
 )
 VALUES = st.recursive(

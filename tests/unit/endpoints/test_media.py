@@ -4,7 +4,7 @@ from base64 import b64encode, urlsafe_b64encode
 from hashlib import sha256
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.endpoints import media
@@ -35,6 +35,7 @@ def spellings(content: bytes) -> list[str]:
     ]
 
 
+@example(bytes(range(200)))
 @given(st.binary(min_size=1, max_size=300))
 def test_the_same_bytes_in_any_spelling_are_equal(content: bytes) -> None:
     expected = inline(Modality.IMAGE, content)

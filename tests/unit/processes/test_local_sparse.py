@@ -60,6 +60,8 @@ def test_marks_and_special_tokens_weigh_nothing(engine: Engine) -> None:
 def test_a_rare_word_weighs_more_than_a_common_one(engine: Engine) -> None:
     (the,), (moon,), (pancreas, *_) = (list(weighed(engine, word)) for word in ("of", "moon", "insulin"))
     assert rarity(the) < rarity(moon) < rarity(pancreas)
+    together = weighed(engine, "moon of")
+    assert together[moon] > 2 * together[the]
 
 
 def test_more_of_a_word_weighs_more_but_ever_less_so(engine: Engine) -> None:
