@@ -23,7 +23,7 @@ _LONG = 65_536
 
 _PIECE = 1_048_576
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_="
-_DATA = re.compile(rb'data:[^",\\\x00-\x20]{0,200};base64,', re.IGNORECASE)
+_DATA = re.compile(rb'data:[^",\\\x00-\x20\x7f-\xff]{0,200};base64,', re.IGNORECASE)
 
 
 def read_json(body: bytes) -> Json:

@@ -72,3 +72,19 @@ def test_pictures_are_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(carving, "orjson", Parser)
     assert read_json(body) == orjson.loads(body)
     assert parsed == [b'{"model":"m","input":[{"image":"cut out 0"},{"image":"cut out 1"}]}']
+
+
+@pytest.mark.parametrize("byte", [0x00, 0x0A, 0x20, 0x22, 0x5C, 0x7F, 0x80, 0xFF])
+@pytest.mark.parametrize(
+    "at", [len('{"input": "'), len('{"input": "data:'), len('{"input": "data:image/png;base64,iVBOR')]
+)
+def test_any_odd_byte_is_read_as_ever(byte: int, at: int) -> None:
+    body = bytearray(json.dumps({"input": f"data:image/png;base64,{PICTURE}"}).encode())
+    body[at] = byte
+    try:
+        expected = orjson.loads(bytes(body))
+    except orjson.JSONDecodeError:
+        with pytest.raises(orjson.JSONDecodeError):
+            read_json(bytes(body))
+    else:
+        assert read_json(bytes(body)) == expected
