@@ -12,12 +12,12 @@ from gateway.admit.meters import meters_of
 from gateway.authenticate import recognise
 from gateway.dispatch.order import Order
 from gateway.dispatch.refusals import leaves_a_reply, refused
-from gateway.endpoints.partial import assemble_partial
 from gateway.errors import Code, GatewayError, service_timeout
 from gateway.plan.cache_key import narrower
 from gateway.plan.inputs import validated
 from gateway.plan.partial import with_copies, without_refused
-from gateway.plan.planner import Inquiry, complete, only_if_cached_error
+from gateway.plan.planner import Inquiry, only_if_cached_error
+from gateway.plan.reply import reply
 from gateway.settle.savings import savings
 from gateway.settle.usage import charge, counted
 from gateway.vocabulary import Cause, Fresh, Reply, Stage, nanos
@@ -94,9 +94,9 @@ class Pipeline:
         call = call.within(caller.timeout)
         try:
             serving = self._serve(endpoint, snapshot, caller, call, facts)
-            reply = await self.in_time(call, self._bulk_gate.through(call.lane, caller.tenant, facts, serving))
+            answer = await self.in_time(call, self._bulk_gate.through(call.lane, caller.tenant, facts, serving))
             self._count(facts)
-            return reply  # noqa: TRY300 - what fails here costs nothing
+            return answer  # noqa: TRY300 - what fails here costs nothing
         except GatewayError as error:
             if error.code is Code.AUTH_INVALID_API_KEY:  # the backend says so, of a key that was passed through
                 await self._count_failure(snapshot, call)
@@ -127,7 +127,7 @@ class Pipeline:
             plan, answered = without_refused(plan, fresh)
             _record(work, quota, plan, answered, facts)
         with self.stage(facts, Stage.ASSEMBLE):
-            return _reply(endpoint, job, plan, answered, facts)
+            return reply(endpoint, job, plan, answered, facts)
 
     async def in_time(self, call: Call, serving: Coroutine[None, None, T]) -> T:
         """The reply by the call's deadline, whatever a stage waits for; who is late hears of its own seconds."""
@@ -278,24 +278,3 @@ def _record(work: _Work, quota: Reservation, plan: Plan, fresh: Fresh, facts: Fa
     facts.saved_nanos = nanos(price, facts.saved_tokens)
     window = counted(charged, count_cached=work.snapshot.config.limits.count_cached_tokens)
     quota.record(charged, window, facts.paid_tokens, facts.nanos)
-
-
-def _reply(endpoint: Endpoint, job: Job, plan: Plan, fresh: Fresh, facts: Facts) -> Reply:
-    answers = complete(plan, fresh.answers)
-    pieces = None if fresh.refused else endpoint.stream(job, answers)
-    if fresh.refused:
-        body = assemble_partial(endpoint, job, answers, fresh.places, fresh.refused)
-    else:
-        body = endpoint.assemble(job, answers) if pieces is None else b""
-    return Reply(
-        body=body,
-        pieces=pieces,
-        refused=len(fresh.refused),
-        hits=facts.hits,
-        misses=facts.misses,
-        duplicates=facts.duplicates,
-        stored=plan.storable and facts.misses > 0,
-        collapsed=bool(fresh.shared) and len(fresh.shared) == facts.misses,
-        bypassed=not plan.storable,
-        warnings=job.warnings,
-    )
