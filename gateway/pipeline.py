@@ -12,11 +12,12 @@ from gateway.admit.meters import meters_of
 from gateway.authenticate import recognise
 from gateway.dispatch.order import Order
 from gateway.dispatch.refusals import leaves_a_reply, refused
-from gateway.endpoints.partial import assemble_partial
 from gateway.errors import Code, GatewayError, service_timeout
 from gateway.plan.cache_key import narrower
+from gateway.plan.inputs import validated
 from gateway.plan.partial import with_copies, without_refused
-from gateway.plan.planner import Inquiry, complete, only_if_cached_error
+from gateway.plan.planner import Inquiry, only_if_cached_error
+from gateway.plan.reply import reply
 from gateway.settle.savings import savings
 from gateway.settle.usage import charge, counted
 from gateway.vocabulary import Cause, Fresh, Reply, Stage, nanos
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from gateway.dispatch.in_flight import InFlight
     from gateway.dispatch.order import Found
     from gateway.endpoints.endpoint import Endpoint
+    from gateway.plan.inputs import Inputs
     from gateway.plan.planner import Planner
     from gateway.ports import Clock, Observer
     from gateway.vocabulary import Answer, Call, Caller, Facts, Job, Plan
@@ -66,6 +68,7 @@ class Pipeline:
         clock: Clock,
         observer: Observer,
         count: Callable[[Facts], None],
+        inputs: Inputs | None = None,
     ) -> None:
         self.snapshot = snapshot
         self._admission = admission
@@ -78,6 +81,7 @@ class Pipeline:
         self._clock = clock
         self._observer = observer
         self._count = count
+        self._inputs = inputs
 
     async def serve(self, endpoint: Endpoint, call: Call, facts: Facts) -> Reply:
         """Answer one call.
@@ -90,9 +94,9 @@ class Pipeline:
         call = call.within(caller.timeout)
         try:
             serving = self._serve(endpoint, snapshot, caller, call, facts)
-            reply = await self.in_time(call, self._bulk_gate.through(call.lane, caller.tenant, facts, serving))
+            answer = await self.in_time(call, self._bulk_gate.through(call.lane, caller.tenant, facts, serving))
             self._count(facts)
-            return reply  # noqa: TRY300 - what fails here costs nothing
+            return answer  # noqa: TRY300 - what fails here costs nothing
         except GatewayError as error:
             if error.code is Code.AUTH_INVALID_API_KEY:  # the backend says so, of a key that was passed through
                 await self._count_failure(snapshot, call)
@@ -103,12 +107,15 @@ class Pipeline:
     async def _serve(self, endpoint: Endpoint, snapshot: Snapshot, caller: Caller, call: Call, facts: Facts) -> Reply:
         body = await call.read()
         with self.stage(facts, Stage.VALIDATE):
-            job = endpoint.validate(body, snapshot)
+            job = await validated(endpoint, body, snapshot)
             check_labels(job, caller)
             facts.model, facts.items = job.model, job.item_count
             work = _work(snapshot, caller, job, call)
         async with self._reserve(work, facts) as quota:
             with self.stage(facts, Stage.PLAN):
+                if self._inputs is not None:
+                    job = await self._inputs.bring(job, work.served, snapshot, call.deadline)
+                    work = work if job is work.job else _work(snapshot, caller, job, call)
                 plan = await self._plan(work)
             with self.stage(facts, Stage.ADMIT):
                 unknown = (*plan.missing, *plan.foreign)
@@ -120,7 +127,7 @@ class Pipeline:
             plan, answered = without_refused(plan, fresh)
             _record(work, quota, plan, answered, facts)
         with self.stage(facts, Stage.ASSEMBLE):
-            return _reply(endpoint, job, plan, answered, facts)
+            return reply(endpoint, job, plan, answered, facts)
 
     async def in_time(self, call: Call, serving: Coroutine[None, None, T]) -> T:
         """The reply by the call's deadline, whatever a stage waits for; who is late hears of its own seconds."""
@@ -271,24 +278,3 @@ def _record(work: _Work, quota: Reservation, plan: Plan, fresh: Fresh, facts: Fa
     facts.saved_nanos = nanos(price, facts.saved_tokens)
     window = counted(charged, count_cached=work.snapshot.config.limits.count_cached_tokens)
     quota.record(charged, window, facts.paid_tokens, facts.nanos)
-
-
-def _reply(endpoint: Endpoint, job: Job, plan: Plan, fresh: Fresh, facts: Facts) -> Reply:
-    answers = complete(plan, fresh.answers)
-    pieces = None if fresh.refused else endpoint.stream(job, answers)
-    if fresh.refused:
-        body = assemble_partial(endpoint, job, answers, fresh.places, fresh.refused)
-    else:
-        body = endpoint.assemble(job, answers) if pieces is None else b""
-    return Reply(
-        body=body,
-        pieces=pieces,
-        refused=len(fresh.refused),
-        hits=facts.hits,
-        misses=facts.misses,
-        duplicates=facts.duplicates,
-        stored=plan.storable and facts.misses > 0,
-        collapsed=bool(fresh.shared) and len(fresh.shared) == facts.misses,
-        bypassed=not plan.storable,
-        warnings=job.warnings,
-    )

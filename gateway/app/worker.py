@@ -40,6 +40,7 @@ from gateway.observe.logs import configure
 from gateway.observe.metrics import Metrics
 from gateway.observe.observer import RequestObserver
 from gateway.pipeline import Pipeline
+from gateway.plan.inputs import Inputs
 from gateway.plan.planner import Planner
 from gateway.settle.ledger import Books
 from gateway.stores.journal import FileJournal
@@ -141,6 +142,7 @@ class App:
             clock=clock,
             observer=observer,
             count=self._books.add,
+            inputs=Inputs(self._upstream.foreign, clock),
         )
         self._operations = Operations(pipeline, quota, metrics)
         usage = UsageReport(pipeline, self._books, clock)
