@@ -17,6 +17,7 @@ from gateway.admit.budgets import Budgets
 from gateway.admit.bulk_gate import BulkGate
 from gateway.admit.estimate import YARDSTICK, Estimator
 from gateway.admit.reservation import Admission
+from gateway.app.relays import Relays
 from gateway.app.routes import Parts, Routes
 from gateway.clock import SystemClock
 from gateway.dispatch.checks import HealthChecks
@@ -129,11 +130,13 @@ class App:
         self._courier = Courier(notices, self._upstream, addresses, clock, observer)
         self._books = Books(journal, ledger, clock, observer, self._thresholds.touched)
         admission = Admission(self._leases, quota, observer)
+        counters = load({served.model.tokenizer or YARDSTICK for served in snapshot.served.values()})
+        estimator = Estimator(counters)
         pipeline = Pipeline(
             snapshot=snapshot,
             admission=admission,
             budgets=budgets,
-            estimator=Estimator(load({served.model.tokenizer or YARDSTICK for served in snapshot.served.values()})),
+            estimator=estimator,
             planner=self._planner(cache_line, snapshot, clock),
             in_flight=InFlight(claims, clock, self._tasks, config.cache.claim_seconds),
             dispatcher=self._dispatcher(outside, RedisCanaries(quota_line, keys), lambda: pipeline.snapshot),
@@ -145,7 +148,7 @@ class App:
         self._operations = Operations(pipeline, quota, metrics)
         usage = UsageReport(pipeline, self._books, clock)
         parts = Parts(pipeline, admission, self._books, self._upstream, quota_line, keys, self._tasks, clock, observer)
-        self._routes = Routes(parts)
+        self._routes = Routes(parts, Relays(parts, cache_line, budgets, estimator, self._shaper, self._fleet))
         self.edge = Edge(pipeline, self._operations, usage, clock, observer, routes=self._routes.paths)
         accounts = RedisAccounts(quota_line, keys, clock)
         self._follower = Follower(accounts, clock, observer, snapshot, partial(setattr, pipeline, "snapshot"))
@@ -167,8 +170,9 @@ class App:
 
     def _dispatcher(self, outside: Outside, canaries: Canaries, snapshot: Callable[[], Snapshot]) -> Dispatcher:
         clock, observer = outside.clock, outside.observer
-        fleet = Fleet(clock, observer)
-        sender = Sender(transport=self._upstream, clock=clock, observer=observer, shaper=Shaper(outside), fleet=fleet)
+        fleet = self._fleet = Fleet(clock, observer)
+        shaper = self._shaper = Shaper(outside)
+        sender = Sender(transport=self._upstream, clock=clock, observer=observer, shaper=shaper, fleet=fleet)
         self._checks = HealthChecks(self._upstream, fleet, snapshot, clock)
         self._drift_watch = DriftWatch(
             sender=sender,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gateway.config.problem import Origin, Path, Problem
     from gateway.config.schema import Config
 
+_SERVICES = ("reader_url", "search_url", "ground_url", "segment_url")
 _TEXT = frozenset({Modality.TEXT})
 _NAMES = {
     Shape.DENSE: "embeddings",
@@ -60,6 +61,18 @@ def relay_problems(config: Config, origin: Origin) -> Iterator[Problem]:
             yield origin.problem(("models", name, "serve"), what, "leave the line out: they are made here")
 
 
+def service_problems(config: Config, origin: Origin) -> Iterator[Problem]:
+    """Addresses of the Jina API's services at a backend that is something else, and a relay that leads nowhere."""
+    for name, backend in config.backends.items():
+        for setting in _SERVICES if backend.dialect != "jina" else ():
+            if setting in backend.model_fields_set:
+                remedy = "move the line to a backend of dialect jina, or leave it out"
+                yield origin.problem(("backends", name, setting), "goes with `dialect: jina` only", remedy)
+        if backend.relay_segments and backend.segment_url is None:
+            remedy = "add `segment_url: https://segment.jina.ai`, or leave the line out"
+            yield origin.problem(("backends", name, "relay_segments"), "leads nowhere", remedy)
+
+
 def _lacking(model: Model, ability: Ability) -> str:
     """What a dialect lacks for a model, in a word; empty when nothing."""
     needed = [model.shape] if model.embeddings else []
@@ -68,6 +81,8 @@ def _lacking(model: Model, ability: Ability) -> str:
     for shape in needed:
         if shape not in ability.shapes:
             return _NAMES[shape]
+    if model.chat:
+        return "" if ability.chat else "chat completions"
     return "" if model.modalities == _TEXT or ability.images else "more than text"
 
 

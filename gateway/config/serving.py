@@ -9,12 +9,14 @@ from gateway.catalogue.model import Family, Model
 from gateway.catalogue.registry import CATALOGUE, LOCAL_MODEL
 from gateway.config.defaults import EMBEDDED
 from gateway.config.snapshot import Route, Served
-from gateway.vocabulary import Shape
+from gateway.vocabulary import Modality, Shape
 
 if TYPE_CHECKING:
     from gateway.config.backends import ModelEntry
     from gateway.config.schema import Config
 
+_READS_TEXT = frozenset({Modality.TEXT})
+_READS_IMAGES = _READS_TEXT | {Modality.IMAGE}
 DEFAULT_CONTEXT_LENGTH = 8_192
 """Tokens a model of one's own reads when its entry does not say."""
 
@@ -32,10 +34,10 @@ def names(model: Model) -> tuple[str, str]:
 
 
 def embeds(entry: ModelEntry) -> bool:
-    """Whether an entry of one's own answers embeddings: by default unless it only reranks."""
+    """Whether an entry of one's own answers embeddings: by default unless it only reranks or chats."""
     if entry.embeddings is not None:
         return entry.embeddings
-    return entry.dimensions is not None or not entry.rerank
+    return entry.dimensions is not None or not (entry.rerank or entry.chat)
 
 
 def served_models(config: Config) -> dict[str, Served]:
@@ -116,7 +118,7 @@ def _routes(entry: ModelEntry, backend: str, name: str) -> tuple[Route, ...]:
 def _own_model(name: str, entry: ModelEntry, backend: str) -> Model | None:
     embeddings = embeds(entry)
     dimensions = entry.dimensions if embeddings else 0
-    if dimensions is None or not (embeddings or entry.rerank):
+    if dimensions is None or not (embeddings or entry.rerank or entry.chat):
         return None
     return Model(
         name=name,
@@ -129,7 +131,9 @@ def _own_model(name: str, entry: ModelEntry, backend: str) -> Model | None:
         embeddings=Family.OWN_EMBEDDINGS if embeddings else None,
         rerank=Family.OWN_RERANKER if entry.rerank else None,
         classify=Family.OWN_ZERO_SHOT if embeddings else None,
-        shape=Shape.DENSE if embeddings else Shape.SCORE,
+        chat=bool(entry.chat),
+        modalities=_READS_IMAGES if entry.chat else _READS_TEXT,
+        shape=Shape.DENSE if embeddings else Shape.SCORE if entry.rerank else Shape.VERBATIM,
         dimensions=dimensions,
         max_dimensions=dimensions or None,
         matryoshka=bool(entry.matryoshka),

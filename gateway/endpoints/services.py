@@ -1,0 +1,253 @@
+"""P: what is relayed to services of the Jina API that are no models: reader, search, ground, segments, fine-tuning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
+
+import orjson
+from yarl import URL
+
+from gateway.catalogue.model import Model
+from gateway.config.snapshot import Route, Served
+from gateway.endpoints.passing import Errand, authorization
+from gateway.endpoints.service_gauge import ServiceGauge
+from gateway.errors import AddressError, Code, FieldError, GatewayError, invalid_request
+from gateway.guard import check_url
+from gateway.ports import Exchange
+from gateway.vocabulary import Item, Job, Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from gateway.config.snapshot import Snapshot
+    from gateway.vocabulary import Json
+
+_OPTIONS = (
+    *("engine", "timeout", "target-selector", "wait-for-selector", "remove-selector", "remove-overlay", "base"),
+    *("with-links-summary", "with-images-summary", "with-generated-alt", "with-iframe", "with-shadow-dom"),
+    *("no-cache", "cache-tolerance", "return-format", "respond-with", "respond-timing", "markdown-chunking"),
+    *("token-budget", "max-tokens", "retain-images", "retain-links", "keep-img-data-url", "no-gfm", "robots-txt"),
+    *("set-cookie", "proxy", "proxy-url", "locale", "referer", "user-agent", "site"),
+)
+DECLARED: Final = frozenset({"accept", "dnt", *(f"x-{option}" for option in _OPTIONS)})
+"""Request headers that the reader declares; they go along, and tell its answers apart. `x-md-*` are declared, too."""
+
+_MARKDOWN = "x-md-"
+_NOT_STORED = ("x-set-cookie", "x-no-cache")
+_NOT_STORED_FIELDS = frozenset({"setcookie", "setcookies", "nocache"})
+_BUDGETS = ("x-token-budget", "x-max-tokens")
+_TYPICAL_TOKENS = 2_000
+"""Reserved for an answer whose length nobody bounds; what is more is charged when it is counted."""
+
+_TUNING_TOKENS = 1_000_000
+"""What a fine-tuned model costs (the product's own page), where the answer does not say."""
+
+_OURS = frozenset({401, 402, 403, 407, 408, 425, 429})
+"""Refusals that are for our key, or for its rate: the client can do nothing about them."""
+
+_PRINTABLE = "".join(map(chr, range(0x21, 0x7F))).replace("#", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service. `setting` names its address in a backend's configuration, None for the backend's own `url`.
+
+    `reads`: a GET names an address to read. `stored`: answers are kept for minutes. `free`: nothing is counted.
+    `tokens` is what a call costs whose answer does not say.
+    """
+
+    name: str
+    setting: str | None
+    reads: bool = False
+    stored: bool = False
+    free: bool = False
+    tokens: int | None = None
+
+
+READER = Service("reader", "reader_url", reads=True, stored=True)
+SEARCH = Service("search", "search_url", stored=True)
+GROUND = Service("ground", "ground_url", stored=True)
+SEGMENT = Service("segment", "segment_url", free=True)
+FINE_TUNING = Service("fine-tuning", None, tokens=_TUNING_TOKENS)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A call as it came: its path below the service's own with the query, its headers in lower case, its body."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+def errand_of(service: Service, asked: Asked, snapshot: Snapshot) -> Errand:
+    """The call to a service.
+
+    Raises:
+        GatewayError: RESOURCE_NOT_FOUND (it is not configured), INPUT_INVALID (the body, or an address that leads
+            where no client may send anybody).
+    """
+    backend = backend_of(service, snapshot)
+    fields = _fields(asked.body)
+    _check_addresses(service, asked, fields, snapshot)
+    headers = {name: value for name, value in asked.headers.items() if name in DECLARED or name.startswith(_MARKDOWN)}
+    settings = snapshot.config.backends[backend]
+    served = Served(
+        Model(
+            name=service.name,
+            owner=backend,
+            title=service.name,
+            description="",
+            created=0,
+            revision=service.name,
+            context_length=0,
+            shape=Shape.VERBATIM,
+            price=settings.service_price,
+        ),
+        (Route(backend, service.name),),
+    )
+    target = _encoded(asked.target)
+    return Errand(
+        job=_job(service, asked.method, target, headers, asked.body),
+        served=served,
+        exchange=_exchange(service, Asked(asked.method, target, headers, asked.body), snapshot),
+        gauge=ServiceGauge(free=service.free, otherwise=service.tokens if asked.method == "POST" else None),
+        most=0 if service.free else _most(service, headers),
+        blamed="body" if asked.method == "POST" else "path",
+        storable=service.stored and _storable(headers, fields),
+        keeps=_keeps if snapshot.passthrough is None else _keeps_all,
+        hands_on=frozenset({"content-type", "x-usage-tokens", "location"}),
+    )
+
+
+def backend_of(service: Service, snapshot: Snapshot) -> str:
+    """The first backend of the Jina API that has the service.
+
+    Raises:
+        GatewayError: RESOURCE_NOT_FOUND, naming the setting that is missing.
+    """
+    for name, backend in snapshot.config.backends.items():
+        if backend.dialect == "jina" and (service.setting is None or getattr(backend, service.setting) is not None):
+            return name
+    missing = f"`backends.<name>.{service.setting}`" if service.setting else "a backend of dialect jina"
+    text = f"This gateway relays no {service.name}: {missing} is not in its configuration"
+    raise GatewayError(Code.RESOURCE_NOT_FOUND, text)
+
+
+def relays_segments(snapshot: Snapshot) -> bool:
+    """Whether segments are asked of the API rather than made here."""
+    return any(backend.relay_segments for backend in snapshot.config.backends.values())
+
+
+def _exchange(
+    service: Service, asked: Asked, snapshot: Snapshot
+) -> Callable[[Route, str | None], tuple[str, Exchange]]:
+    def exchange(route: Route, credential: str | None) -> tuple[str, Exchange]:
+        backend = snapshot.config.backends[route.backend]
+        base: str = backend.url if service.setting is None else getattr(backend, service.setting)
+        headers = {**asked.headers, **authorization(credential)}
+        if asked.body:
+            headers["content-type"] = "application/json"
+        return base, Exchange(asked.method, asked.target, asked.body, headers)
+
+    return exchange
+
+
+def _job(service: Service, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Job:
+    """What tells this answer from all others: everything that was sent."""
+    text = Item.text(body.decode("utf-8", "surrogateescape"))
+    sent = tuple(sorted({"method": method, "target": target, **{f"header:{n}": v for n, v in headers.items()}}.items()))
+    return Job(service.name, service.name, service.name, ((text,),), Shape.VERBATIM, sent, None)
+
+
+def _fields(body: bytes) -> dict[str, Json]:
+    """The object in a body, where there is a body.
+
+    Raises:
+        GatewayError: INPUT_INVALID.
+    """
+    if not body:
+        return {}
+    try:
+        fields = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise invalid_request((FieldError("body", f"JSON decode error: {error.msg}", "json_invalid"),)) from None
+    if not isinstance(fields, dict):
+        raise invalid_request((FieldError("body", "Input should be a valid dictionary", "dict_type"),))
+    return fields
+
+
+def _check_addresses(service: Service, asked: Asked, fields: dict[str, Json], snapshot: Snapshot) -> None:
+    """Each address that the service would go to; it may stand where clients may not reach.
+
+    Raises:
+        GatewayError: INPUT_INVALID.
+    """
+    named = [("header -> X-Proxy-Url", asked.headers.get("x-proxy-url"))]
+    if service.reads:
+        named.append(("path", asked.target.removeprefix("/") or None))
+    for name, value in fields.items():
+        plain = name.replace("_", "").replace("-", "").lower()
+        if plain == "proxyurl" or (service.reads and plain == "url"):
+            named.append((f"body -> {name}"[:200], value))
+    for field, value in named:
+        if value is not None:
+            _check_address(value, field, snapshot)
+
+
+def _check_address(value: Json, field: str, snapshot: Snapshot) -> None:
+    try:
+        if not isinstance(value, str):
+            raise AddressError("is no text")
+        check_url(_plain(value), snapshot.config.fetch.networks)
+    except (AddressError, ValueError) as error:
+        text = str(error) if isinstance(error, AddressError) else "is no address"
+        raise invalid_request((FieldError(field, f"The address {text}", "url_forbidden"),)) from None
+
+
+def _plain(value: str) -> str:
+    """Scheme and host, which are all that tells whose machine it is: another fetches it, by any port and path."""
+    text = value.strip()
+    if "://" not in text and "%3a" in text.lower():
+        text = unquote(text)
+    if "://" not in text:
+        text = f"https://{text}"
+    if any(character in text for character in "\\\t\r\n") or len(text) > 8_192:  # noqa: PLR2004 - bytes of a line
+        raise AddressError("has characters that no address has")
+    host = URL(text, encoded=True).raw_host or ""
+    return f"https://[{host}]/" if ":" in host else f"https://{unquote(host)}/"
+
+
+def _storable(headers: Mapping[str, str], fields: dict[str, Json]) -> bool:
+    if any(name in headers for name in _NOT_STORED) or headers.get("dnt") == "1":
+        return False
+    if "text/event-stream" in headers.get("accept", "").lower():
+        return False
+    plain = {name.replace("_", "").replace("-", "").lower() for name, value in fields.items() if value}
+    return not plain & _NOT_STORED_FIELDS
+
+
+def _most(service: Service, headers: Mapping[str, str]) -> int:
+    for name in _BUDGETS:
+        if (value := headers.get(name, "")).isascii() and value.isdigit():
+            return min(int(value[:9]), _TUNING_TOKENS)
+    return service.tokens or _TYPICAL_TOKENS
+
+
+def _encoded(target: str) -> str:
+    """A target as a request line takes it; what is encoded already stays."""
+    raw = target.encode("utf-8", "surrogateescape")
+    return "".join(chr(byte) if chr(byte) in _PRINTABLE else f"%{byte:02X}" for byte in raw)
+
+
+def _keeps(status: int) -> bool:
+    """Refusals of what the client sent, in the service's own words, and where an image is to be had."""
+    return 300 <= status < 500 and status not in _OURS  # noqa: PLR2004 - HTTP's redirections and client errors
+
+
+def _keeps_all(status: int) -> bool:
+    """With a key of the client's own all refusals are the client's."""
+    return 300 <= status < 500  # noqa: PLR2004 - as above

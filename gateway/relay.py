@@ -1,0 +1,302 @@
+"""C: the life of a call that passes through: limits and money as everywhere, the answer as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from gateway.admit.meters import meters_of
+from gateway.authenticate import as_address
+from gateway.dispatch.opener import Passage
+from gateway.dispatch.order import Order
+from gateway.endpoints.events import TYPE as EVENTS
+from gateway.endpoints.passing import estimated
+from gateway.errors import Code, GatewayError, service_unavailable
+from gateway.vocabulary import Answer, Cause, Charge, Fresh, Saving, Shape, Stage, nanos
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from gateway.admit.budgets import Budgets
+    from gateway.admit.estimate import Estimate, Estimator
+    from gateway.admit.reservation import Admission, Reservation
+    from gateway.config.snapshot import Snapshot
+    from gateway.dispatch.opener import Flow, Opener
+    from gateway.endpoints.passing import Errand
+    from gateway.pipeline import Pipeline
+    from gateway.plan.pages import Pages
+    from gateway.vocabulary import Call, Caller, Facts
+
+_NANO = 1e-9
+WHOLE_BYTES = 67_108_864
+"""Bytes of an answer that is no stream."""
+
+_OK = 200
+
+
+class Client(Protocol):
+    """Who is answered in pieces. Both raise ConnectionError once it is gone."""
+
+    async def begin(self, headers: Mapping[str, str]) -> None:
+        """The head of a stream; the limits' headers are of this moment."""
+        ...
+
+    async def write(self, piece: bytes) -> None:
+        """Hand on some bytes at once, and wait while the client takes no more."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An answer in one piece. `hit`: it was stored; `stored`: it is now."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    hit: bool = False
+    stored: bool = False
+
+
+@dataclass(slots=True)
+class _Journey:
+    """One errand on its way. `asked`: a backend has it; `begun`: the client has the beginning of a stream."""
+
+    snapshot: Snapshot
+    caller: Caller
+    call: Call
+    facts: Facts
+    errand: Errand
+    estimate: Estimate | None = None
+    asked: bool = False
+    begun: bool = False
+    tokens: int = 0
+
+    @property
+    def prompt(self) -> int:
+        """What the prompt costs, where nobody has counted it."""
+        if self.estimate is None:
+            return 0
+        need = self.estimate.needs[0]
+        return min(self.estimate.tokens[0], estimated(need.length) if need.counted is None else need.counted)
+
+    def spent(self) -> int:
+        """What the call costs as far as it has come: the backend's count, or else our estimate."""
+        gauge = self.errand.gauge
+        return gauge.estimate + self.prompt if gauge.counted is None else gauge.counted
+
+
+class Relay:
+    """Recognises, admits, opens, passes on, settles. `count` gets the facts of every call that cost something."""
+
+    def __init__(  # noqa: PLR0913 - the composition root hands over each part by name
+        self,
+        *,
+        pipeline: Pipeline,
+        admission: Admission,
+        budgets: Budgets,
+        estimator: Estimator,
+        opener: Opener,
+        pages: Pages,
+        count: Callable[[Facts], None],
+    ) -> None:
+        self._pipeline = pipeline
+        self._admission = admission
+        self._budgets = budgets
+        self._estimator = estimator
+        self._opener = opener
+        self._pages = pages
+        self._count = count
+
+    async def serve(
+        self, call: Call, facts: Facts, check: Callable[[Snapshot], Awaitable[Errand]], client: Client
+    ) -> Whole | None:
+        """Answer one call: a whole answer, or None when all of a stream was written to `client`.
+
+        A call that is cancelled, since its client is gone, ends at the backend at once, and is settled for what it
+        got.
+
+        Raises:
+            GatewayError: what the client is to be told instead, or last.
+        """
+        snapshot = self._pipeline.snapshot
+        caller = await self._caller(snapshot, call, facts)
+        call = call.within(caller.timeout)
+        try:
+            answer = await self._pipeline.in_time(call, self._serve(snapshot, caller, call, facts, check, client))
+        except BaseException as error:
+            if facts.paid_tokens:
+                self._count(facts)
+            if isinstance(error, GatewayError) and facts.remaining is None:
+                facts.remaining = await self._admission.remaining(caller.meters)
+            raise
+        self._count(facts)
+        return answer
+
+    async def _caller(self, snapshot: Snapshot, call: Call, facts: Facts) -> Caller:
+        if call.credentials is not None:
+            return await self._pipeline.authenticate(snapshot, call, facts)
+        return as_address(snapshot, call, facts)
+
+    async def _serve(  # noqa: PLR0913, PLR0917 - one stretch of `serve`, apart so that a deadline can end it
+        self,
+        snapshot: Snapshot,
+        caller: Caller,
+        call: Call,
+        facts: Facts,
+        check: Callable[[Snapshot], Awaitable[Errand]],
+        client: Client,
+    ) -> Whole | None:
+        with self._pipeline.stage(facts, Stage.VALIDATE):
+            errand = await check(snapshot)
+        facts.model, facts.items = errand.served.model.name, 1
+        journey = _Journey(snapshot, caller, call, facts, errand)
+        meters = meters_of(snapshot, caller, facts.endpoint, facts.model, call.client)
+        meters += await self._budgets.meters(snapshot, caller)
+        async with self._admission.reserve(meters, facts) as quota:
+            with self._pipeline.stage(facts, Stage.PLAN):
+                stored = await self._stored(journey)
+            if stored is not None:
+                self._found(journey, quota, stored)
+                return _page(stored)
+            with self._pipeline.stage(facts, Stage.ADMIT):
+                await self._cover(journey, quota)
+            with self._pipeline.stage(facts, Stage.DISPATCH):
+                return await self._travel(journey, quota, client)
+
+    async def _stored(self, journey: _Journey) -> Answer | None:
+        errand, call = journey.errand, journey.call
+        found = None
+        if errand.storable:
+            secret = journey.snapshot.secret
+            found = await self._pages.find(errand.job, journey.caller, secret, call.directives)
+        if found is None and call.directives.only_if_cached:
+            raise GatewayError(Code.SERVICE_TIMEOUT, "Not cached, and only-if-cached was asked for")
+        return found
+
+    def _found(self, journey: _Journey, quota: Reservation, stored: Answer) -> None:
+        """Nothing is paid for what is stored; it is reported as what it cost first."""
+        facts, price = journey.facts, self._price(journey)
+        facts.hits, facts.saved_tokens, facts.saved_nanos = 1, stored.tokens, nanos(price, stored.tokens)
+        facts.savings = (Saving(Cause.STORED, 1, stored.tokens, facts.saved_nanos * _NANO, 0.0),)
+        counts = journey.snapshot.config.limits.count_cached_tokens
+        quota.record(Charge(stored.tokens, 0), stored.tokens if counts else 0)
+
+    async def _cover(self, journey: _Journey, quota: Reservation) -> None:
+        """Reserve what the call may cost: its prompt, and as much of an answer as it asks for."""
+        errand = journey.errand
+        tokens = errand.most
+        if errand.prompt:
+            journey.estimate = await self._estimator.estimate(errand.job, errand.served.model, (0,))
+            tokens += journey.estimate.tokens[0]
+        journey.tokens = tokens
+        await quota.cover(tokens, tokens, nanos(self._price(journey), tokens))
+
+    async def _travel(self, journey: _Journey, quota: Reservation, client: Client) -> Whole | None:
+        """The exchange; whatever ends it, what it cost is recorded before the reservation settles."""
+        journey.facts.misses = 1
+        try:
+            async with self._opener.opened(self._passage(journey)) as flow:
+                try:
+                    return await self._pass_on(journey, quota, flow, client)
+                finally:
+                    flow.tokens = journey.spent() if flow.status == _OK else 0
+        except BaseException as error:
+            # What failed before the client had any of it costs nothing; who goes away pays for what was begun.
+            if journey.begun or (journey.asked and isinstance(error, asyncio.CancelledError)):
+                self._record(journey, quota)
+            raise
+
+    def _passage(self, journey: _Journey) -> Passage:
+        caller, call, errand = journey.caller, journey.call, journey.errand
+
+        def sent() -> None:
+            journey.asked = True
+
+        order = Order(
+            journey.snapshot,
+            errand.served,
+            errand.job,
+            caller,
+            call.deadline,
+            lambda _: journey.tokens,
+            _kept_by_nobody,
+            lane=call.lane,
+            passed=caller.credential,
+            timeout=call.timeout,
+            sent=sent,
+        )
+        return Passage(order, journey.tokens, errand.exchange, errand.keeps, errand.blamed)
+
+    async def _pass_on(self, journey: _Journey, quota: Reservation, flow: Flow, client: Client) -> Whole | None:
+        errand = journey.errand
+        headers = {name: value for name, value in flow.headers.items() if name in errand.hands_on}
+        kind = flow.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if flow.status == _OK and kind == EVENTS:
+            quota.show()
+            journey.begun = True
+            await client.begin(headers)
+            await self._stream(journey, flow, client)
+            self._record(journey, quota)
+            return None
+        body = await _read(flow)
+        if flow.status != _OK:
+            return Whole(flow.status, headers, body)
+        if not errand.gauge.whole(body, flow.headers):
+            raise service_unavailable("The backend's answer was not usable")
+        tokens = self._record(journey, quota)
+        stored = errand.storable and await self._pages.remember(
+            errand.job,
+            journey.caller,
+            journey.snapshot.secret,
+            journey.call.directives,
+            body,
+            headers.get("content-type", ""),
+            tokens,
+        )
+        return Whole(flow.status, headers, body, stored=stored)
+
+    async def _stream(self, journey: _Journey, flow: Flow, client: Client) -> None:
+        gauge = journey.errand.gauge
+        while piece := await flow.read():
+            if passed := gauge.take(piece):
+                await client.write(passed)
+            if gauge.failed:
+                raise service_unavailable("The backend broke off")
+        if rest := gauge.end():
+            await client.write(rest)
+
+    def _record(self, journey: _Journey, quota: Reservation) -> int:
+        """What the call costs, from now on, however it ends."""
+        facts, tokens = journey.facts, journey.spent()
+        facts.reported_tokens = facts.upstream_tokens = facts.paid_tokens = tokens
+        facts.nanos = nanos(self._price(journey), tokens)
+        quota.record(Charge(tokens, tokens), tokens, tokens, facts.nanos)
+        counted = journey.errand.gauge.prompt
+        if journey.estimate is not None and counted is not None:
+            self._estimator.learn(journey.estimate, Fresh({0: Answer(Shape.VERBATIM, b"", 0, counted)}))
+        return tokens
+
+    @staticmethod
+    def _price(journey: _Journey) -> str:
+        return journey.snapshot.price(journey.caller.tenant, journey.errand.served.model)
+
+
+async def _kept_by_nobody(_: object) -> None:
+    """What passes through is no answer to a unit."""
+
+
+async def _read(flow: Flow) -> bytes:
+    """A whole body. Raises GatewayError."""
+    pieces, size = [], 0
+    while piece := await flow.read():
+        pieces.append(piece)
+        size += len(piece)
+        if size > WHOLE_BYTES:
+            raise service_unavailable("The backend's answer was not usable")
+    return b"".join(pieces)
+
+
+def _page(stored: Answer) -> Whole:
+    headers = {"content-type": stored.extra.decode("ascii"), "x-usage-tokens": str(stored.tokens)}
+    return Whole(_OK, headers, stored.payload, hit=True)
