@@ -130,8 +130,7 @@ class App:
         self._courier = Courier(notices, self._upstream, addresses, clock, observer)
         self._books = Books(journal, ledger, clock, observer, self._thresholds.touched)
         admission = Admission(self._leases, quota, observer)
-        counters = load({served.model.tokenizer or YARDSTICK for served in snapshot.served.values()})
-        estimator = Estimator(counters)
+        estimator = Estimator(load({served.model.tokenizer or YARDSTICK for served in snapshot.served.values()}))
         pipeline = Pipeline(
             snapshot=snapshot,
             admission=admission,
@@ -148,7 +147,7 @@ class App:
         self._operations = Operations(pipeline, quota, metrics)
         usage = UsageReport(pipeline, self._books, clock)
         parts = Parts(pipeline, admission, self._books, self._upstream, quota_line, keys, self._tasks, clock, observer)
-        self._routes = Routes(parts, Relays(parts, cache_line, budgets, estimator, self._shaper, self._fleet))
+        self._routes = Routes(parts, self._relays(parts, cache_line, budgets, estimator))
         self.edge = Edge(pipeline, self._operations, usage, clock, observer, routes=self._routes.paths)
         accounts = RedisAccounts(quota_line, keys, clock)
         self._follower = Follower(accounts, clock, observer, snapshot, partial(setattr, pipeline, "snapshot"))
@@ -184,6 +183,9 @@ class App:
             count=self._books.add,
         )
         return Dispatcher(sender, KnownLimits(self._upstream, clock, self._tasks), clock, self._tasks)
+
+    def _relays(self, parts: Parts, cache_line: Line, budgets: Budgets, estimator: Estimator) -> Relays:
+        return Relays(parts, cache_line, budgets, estimator, self._shaper, self._fleet)
 
     async def start(self, listeners: Sequence[socket.socket]) -> None:
         """Accept connections on bound sockets, which other workers may share: the gateway's, the admin API's."""

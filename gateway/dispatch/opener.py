@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gateway.backends.dialect import Ask, Outcome, OutcomeKind
 from gateway.dispatch.fair_queue import Ticket
 from gateway.dispatch.fleet import ClosedError
+from gateway.dispatch.passage import SHORTEST, Flow
 from gateway.dispatch.retry import decide, failure
 from gateway.dispatch.sender import DIALECT
 from gateway.dispatch.station import LateError
@@ -16,72 +17,18 @@ from gateway.errors import FieldError, GatewayError, TransportError, service_tim
 from gateway.ports import RawReply
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator
 
-    from gateway.backends.dialect import OutcomeKind as Kind
-    from gateway.config.snapshot import Route
     from gateway.dispatch.fleet import Fleet, Trip
     from gateway.dispatch.order import Order
+    from gateway.dispatch.passage import Passage
     from gateway.dispatch.shaper import Shaper
-    from gateway.ports import Clock, Exchange, Observer, Stream, StreamingTransport
+    from gateway.ports import Clock, Observer, Stream, StreamingTransport
 
 ERROR_BYTES = 65_536
 """As much of a refusal is read."""
 
 _OK = 200
-_SHORTEST = 0.001
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """What is asked for, of whom, and what comes back as it is.
-
-    `exchange` makes the base address and the call for a route and a key. `keeps` says which statuses, beside 200, the
-    client is to see with their bodies. `tokens` is what the call costs at most. `blamed` is the field that a refusal of
-    the input is about.
-    """
-
-    order: Order
-    tokens: int
-    exchange: Callable[[Route, str | None], tuple[str, Exchange]]
-    keeps: Callable[[int], bool]
-    blamed: str
-
-
-@dataclass(eq=False, slots=True)
-class Flow:
-    """An answer that has begun. `tokens` is what the backend has counted for it, as far as is known."""
-
-    status: int
-    headers: Mapping[str, str]
-    clock: Clock
-    order: Order
-    stream: Stream
-    first: bytes
-    idle: float
-    tokens: int = 0
-    outcome: Kind = field(default=OutcomeKind.ANSWERED)
-
-    async def read(self) -> bytes:
-        """The next bytes, as they came; empty at the end.
-
-        Raises:
-            GatewayError: SERVICE_TIMEOUT (nothing came for a while, or the call's time is up), SERVICE_UNAVAILABLE.
-        """
-        if self.first:
-            came, self.first = self.first, b""
-            return came
-        left = self.order.deadline - self.clock.monotonic()
-        try:
-            return await self.stream.read(max(_SHORTEST, min(self.idle, left)))
-        except TransportError as error:
-            if not error.timed_out:
-                self.outcome = OutcomeKind.RESET
-                raise service_unavailable("The backend broke off") from None
-            if left <= self.idle:
-                raise service_timeout(self.order.timeout) from None
-            self.outcome = OutcomeKind.TIMEOUT
-            raise service_timeout(self.idle) from None
 
 
 @dataclass(eq=False, slots=True)
@@ -182,7 +129,7 @@ class Opener:
         """Ask, and fill in the leg; leaving ends the call."""
         order, started = passage.order, self._clock.monotonic()
         backend = order.backend(trip.route)
-        left = max(_SHORTEST, order.deadline - started)
+        left = max(SHORTEST, order.deadline - started)
         trip.cut_short = left < backend.timeout
         until = started + min(left, backend.timeout)
         base, exchange = passage.exchange(trip.route, credential)
@@ -210,11 +157,11 @@ class Opener:
         order, backend = passage.order, passage.order.backend(trip.route)
         kept = stream.status != _OK and passage.keeps(stream.status)
         if stream.status == _OK or kept:
-            first = await stream.read(max(_SHORTEST, until - self._clock.monotonic()))
+            first = await stream.read(max(SHORTEST, until - self._clock.monotonic()))
             flow = Flow(stream.status, stream.headers, self._clock, order, stream, first, backend.idle_timeout)
             return Outcome(OutcomeKind.INVALID if kept else OutcomeKind.ANSWERED), flow
         body = b""
-        while len(body) < ERROR_BYTES and (more := await stream.read(max(_SHORTEST, until - self._clock.monotonic()))):
+        while len(body) < ERROR_BYTES and (more := await stream.read(max(SHORTEST, until - self._clock.monotonic()))):
             body += more
         reply = RawReply(stream.status, stream.headers, body[:ERROR_BYTES])
         return DIALECT[backend.dialect].decode(Ask(order.job, (), trip.route.backend_model), reply), None

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote
 
 import orjson
-from yarl import URL
 
 from gateway.catalogue.model import Model
 from gateway.config.snapshot import Route, Served
 from gateway.endpoints.passing import Errand, authorization
+from gateway.endpoints.service_addresses import check_addresses, plain
 from gateway.endpoints.service_gauge import ServiceGauge
-from gateway.errors import AddressError, Code, FieldError, GatewayError, invalid_request
-from gateway.guard import check_url
+from gateway.errors import Code, FieldError, GatewayError, invalid_request
 from gateway.ports import Exchange
 from gateway.vocabulary import Item, Job, Shape
 
@@ -92,7 +90,8 @@ def errand_of(service: Service, asked: Asked, snapshot: Snapshot) -> Errand:
     """
     backend = backend_of(service, snapshot)
     fields = _fields(asked.body)
-    _check_addresses(service, asked, fields, snapshot)
+    networks = snapshot.config.fetch.networks
+    check_addresses(asked.target, asked.headers, fields, networks, reads=service.reads)
     headers = {name: value for name, value in asked.headers.items() if name in DECLARED or name.startswith(_MARKDOWN)}
     settings = snapshot.config.backends[backend]
     served = Served(
@@ -180,54 +179,12 @@ def _fields(body: bytes) -> dict[str, Json]:
     return fields
 
 
-def _check_addresses(service: Service, asked: Asked, fields: dict[str, Json], snapshot: Snapshot) -> None:
-    """Each address that the service would go to; it may stand where clients may not reach.
-
-    Raises:
-        GatewayError: INPUT_INVALID.
-    """
-    named = [("header -> X-Proxy-Url", asked.headers.get("x-proxy-url"))]
-    if service.reads:
-        named.append(("path", asked.target.removeprefix("/") or None))
-    for name, value in fields.items():
-        plain = name.replace("_", "").replace("-", "").lower()
-        if plain == "proxyurl" or (service.reads and plain == "url"):
-            named.append((f"body -> {name}"[:200], value))
-    for field, value in named:
-        if value is not None:
-            _check_address(value, field, snapshot)
-
-
-def _check_address(value: Json, field: str, snapshot: Snapshot) -> None:
-    try:
-        if not isinstance(value, str):
-            raise AddressError("is no text")
-        check_url(_plain(value), snapshot.config.fetch.networks)
-    except (AddressError, ValueError) as error:
-        text = str(error) if isinstance(error, AddressError) else "is no address"
-        raise invalid_request((FieldError(field, f"The address {text}", "url_forbidden"),)) from None
-
-
-def _plain(value: str) -> str:
-    """Scheme and host, which are all that tells whose machine it is: another fetches it, by any port and path."""
-    text = value.strip()
-    if "://" not in text and "%3a" in text.lower():
-        text = unquote(text)
-    if "://" not in text:
-        text = f"https://{text}"
-    if any(character in text for character in "\\\t\r\n") or len(text) > 8_192:  # noqa: PLR2004 - bytes of a line
-        raise AddressError("has characters that no address has")
-    host = URL(text, encoded=True).raw_host or ""
-    return f"https://[{host}]/" if ":" in host else f"https://{unquote(host)}/"
-
-
 def _storable(headers: Mapping[str, str], fields: dict[str, Json]) -> bool:
     if any(name in headers for name in _NOT_STORED) or headers.get("dnt") == "1":
         return False
     if "text/event-stream" in headers.get("accept", "").lower():
         return False
-    plain = {name.replace("_", "").replace("-", "").lower() for name, value in fields.items() if value}
-    return not plain & _NOT_STORED_FIELDS
+    return not _NOT_STORED_FIELDS.intersection(plain(name) for name, value in fields.items() if value)
 
 
 def _most(service: Service, headers: Mapping[str, str]) -> int:

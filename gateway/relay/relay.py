@@ -3,87 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from gateway.admit.meters import meters_of
 from gateway.authenticate import as_address
-from gateway.dispatch.opener import Passage
 from gateway.dispatch.order import Order
+from gateway.dispatch.passage import Passage
 from gateway.endpoints.events import TYPE as EVENTS
-from gateway.endpoints.passing import estimated
 from gateway.errors import Code, GatewayError, service_unavailable
-from gateway.vocabulary import Answer, Cause, Charge, Fresh, Saving, Shape, Stage, nanos
+from gateway.relay.delivery import Whole, page, pass_on, read
+from gateway.settle.journey import Journey
+from gateway.vocabulary import Answer, Fresh, Shape, Stage, nanos
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     from gateway.admit.budgets import Budgets
-    from gateway.admit.estimate import Estimate, Estimator
+    from gateway.admit.estimate import Estimator
     from gateway.admit.reservation import Admission, Reservation
     from gateway.config.snapshot import Snapshot
-    from gateway.dispatch.opener import Flow, Opener
+    from gateway.dispatch.opener import Opener
+    from gateway.dispatch.passage import Flow
     from gateway.endpoints.passing import Errand
     from gateway.pipeline import Pipeline
     from gateway.plan.pages import Pages
+    from gateway.relay.delivery import Client
     from gateway.vocabulary import Call, Caller, Facts
 
-_NANO = 1e-9
-WHOLE_BYTES = 67_108_864
-"""Bytes of an answer that is no stream."""
-
 _OK = 200
-
-
-class Client(Protocol):
-    """Who is answered in pieces. Both raise ConnectionError once it is gone."""
-
-    async def begin(self, headers: Mapping[str, str]) -> None:
-        """The head of a stream; the limits' headers are of this moment."""
-        ...
-
-    async def write(self, piece: bytes) -> None:
-        """Hand on some bytes at once, and wait while the client takes no more."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Whole:
-    """An answer in one piece. `hit`: it was stored; `stored`: it is now."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    hit: bool = False
-    stored: bool = False
-
-
-@dataclass(slots=True)
-class _Journey:
-    """One errand on its way. `asked`: a backend has it; `begun`: the client has the beginning of a stream."""
-
-    snapshot: Snapshot
-    caller: Caller
-    call: Call
-    facts: Facts
-    errand: Errand
-    estimate: Estimate | None = None
-    asked: bool = False
-    begun: bool = False
-    tokens: int = 0
-
-    @property
-    def prompt(self) -> int:
-        """What the prompt costs, where nobody has counted it."""
-        if self.estimate is None:
-            return 0
-        need = self.estimate.needs[0]
-        return min(self.estimate.tokens[0], estimated(need.length) if need.counted is None else need.counted)
-
-    def spent(self) -> int:
-        """What the call costs as far as it has come: the backend's count, or else our estimate."""
-        gauge = self.errand.gauge
-        return gauge.estimate + self.prompt if gauge.counted is None else gauge.counted
 
 
 class Relay:
@@ -150,21 +97,21 @@ class Relay:
         with self._pipeline.stage(facts, Stage.VALIDATE):
             errand = await check(snapshot)
         facts.model, facts.items = errand.served.model.name, 1
-        journey = _Journey(snapshot, caller, call, facts, errand)
+        journey = Journey(snapshot, caller, call, facts, errand)
         meters = meters_of(snapshot, caller, facts.endpoint, facts.model, call.client)
         meters += await self._budgets.meters(snapshot, caller)
         async with self._admission.reserve(meters, facts) as quota:
             with self._pipeline.stage(facts, Stage.PLAN):
                 stored = await self._stored(journey)
             if stored is not None:
-                self._found(journey, quota, stored)
-                return _page(stored)
+                quota.record(*journey.found(stored))
+                return page(stored)
             with self._pipeline.stage(facts, Stage.ADMIT):
                 await self._cover(journey, quota)
             with self._pipeline.stage(facts, Stage.DISPATCH):
                 return await self._travel(journey, quota, client)
 
-    async def _stored(self, journey: _Journey) -> Answer | None:
+    async def _stored(self, journey: Journey) -> Answer | None:
         errand, call = journey.errand, journey.call
         found = None
         if errand.storable:
@@ -174,15 +121,7 @@ class Relay:
             raise GatewayError(Code.SERVICE_TIMEOUT, "Not cached, and only-if-cached was asked for")
         return found
 
-    def _found(self, journey: _Journey, quota: Reservation, stored: Answer) -> None:
-        """Nothing is paid for what is stored; it is reported as what it cost first."""
-        facts, price = journey.facts, self._price(journey)
-        facts.hits, facts.saved_tokens, facts.saved_nanos = 1, stored.tokens, nanos(price, stored.tokens)
-        facts.savings = (Saving(Cause.STORED, 1, stored.tokens, facts.saved_nanos * _NANO, 0.0),)
-        counts = journey.snapshot.config.limits.count_cached_tokens
-        quota.record(Charge(stored.tokens, 0), stored.tokens if counts else 0)
-
-    async def _cover(self, journey: _Journey, quota: Reservation) -> None:
+    async def _cover(self, journey: Journey, quota: Reservation) -> None:
         """Reserve what the call may cost: its prompt, and as much of an answer as it asks for."""
         errand = journey.errand
         tokens = errand.most
@@ -190,9 +129,9 @@ class Relay:
             journey.estimate = await self._estimator.estimate(errand.job, errand.served.model, (0,))
             tokens += journey.estimate.tokens[0]
         journey.tokens = tokens
-        await quota.cover(tokens, tokens, nanos(self._price(journey), tokens))
+        await quota.cover(tokens, tokens, nanos(journey.price, tokens))
 
-    async def _travel(self, journey: _Journey, quota: Reservation, client: Client) -> Whole | None:
+    async def _travel(self, journey: Journey, quota: Reservation, client: Client) -> Whole | None:
         """The exchange; whatever ends it, what it cost is recorded before the reservation settles."""
         journey.facts.misses = 1
         try:
@@ -204,10 +143,10 @@ class Relay:
         except BaseException as error:
             # What failed before the client had any of it costs nothing; who goes away pays for what was begun.
             if journey.begun or (journey.asked and isinstance(error, asyncio.CancelledError)):
-                self._record(journey, quota)
+                quota.record(*journey.settled())
             raise
 
-    def _passage(self, journey: _Journey) -> Passage:
+    def _passage(self, journey: Journey) -> Passage:
         caller, call, errand = journey.caller, journey.call, journey.errand
 
         def sent() -> None:
@@ -228,7 +167,7 @@ class Relay:
         )
         return Passage(order, journey.tokens, errand.exchange, errand.keeps, errand.blamed)
 
-    async def _pass_on(self, journey: _Journey, quota: Reservation, flow: Flow, client: Client) -> Whole | None:
+    async def _pass_on(self, journey: Journey, quota: Reservation, flow: Flow, client: Client) -> Whole | None:
         errand = journey.errand
         headers = {name: value for name, value in flow.headers.items() if name in errand.hands_on}
         kind = flow.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -236,15 +175,15 @@ class Relay:
             quota.show()
             journey.begun = True
             await client.begin(headers)
-            await self._stream(journey, flow, client)
-            self._record(journey, quota)
+            await pass_on(flow, journey.errand.gauge, client)
+            self._settle(journey, quota)
             return None
-        body = await _read(flow)
+        body = await read(flow)
         if flow.status != _OK:
             return Whole(flow.status, headers, body)
         if not errand.gauge.whole(body, flow.headers):
             raise service_unavailable("The backend's answer was not usable")
-        tokens = self._record(journey, quota)
+        tokens = self._settle(journey, quota)
         stored = errand.storable and await self._pages.remember(
             errand.job,
             journey.caller,
@@ -256,47 +195,15 @@ class Relay:
         )
         return Whole(flow.status, headers, body, stored=stored)
 
-    async def _stream(self, journey: _Journey, flow: Flow, client: Client) -> None:
-        gauge = journey.errand.gauge
-        while piece := await flow.read():
-            if passed := gauge.take(piece):
-                await client.write(passed)
-            if gauge.failed:
-                raise service_unavailable("The backend broke off")
-        if rest := gauge.end():
-            await client.write(rest)
-
-    def _record(self, journey: _Journey, quota: Reservation) -> int:
-        """What the call costs, from now on, however it ends."""
-        facts, tokens = journey.facts, journey.spent()
-        facts.reported_tokens = facts.upstream_tokens = facts.paid_tokens = tokens
-        facts.nanos = nanos(self._price(journey), tokens)
-        quota.record(Charge(tokens, tokens), tokens, tokens, facts.nanos)
+    def _settle(self, journey: Journey, quota: Reservation) -> int:
+        """The answer is whole: what it cost, which teaches the next estimates."""
+        charge, *amounts = journey.settled()
+        quota.record(charge, *amounts)
         counted = journey.errand.gauge.prompt
         if journey.estimate is not None and counted is not None:
             self._estimator.learn(journey.estimate, Fresh({0: Answer(Shape.VERBATIM, b"", 0, counted)}))
-        return tokens
-
-    @staticmethod
-    def _price(journey: _Journey) -> str:
-        return journey.snapshot.price(journey.caller.tenant, journey.errand.served.model)
+        return charge.upstream
 
 
 async def _kept_by_nobody(_: object) -> None:
     """What passes through is no answer to a unit."""
-
-
-async def _read(flow: Flow) -> bytes:
-    """A whole body. Raises GatewayError."""
-    pieces, size = [], 0
-    while piece := await flow.read():
-        pieces.append(piece)
-        size += len(piece)
-        if size > WHOLE_BYTES:
-            raise service_unavailable("The backend's answer was not usable")
-    return b"".join(pieces)
-
-
-def _page(stored: Answer) -> Whole:
-    headers = {"content-type": stored.extra.decode("ascii"), "x-usage-tokens": str(stored.tokens)}
-    return Whole(_OK, headers, stored.payload, hit=True)
