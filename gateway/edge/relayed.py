@@ -154,7 +154,8 @@ class Relayed:
         if request.method not in {"GET", "POST"}:
             raise MethodError("GET, POST")
         headers = {name.lower(): value for name, value in request.headers.items()}
-        target = self._to + (_behind(request, self._prefix) or ("" if self._to else "/"))
+        behind = _behind(request, self._prefix)
+        target = self._to + behind if self._to or behind.startswith("/") else f"/{behind}"
 
         def checked(call: Call) -> Check:
             async def check(snapshot: Snapshot) -> Errand:

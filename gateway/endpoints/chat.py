@@ -84,14 +84,15 @@ def errand_of(body: bytes, snapshot: Snapshot) -> Errand:
     asked = request.stream_options is not None and bool(request.stream_options.include_usage)
     if request.stream and not asked:
         fields["stream_options"] = {**(fields.get("stream_options") or {}), "include_usage": True}
-    length = request.max_completion_tokens or request.max_tokens or COMPLETION_TOKENS
+    length = request.max_completion_tokens or request.max_tokens
     return Errand(
         job=_job(served, parts),
         served=served,
         exchange=_exchange(fields, snapshot),
         gauge=ChatGauge(hides_usage=not asked),
-        most=min(length, served.model.context_length) * (request.n or 1),
+        most=min(length or COMPLETION_TOKENS, served.model.context_length) * (request.n or 1),
         blamed="body -> messages",
+        guess=length is None,
         prompt=True,
     )
 

@@ -61,9 +61,9 @@ class Errand:
     """One call that is passed through: what was checked of it, and how its answer is treated.
 
     `job` is its identity where it is `storable`, and what its prompt is estimated from where it has a `prompt`;
-    `most` tokens are reserved beside that. `exchange` makes the base address and the call for a route and a key;
-    `keeps` says which statuses beside 200 the client sees with their bodies, `hands_on` which headers. `blamed` is the
-    field that a refusal of the input is about.
+    `most` tokens are reserved beside that; where that is a `guess`, never more than a whole minute allows.
+    `exchange` makes the base address and the call for a route and a key; `keeps` says which statuses beside 200 the
+    client sees with their bodies, `hands_on` which headers. `blamed` is the field that a refusal of the input is about.
     """
 
     job: Job
@@ -72,6 +72,7 @@ class Errand:
     gauge: Gauge
     most: int
     blamed: str
+    guess: bool = False
     prompt: bool = False
     storable: bool = False
     keeps: Callable[[int], bool] = lambda _: False

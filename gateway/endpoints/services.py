@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import orjson
 
 from gateway.catalogue.model import Model
 from gateway.config.snapshot import Route, Served
 from gateway.endpoints.passing import Errand, authorization
-from gateway.endpoints.service_addresses import check_addresses, plain
+from gateway.endpoints.service_addresses import check_addresses
 from gateway.endpoints.service_gauge import ServiceGauge
+from gateway.endpoints.service_headers import declared, storable
 from gateway.errors import Code, FieldError, GatewayError, invalid_request
 from gateway.ports import Exchange
 from gateway.vocabulary import Item, Job, Shape
@@ -22,19 +23,6 @@ if TYPE_CHECKING:
     from gateway.config.snapshot import Snapshot
     from gateway.vocabulary import Json
 
-_OPTIONS = (
-    *("engine", "timeout", "target-selector", "wait-for-selector", "remove-selector", "remove-overlay", "base"),
-    *("with-links-summary", "with-images-summary", "with-generated-alt", "with-iframe", "with-shadow-dom"),
-    *("no-cache", "cache-tolerance", "return-format", "respond-with", "respond-timing", "markdown-chunking"),
-    *("token-budget", "max-tokens", "retain-images", "retain-links", "keep-img-data-url", "no-gfm", "robots-txt"),
-    *("set-cookie", "proxy", "proxy-url", "locale", "referer", "user-agent", "site"),
-)
-DECLARED: Final = frozenset({"accept", "dnt", *(f"x-{option}" for option in _OPTIONS)})
-"""Request headers that the reader declares; they go along, and tell its answers apart. `x-md-*` are declared, too."""
-
-_MARKDOWN = "x-md-"
-_NOT_STORED = ("x-set-cookie", "x-no-cache")
-_NOT_STORED_FIELDS = frozenset({"setcookie", "setcookies", "nocache"})
 _BUDGETS = ("x-token-budget", "x-max-tokens")
 _TYPICAL_TOKENS = 2_000
 """Reserved for an answer whose length nobody bounds; what is more is charged when it is counted."""
@@ -92,7 +80,7 @@ def errand_of(service: Service, asked: Asked, snapshot: Snapshot) -> Errand:
     fields = _fields(asked.body)
     networks = snapshot.config.fetch.networks
     check_addresses(asked.target, asked.headers, fields, networks, reads=service.reads)
-    headers = {name: value for name, value in asked.headers.items() if name in DECLARED or name.startswith(_MARKDOWN)}
+    headers = declared(asked.headers)
     settings = snapshot.config.backends[backend]
     served = Served(
         Model(
@@ -115,8 +103,9 @@ def errand_of(service: Service, asked: Asked, snapshot: Snapshot) -> Errand:
         exchange=_exchange(service, Asked(asked.method, target, headers, asked.body), snapshot),
         gauge=ServiceGauge(free=service.free, otherwise=service.tokens if asked.method == "POST" else None),
         most=0 if service.free else _most(service, headers),
+        guess=service.tokens is None,
         blamed="body" if asked.method == "POST" else "path",
-        storable=service.stored and _storable(headers, fields),
+        storable=service.stored and storable(headers, fields),
         keeps=_keeps if snapshot.passthrough is None else _keeps_all,
         hands_on=frozenset({"content-type", "x-usage-tokens", "location"}),
     )
@@ -177,14 +166,6 @@ def _fields(body: bytes) -> dict[str, Json]:
     if not isinstance(fields, dict):
         raise invalid_request((FieldError("body", "Input should be a valid dictionary", "dict_type"),))
     return fields
-
-
-def _storable(headers: Mapping[str, str], fields: dict[str, Json]) -> bool:
-    if any(name in headers for name in _NOT_STORED) or headers.get("dnt") == "1":
-        return False
-    if "text/event-stream" in headers.get("accept", "").lower():
-        return False
-    return not _NOT_STORED_FIELDS.intersection(plain(name) for name, value in fields.items() if value)
 
 
 def _most(service: Service, headers: Mapping[str, str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.admit.meters import meters_of
@@ -13,10 +14,10 @@ from gateway.endpoints.events import TYPE as EVENTS
 from gateway.errors import Code, GatewayError, service_unavailable
 from gateway.relay.delivery import Whole, page, pass_on, read
 from gateway.settle.journey import Journey
-from gateway.vocabulary import Answer, Fresh, Shape, Stage, nanos
+from gateway.vocabulary import Answer, Fresh, Scope, Shape, Stage, nanos
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from gateway.admit.budgets import Budgets
     from gateway.admit.estimate import Estimator
@@ -28,61 +29,53 @@ if TYPE_CHECKING:
     from gateway.pipeline import Pipeline
     from gateway.plan.pages import Pages
     from gateway.relay.delivery import Client
-    from gateway.vocabulary import Call, Caller, Facts
+    from gateway.vocabulary import Call, Caller, Facts, Meter
 
 _OK = 200
 
 
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Relay:
     """Recognises, admits, opens, passes on, settles. `count` gets the facts of every call that cost something."""
 
-    def __init__(  # noqa: PLR0913 - the composition root hands over each part by name
-        self,
-        *,
-        pipeline: Pipeline,
-        admission: Admission,
-        budgets: Budgets,
-        estimator: Estimator,
-        opener: Opener,
-        pages: Pages,
-        count: Callable[[Facts], None],
-    ) -> None:
-        self._pipeline = pipeline
-        self._admission = admission
-        self._budgets = budgets
-        self._estimator = estimator
-        self._opener = opener
-        self._pages = pages
-        self._count = count
+    pipeline: Pipeline
+    admission: Admission
+    budgets: Budgets
+    estimator: Estimator
+    opener: Opener
+    pages: Pages
+    count: Callable[[Facts], None]
 
     async def serve(
         self, call: Call, facts: Facts, check: Callable[[Snapshot], Awaitable[Errand]], client: Client
     ) -> Whole | None:
         """Answer one call: a whole answer, or None when all of a stream was written to `client`.
 
-        A call that is cancelled, since its client is gone, ends at the backend at once, and is settled for what it
-        got.
+        A call that is cancelled (its client is gone) ends at the backend at once, and is settled for what it got.
 
         Raises:
             GatewayError: what the client is to be told instead, or last.
         """
-        snapshot = self._pipeline.snapshot
+        snapshot = self.pipeline.snapshot
         caller = await self._caller(snapshot, call, facts)
         call = call.within(caller.timeout)
         try:
-            answer = await self._pipeline.in_time(call, self._serve(snapshot, caller, call, facts, check, client))
+            answer = await self.pipeline.in_time(call, self._serve(snapshot, caller, call, facts, check, client))
         except BaseException as error:
             if facts.paid_tokens:
-                self._count(facts)
+                self.count(facts)
+            if isinstance(error, GatewayError) and error.code is Code.AUTH_INVALID_API_KEY:  # so the backend says
+                limit = snapshot.config.limits.ip_failures_per_minute
+                await self.admission.failed_authentication(call.client, limit)
             if isinstance(error, GatewayError) and facts.remaining is None:
-                facts.remaining = await self._admission.remaining(caller.meters)
+                facts.remaining = await self.admission.remaining(caller.meters)
             raise
-        self._count(facts)
+        self.count(facts)
         return answer
 
     async def _caller(self, snapshot: Snapshot, call: Call, facts: Facts) -> Caller:
         if call.credentials is not None:
-            return await self._pipeline.authenticate(snapshot, call, facts)
+            return await self.pipeline.authenticate(snapshot, call, facts)
         return as_address(snapshot, call, facts)
 
     async def _serve(  # noqa: PLR0913, PLR0917 - one stretch of `serve`, apart so that a deadline can end it
@@ -94,40 +87,40 @@ class Relay:
         check: Callable[[Snapshot], Awaitable[Errand]],
         client: Client,
     ) -> Whole | None:
-        with self._pipeline.stage(facts, Stage.VALIDATE):
+        with self.pipeline.stage(facts, Stage.VALIDATE):
             errand = await check(snapshot)
         facts.model, facts.items = errand.served.model.name, 1
         journey = Journey(snapshot, caller, call, facts, errand)
         meters = meters_of(snapshot, caller, facts.endpoint, facts.model, call.client)
-        meters += await self._budgets.meters(snapshot, caller)
-        async with self._admission.reserve(meters, facts) as quota:
-            with self._pipeline.stage(facts, Stage.PLAN):
+        meters += await self.budgets.meters(snapshot, caller)
+        async with self.admission.reserve(meters, facts) as quota:
+            with self.pipeline.stage(facts, Stage.PLAN):
                 stored = await self._stored(journey)
             if stored is not None:
                 quota.record(*journey.found(stored))
                 return page(stored)
-            with self._pipeline.stage(facts, Stage.ADMIT):
-                await self._cover(journey, quota)
-            with self._pipeline.stage(facts, Stage.DISPATCH):
+            with self.pipeline.stage(facts, Stage.ADMIT):
+                await self._cover(journey, quota, meters)
+            with self.pipeline.stage(facts, Stage.DISPATCH):
                 return await self._travel(journey, quota, client)
 
     async def _stored(self, journey: Journey) -> Answer | None:
-        errand, call = journey.errand, journey.call
-        found = None
-        if errand.storable:
-            secret = journey.snapshot.secret
-            found = await self._pages.find(errand.job, journey.caller, secret, call.directives)
-        if found is None and call.directives.only_if_cached:
+        errand, said, secret = journey.errand, journey.call.directives, journey.snapshot.secret
+        found = await self.pages.find(errand.job, journey.caller, secret, said) if errand.storable else None
+        if found is None and said.only_if_cached:
             raise GatewayError(Code.SERVICE_TIMEOUT, "Not cached, and only-if-cached was asked for")
         return found
 
-    async def _cover(self, journey: Journey, quota: Reservation) -> None:
+    async def _cover(self, journey: Journey, quota: Reservation, meters: Sequence[Meter]) -> None:
         """Reserve what the call may cost: its prompt, and as much of an answer as it asks for."""
-        errand = journey.errand
-        tokens = errand.most
+        errand, prompt = journey.errand, 0
         if errand.prompt:
-            journey.estimate = await self._estimator.estimate(errand.job, errand.served.model, (0,))
-            tokens += journey.estimate.tokens[0]
+            journey.estimate = await self.estimator.estimate(errand.job, errand.served.model, (0,))
+            prompt = journey.estimate.tokens[0]
+        tokens = prompt + errand.most
+        if errand.guess:  # a guess is no reason to refuse what nobody knows to be too much
+            windows = [meter.limits.tokens for meter in meters if meter.scope is not Scope.BUDGET]
+            tokens = max(prompt, min([tokens, *(window for window in windows if window is not None)]))
         journey.tokens = tokens
         await quota.cover(tokens, tokens, nanos(journey.price, tokens))
 
@@ -135,7 +128,7 @@ class Relay:
         """The exchange; whatever ends it, what it cost is recorded before the reservation settles."""
         journey.facts.misses = 1
         try:
-            async with self._opener.opened(self._passage(journey)) as flow:
+            async with self.opener.opened(self._passage(journey)) as flow:
                 try:
                     return await self._pass_on(journey, quota, flow, client)
                 finally:
@@ -184,7 +177,7 @@ class Relay:
         if not errand.gauge.whole(body, flow.headers):
             raise service_unavailable("The backend's answer was not usable")
         tokens = self._settle(journey, quota)
-        stored = errand.storable and await self._pages.remember(
+        stored = errand.storable and await self.pages.remember(
             errand.job,
             journey.caller,
             journey.snapshot.secret,
@@ -201,7 +194,7 @@ class Relay:
         quota.record(charge, *amounts)
         counted = journey.errand.gauge.prompt
         if journey.estimate is not None and counted is not None:
-            self._estimator.learn(journey.estimate, Fresh({0: Answer(Shape.VERBATIM, b"", 0, counted)}))
+            self.estimator.learn(journey.estimate, Fresh({0: Answer(Shape.VERBATIM, b"", 0, counted)}))
         return charge.upstream
 
 

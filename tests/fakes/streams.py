@@ -7,8 +7,6 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from fakes.gateway import Gateway
-
 from gateway.dispatch.opener import Opener
 from gateway.errors import TransportError
 from gateway.plan.pages import Pages
@@ -18,10 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from fakes.clock import FakeClock
+    from fakes.gateway import Gateway
 
     from gateway.ports import Exchange
 
 Step: TypeAlias = bytes | float | asyncio.Event | TransportError
+
 
 @dataclass
 class FakeStream:
@@ -31,7 +31,11 @@ class FakeStream:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=lambda: {"content-type": "text/event-stream"})
     steps: Sequence[Step] = ()
-    closed: bool = False
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def closed(self) -> bool:
+        return self.gone.is_set()
 
     def __post_init__(self) -> None:
         self._left = deque(self.steps)
@@ -54,7 +58,7 @@ class FakeStream:
         return b""
 
     def close(self) -> None:
-        self.closed = True
+        self.gone.set()
 
 
 @dataclass

@@ -68,9 +68,7 @@ async def post(http: aiohttp.ClientSession, gateway: Gateway, **changes: Any) ->
     return await http.post(f"{gateway.url}/v1/chat/completions", json=BODY | changes, headers=AUTHORIZED)
 
 
-async def test_a_piece_is_with_the_client_before_the_next_exists(
-    gateway: Gateway, upstream: StreamingUpstream
-) -> None:
+async def test_a_piece_is_with_the_client_before_the_next_exists(gateway: Gateway, upstream: StreamingUpstream) -> None:
     async with aiohttp.ClientSession() as http:
         waiting = asyncio.ensure_future(post(http, gateway, stream=True))
         call = await upstream.asked.get()
