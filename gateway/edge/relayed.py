@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from gateway.edge.call import call_of, read_body
-from gateway.edge.errors import MethodError, error_body
+from gateway.edge.errors import BadRequestError, MethodError, error_body
 from gateway.edge.hang_up import CLOSED_REQUEST, HangUp
 from gateway.edge.limit_headers import limit_headers
 from gateway.edge.pieces import STALLED_SECONDS
 from gateway.endpoints import chat, services
 from gateway.endpoints.events import error_event
-from gateway.errors import GatewayError
+from gateway.errors import Code, GatewayError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -136,7 +136,12 @@ class Chat:
 
             return check
 
-        return await self._door.answer(request, facts, checked)
+        try:
+            return await self._door.answer(request, facts, checked)
+        except GatewayError as error:
+            if error.code is Code.INPUT_INVALID:
+                raise BadRequestError.of(error) from None
+            raise
 
 
 class Relayed:

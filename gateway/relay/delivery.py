@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 WHOLE_BYTES = 67_108_864
 """Bytes of an answer that is no stream."""
 
-_OK = 200
+OK = 200
 
 
 class Client(Protocol):
@@ -77,4 +77,4 @@ async def read(flow: Flow) -> bytes:
 def page(stored: Answer) -> Whole:
     """An answer that was stored."""
     headers = {"content-type": stored.extra.decode("ascii"), "x-usage-tokens": str(stored.tokens)}
-    return Whole(_OK, headers, stored.payload, hit=True)
+    return Whole(OK, headers, stored.payload, hit=True)

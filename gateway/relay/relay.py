@@ -12,7 +12,7 @@ from gateway.dispatch.order import Order
 from gateway.dispatch.passage import Passage
 from gateway.endpoints.events import TYPE as EVENTS
 from gateway.errors import Code, GatewayError, service_unavailable
-from gateway.relay.delivery import Whole, page, pass_on, read
+from gateway.relay.delivery import OK, Whole, page, pass_on, read
 from gateway.settle.journey import Journey
 from gateway.vocabulary import Answer, Fresh, Scope, Shape, Stage, nanos
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from gateway.plan.pages import Pages
     from gateway.relay.delivery import Client
     from gateway.vocabulary import Call, Caller, Facts, Meter
-
-_OK = 200
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -132,7 +130,7 @@ class Relay:
                 try:
                     return await self._pass_on(journey, quota, flow, client)
                 finally:
-                    flow.tokens = journey.spent() if flow.status == _OK else 0
+                    flow.tokens = journey.spent() if flow.status == OK else 0
         except BaseException as error:
             # What failed before the client had any of it costs nothing; who goes away pays for what was begun.
             if journey.begun or (journey.asked and isinstance(error, asyncio.CancelledError)):
@@ -164,7 +162,7 @@ class Relay:
         errand = journey.errand
         headers = {name: value for name, value in flow.headers.items() if name in errand.hands_on}
         kind = flow.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if flow.status == _OK and kind == EVENTS:
+        if flow.status == OK and kind == EVENTS:
             quota.show()
             journey.begun = True
             await client.begin(headers)
@@ -172,7 +170,7 @@ class Relay:
             self._settle(journey, quota)
             return None
         body = await read(flow)
-        if flow.status != _OK:
+        if flow.status != OK:
             return Whole(flow.status, headers, body)
         if not errand.gauge.whole(body, flow.headers):
             raise service_unavailable("The backend's answer was not usable")

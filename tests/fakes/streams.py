@@ -38,12 +38,12 @@ class FakeStream:
         return self.gone.is_set()
 
     def __post_init__(self) -> None:
-        self._left = deque(self.steps)
+        self.left: deque[Step] = deque(self.steps)
 
     async def read(self, timeout_seconds: float) -> bytes:
         assert timeout_seconds > 0
-        while self._left:
-            match self._left.popleft():
+        while self.left:
+            match self.left.popleft():
                 case bytes() as piece:
                     return piece
                 case TransportError() as error:

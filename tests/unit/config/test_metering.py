@@ -102,4 +102,4 @@ def test_the_products_limits_are_the_apis() -> None:
     }
     assert snapshot.anonymous is not None
     without = {name: meter.limits for name, meter in snapshot.anonymous.by_endpoint.items()}
-    assert without == {"segment": Limits(20, None, None)}
+    assert without == {"segment": Limits(20, None, None), "reader": Limits(20, None, None)}
