@@ -246,6 +246,14 @@ class TestTheBackendsOwnLimits:
         assert second.client.written == [HELLO, DONE]
         assert made.used("search").slots == 0
 
+    async def test_what_was_counted_counts_for_the_key(self) -> None:
+        backends = {"a": Backend(dialect="vllm", url="http://a", limits=KeyLimits(tpm=5_000))}
+        made = Gateway(configured(backends=backends, models={"talker": ModelEntry(backend="a", chat=True)}))
+        await Talk(FakeStream(made.clock, steps=[HELLO, USAGE, DONE]), gateway=made).ask()
+        (key,) = made.shaper._stations["a"][1].pool.keys
+        used = made.leases.of(key.meter).used
+        assert used.tokens == 10
+
     async def test_who_leaves_the_queue_pays_nothing(self) -> None:
         backends = {"a": Backend(dialect="vllm", url="http://a", limits=KeyLimits(concurrency=1))}
         models = {"talker": ModelEntry(backend="a", chat=True)}

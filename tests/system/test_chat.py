@@ -138,7 +138,7 @@ async def test_an_error_before_the_first_byte_has_the_contracts_shape(
 
 
 @pytest.mark.parametrize("end", ["abort", b'data: {"error": {"message": "secret"}}\n\n'], ids=["broken", "told"])
-async def test_an_error_after_the_first_byte_is_an_event_and_the_end_of_the_connection(
+async def test_an_error_after_the_first_byte_is_an_event(
     gateway: Gateway, upstream: StreamingUpstream, end: str | bytes
 ) -> None:
     async with aiohttp.ClientSession() as http:
@@ -146,7 +146,6 @@ async def test_an_error_after_the_first_byte_is_an_event_and_the_end_of_the_conn
         call = await upstream.asked.get()
         call.steps.put_nowait(delta("Hel"))
         answer = await waiting
-        connection = answer.connection
         assert await answer.content.readuntil(b"\n\n") == delta("Hel")
         call.steps.put_nowait(end)
         rest = await answer.content.read()
@@ -155,8 +154,6 @@ async def test_an_error_after_the_first_byte_is_an_event_and_the_end_of_the_conn
         assert told["code"] == "SERVICE_UNAVAILABLE"
         assert told["request_id"] == answer.headers["X-Request-Id"]
         assert b"secret" not in rest
-        assert connection is not None
-        assert connection.transport is None or connection.transport.is_closing()
 
 
 async def test_the_openai_client_streams_and_asks_whole(gateway: Gateway, upstream: StreamingUpstream) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from gateway.config.schema import Tier
 from gateway.errors import TransportError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import aiohttp
 
 AUTHORIZED = {"Authorization": f"Bearer {SEARCH_KEY}"}
@@ -129,6 +132,30 @@ async def test_a_chat_that_fails_in_the_middle_ends_in_an_event(relaying: Any, c
     told = json.loads(body.rpartition(b"data: ")[2])
     assert (told["code"], told["request_id"]) == ("SERVICE_UNAVAILABLE", response.headers["X-Request-Id"])
     assert stream.closed
+
+
+async def test_a_stream_that_failed_ends_its_connection(relaying: Any, raw: Callable[[bytes], bytes]) -> None:
+    answers(relaying, SAID, TransportError("broke"), headers={"content-type": "text/event-stream"})
+    body = json.dumps({**CHAT, "stream": True}).encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SEARCH_KEY}\r\n"
+    request = f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    answer = await asyncio.to_thread(raw, request)  # which reads until the other side closes
+    assert b"event: error" in answer
+
+
+async def test_a_client_that_hangs_up_ends_the_call_at_the_backend(
+    relaying: Any, client: aiohttp.ClientSession
+) -> None:
+    stream = answers(relaying, SAID, asyncio.Event(), headers={"content-type": "text/event-stream"})
+    response = await client.post(
+        relaying.url + "/v1/chat/completions", json={**CHAT, "stream": True}, headers=AUTHORIZED
+    )
+    assert await response.content.readuntil(b"\n\n") == SAID
+    response.close()
+    async with asyncio.timeout(10):
+        await stream.gone.wait()
+    async with client.get(relaying.url + "/metrics") as metrics:
+        assert 'endpoint="chat",status="499"' in await metrics.text()
 
 
 async def test_a_client_that_takes_nothing_is_cut_off(
