@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _OBJECT: Json = {"additionalProperties": True, "type": "object"}
 _STREAM = "text/event-stream"
+_REFUSAL: Json = {"description": "The service refuses what was sent, in its own words", "content": as_json(_OBJECT)}
 
 CHAT: dict[str, Json] = {
     "/v1/chat/completions": {
@@ -39,26 +40,30 @@ def service_paths() -> dict[str, Json]:
         security: Json = [{}, {"HTTPBearer": []}] if name == "reader" else [{"HTTPBearer": []}]
         shared = {"tags": ["Reader"], "security": security, "responses": _answers()}
         parameter = {"in": "path", "name": field, "required": True, "description": about, "schema": {"type": "string"}}
-        got = {"operationId": f"{name}_get", "summary": summary, "parameters": [parameter], **shared}
-        body = {"type": "object", "properties": {field: {"type": "string"}}, "additionalProperties": True}
-        sent = {"required": True, "content": as_json(body)}
-        paths[f"/{name}/{{{field}}}"] = {"get": got}
-        posted = {"operationId": f"{name}_post", "summary": summary, "requestBody": sent, **shared}
-        paths[f"/{name}/"] = {"post": posted}
+        query = {"in": "query", "name": field, "required": False, "schema": {"type": "string"}}
+        paths[f"/{name}/{{{field}}}"] = _both(f"{name}_{field}", summary, [parameter], field, shared)
+        paths[f"/{name}/"] = _both(name, summary, [] if name == "reader" else [query], field, shared)
     return paths
 
 
 def tuning_paths() -> dict[str, Json]:
     """The pass-through of the retired beta."""
-    call = {
-        "operationId": "fine_tuning_post",
-        "summary": "Pass a fine-tuning call to the Jina API",
-        "tags": ["Fine-tuning"],
-        "security": [{"HTTPBearer": []}],
-        "requestBody": {"required": True, "content": as_json(_OBJECT)},
-        "responses": responses(_OBJECT, checked=True),
+    answers = responses(_OBJECT, checked=True)
+    answers["4XX"] = _REFUSAL
+    shared = {"tags": ["Fine-tuning"], "security": [{"HTTPBearer": []}], "responses": answers}
+    return {"/v1/fine-tuning": _both("fine_tuning", "Pass a fine-tuning call to the Jina API", [], "", shared)}
+
+
+def _both(name: str, summary: str, parameters: list[Json], field: str, shared: dict[str, Json]) -> dict[str, Json]:
+    """A GET and a POST; `field` is what a body may name."""
+    body: dict[str, Json] = {"type": "object", "additionalProperties": True}
+    if field:
+        body["properties"] = {field: {"type": "string"}}
+    both = {"summary": summary, "parameters": parameters, **shared}
+    return {
+        "get": {"operationId": f"{name}_get", **both},
+        "post": {"operationId": f"{name}_post", "requestBody": {"content": as_json(body)}, **both},
     }
-    return {"/v1/fine-tuning": {"post": call}}
 
 
 def _answers() -> dict[str, Json]:
@@ -66,5 +71,5 @@ def _answers() -> dict[str, Json]:
     found = responses(_OBJECT, checked=True)
     text = {"schema": {"type": "string"}}
     found["200"]["content"] |= {"text/plain": text, _STREAM: text}
-    found["4XX"] = {"description": "The service refuses what was sent, in its own words", "content": as_json(_OBJECT)}
+    found["4XX"] = _REFUSAL
     return found
