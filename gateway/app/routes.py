@@ -12,13 +12,13 @@ from gateway.edge.docs_page import DocsPage
 from gateway.edge.segment import Segmenter
 from gateway.edge.webhook_secret import PATH as WEBHOOK_SECRET
 from gateway.edge.webhook_secret import WebhookSecret
-from gateway.endpoints.segment import PATHS as SEGMENT
 from gateway.local_calls import LocalCalls
 
 if TYPE_CHECKING:
     import asyncio
 
     from gateway.admit.reservation import Admission
+    from gateway.app.relays import Relays
     from gateway.edge.server import Route
     from gateway.observe.observer import RequestObserver
     from gateway.pipeline import Pipeline
@@ -48,10 +48,11 @@ class Parts:
 class Routes:
     """`paths` is what Edge wants: a path, or the beginning of paths if it ends in a slash, and who answers there."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, relays: Relays) -> None:
         calls = LocalCalls(parts.pipeline, parts.admission, parts.books.add)
         self._segmenter = Segmenter(parts.pipeline, calls, parts.clock)
-        self.paths: dict[str, Route] = dict.fromkeys(SEGMENT, self._segmenter)
+        self._relays = relays
+        self.paths: dict[str, Route] = relays.paths(self._segmenter)
         self.paths[WEBHOOK_SECRET] = WebhookSecret(parts.pipeline, parts.clock)
         events, self._job_courier = job_events(parts)
         self._batches = BatchEngine(parts, calls, events)
@@ -71,3 +72,4 @@ class Routes:
     async def close(self) -> None:
         """After the tasks have ended."""
         self._segmenter.close()
+        await self._relays.close()

@@ -90,7 +90,8 @@ class Tier(Bounds):
     each_key: Bounds | None = Field(None, description="limits of each of a tenant's keys")
     endpoints: dict[Name, Bounds] = Field(
         default_factory=dict,
-        description="limits of a tenant's calls by endpoint: embeddings, rerank, classify, segment",
+        description="limits of a tenant's calls by endpoint: embeddings, rerank, classify, segment, chat, reader, "
+        "search, ground, fine-tuning",
     )
     models: dict[Name, Bounds] = Field(default_factory=dict, description="limits of a tenant's calls by model")
     labels: Annotated[int, Field(ge=1, le=512)] = Field(
