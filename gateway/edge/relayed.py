@@ -11,6 +11,7 @@ from gateway.edge.call import call_of, read_body
 from gateway.edge.errors import BadRequestError, MethodError, error_body
 from gateway.edge.hang_up import CLOSED_REQUEST, HangUp
 from gateway.edge.limit_headers import limit_headers
+from gateway.edge.operations import JSON_TYPE
 from gateway.edge.pieces import STALLED_SECONDS
 from gateway.endpoints import chat, services
 from gateway.endpoints.events import error_event
@@ -60,6 +61,10 @@ class Listener:
             if self._request.transport is not None:
                 self._request.transport.abort()
             raise ConnectionResetError("the client takes nothing") from None
+
+
+_REFUSED, _NOT_FOUND = 400, 404
+_SENTENCE = 500
 
 
 class Door:
@@ -112,9 +117,22 @@ def _response(whole: Whole | None, facts: Facts) -> web.Response:
     if whole is None:
         raise RuntimeError("neither a whole answer nor a stream")
     headers = {**whole.headers, **limit_headers(facts.remaining)}
+    kind = whole.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if whole.status >= _REFUSED and not (kind == JSON_TYPE or kind.endswith("+json")):
+        return _in_our_shape(whole, kind, facts, headers)
     if whole.hit or whole.stored:
         headers["Cache-Status"] = "gateway; hit" if whole.hit else "gateway; fwd=miss; stored"
     return web.Response(status=whole.status, headers=headers, body=whole.body)
+
+
+def _in_our_shape(whole: Whole, kind: str, facts: Facts, headers: dict[str, str]) -> web.Response:
+    """A refusal that is no JSON, as clients read fields: a plain sentence becomes the detail, a page is dropped."""
+    said = whole.body[:_SENTENCE].decode("utf-8", "replace").strip() if kind == "text/plain" else ""
+    code = Code.RESOURCE_NOT_FOUND if whole.status == _NOT_FOUND else Code.INPUT_INVALID
+    error = GatewayError(code, said or "The service refused the request")
+    body = error_body(error, facts.request_id, "contract", whole.status)
+    kept = {name: value for name, value in headers.items() if name.lower() != "content-type"}
+    return web.Response(status=whole.status, headers=kept, body=body, content_type=JSON_TYPE)
 
 
 class Chat:
