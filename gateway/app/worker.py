@@ -18,6 +18,7 @@ from gateway.admit.bulk_gate import BulkGate
 from gateway.admit.estimate import YARDSTICK, Estimator
 from gateway.admit.reservation import Admission
 from gateway.app.routes import Parts, Routes
+from gateway.app.training import Trainer
 from gateway.clock import SystemClock
 from gateway.dispatch.checks import HealthChecks
 from gateway.dispatch.dispatcher import Dispatcher
@@ -120,14 +121,15 @@ class App:
             quota, clock, self._tasks, observer, lease_seconds=seconds, seed=budgets.used, first_run=first_run
         )
         self._leases.longest_seconds = config.server.timeout
-        pauses = RedisPauses(quota_line, keys)
-        outside = Outside(self._leases, pauses, clock, self._tasks, observer, snapshot.secret)
+        outside = Outside(self._leases, RedisPauses(quota_line, keys), clock, self._tasks, observer, snapshot.secret)
         journal = FileJournal(Path(config.server.data_dir) / "ledger", clock.identifier())
         notices = RedisNotices(ledger_line, keys)
         self._thresholds = Thresholds(Records(ledger, notices), lambda: pipeline.snapshot, clock, observer)
         addresses = OperatorAddresses(lambda: pipeline.snapshot.config)
         self._courier = Courier(notices, self._upstream, addresses, clock, observer)
         self._books = Books(journal, ledger, clock, observer, self._thresholds.touched)
+        dispatcher = self._dispatcher(outside, RedisCanaries(quota_line, keys), lambda: pipeline.snapshot)
+        trainer = Trainer(quota_line, keys, clock, self._tasks, observer, lock_seconds=seconds)
         admission = Admission(self._leases, quota, observer)
         pipeline = Pipeline(
             snapshot=snapshot,
@@ -136,7 +138,8 @@ class App:
             estimator=Estimator(load({served.model.tokenizer or YARDSTICK for served in snapshot.served.values()})),
             planner=self._planner(cache_line, snapshot, clock),
             in_flight=InFlight(claims, clock, self._tasks, config.cache.claim_seconds),
-            dispatcher=self._dispatcher(outside, RedisCanaries(quota_line, keys), lambda: pipeline.snapshot),
+            dispatcher=dispatcher,
+            transactions=trainer.desk,
             bulk_gate=BulkGate(clock, observer, self._tasks),
             clock=clock,
             observer=observer,
@@ -145,7 +148,7 @@ class App:
         self._operations = Operations(pipeline, quota, metrics)
         usage = UsageReport(pipeline, self._books, clock)
         parts = Parts(pipeline, admission, self._books, self._upstream, quota_line, keys, self._tasks, clock, observer)
-        self._routes = Routes(parts)
+        self._routes = Routes(parts, trainer, dispatcher)
         self.edge = Edge(pipeline, self._operations, usage, clock, observer, routes=self._routes.paths)
         accounts = RedisAccounts(quota_line, keys, clock)
         self._follower = Follower(accounts, clock, observer, snapshot, partial(setattr, pipeline, "snapshot"))

@@ -86,11 +86,13 @@ def test_the_products_limits_are_the_apis() -> None:
         ("k", "embeddings"): Limits(500, 1_000_000, None),
         ("k", "rerank"): Limits(500, 1_000_000, None),
         ("k", "classify"): Limits(200, 500_000, None),
+        ("k", "classify_few_shot"): Limits(20, 200_000, None),
         ("k", "train"): Limits(20, 200_000, None),
         ("k", "segment"): Limits(200, None, None),
         ("p", "embeddings"): Limits(2_000, 5_000_000, None),
         ("p", "rerank"): Limits(2_000, 5_000_000, None),
         ("p", "classify"): Limits(1_000, 3_000_000, None),
+        ("p", "classify_few_shot"): Limits(60, 1_000_000, None),
         ("p", "train"): Limits(60, 1_000_000, None),
         ("p", "segment"): Limits(1_000, None, None),
     }
