@@ -93,7 +93,7 @@ class Jina(Silent):
             if isinstance(named, str) and named.rpartition("/")[2] != ask.model.rpartition("/")[2]:
                 raise UnreadableError("the answer is of another model")
             if ask.job.endpoint == training.CLASSIFIERS:
-                return Outcome(OutcomeKind.ANSWERED, (Answer(Shape.VERBATIM, b"", 0, 0),))
+                return Outcome(OutcomeKind.ANSWERED, (Answer(Shape.VERBATIM, b"{}", 0, 0),))
             tokens = shares(total_tokens(content.get("usage")), ask)
             if training.is_training(ask):
                 payload = training.trained(ask, content)

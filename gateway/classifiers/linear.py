@@ -13,8 +13,12 @@ if TYPE_CHECKING:
 
 Wide: TypeAlias = NDArray[np.float64]
 
-AGGRESSIVENESS = 0.5
+AGGRESSIVENESS = 0.1
 """Most that one example may move the weights (C of PA-I), so that a single wrong label does little."""
+
+_CONSTANT = 0.1
+"""The value that biases are learnt from. Were it one, an update with examples of a single new label would raise that
+label's bias until it won everywhere: of Reuters and 20 Newsgroups 40 % would be right after one, not 72 % and 89 %."""
 
 _MARGIN = 1.0
 
@@ -69,14 +73,14 @@ def learned(start: Linear, rows: Wide, labels: Sequence[str], iterations: int) -
     known = tuple(dict.fromkeys((*start.labels, *labels)))
     weights = np.zeros((len(known), start.width + 1))
     weights[: len(start.labels), :-1] = start.weights
-    weights[: len(start.labels), -1] = start.bias
-    examples = np.hstack([rows, np.ones((len(rows), 1))])
+    weights[: len(start.labels), -1] = start.bias / _CONSTANT
+    examples = np.hstack([rows, np.full((len(rows), 1), _CONSTANT)])
     targets = np.array([known.index(label) for label in labels])
     chance = np.random.default_rng(start.steps)
     for _ in range(iterations):
         order = chance.permutation(len(examples))
         one_pass(weights, examples[order], targets[order])
-    return Linear(known, weights[:, :-1], weights[:, -1], start.steps + iterations * len(examples))
+    return Linear(known, weights[:, :-1], weights[:, -1] * _CONSTANT, start.steps + iterations * len(examples))
 
 
 def one_pass(weights: Wide, examples: Wide, targets: NDArray[np.int64], most: float = AGGRESSIVENESS) -> None:

@@ -94,9 +94,7 @@ def test_what_breaks_the_schema(
     assert (error.errors[0].field, error.errors[0].type) == (path, kind)
 
 
-@pytest.mark.parametrize(
-    "examples", [[YES, YES], [YES, {"text": "x", "label": ""}], [{"text": "x", "label": ""}] * 2]
-)
+@pytest.mark.parametrize("examples", [[YES, YES], [YES, {"text": "x", "label": ""}], [{"text": "x", "label": ""}] * 2])
 def test_labels_that_make_no_sense(examples: Json, refuse: Callable[..., GatewayError]) -> None:
     assert refuse({"model": V3, "input": examples}).code is Code.INPUT_INVALID_LABELS
 
@@ -120,7 +118,11 @@ def test_lenient_validation_drops_what_it_does_not_know(read: Callable[..., Any]
 def test_examples_are_embedded_as_for_a_classification_and_told_for_each_iteration() -> None:
     model = CATALOGUE[V3]
     job = training_job(Update("c", (Item.text("a"), Item.text("b")), ("x", "y"), 10), model, "c", url_inputs=False)
-    assert (job.endpoint, job.parameters, job.storable) == ("embeddings", (("task", "classification"), ("truncate", True)), True)
+    assert (job.endpoint, job.parameters, job.storable) == (
+        "embeddings",
+        (("task", "classification"), ("truncate", True)),
+        True,
+    )
     assert (len(job.units), job.times, job.item_count) == (2, 10, 2)
     answers = [Answer(Shape.DENSE, b"", 0, tokens) for tokens in (3, 4)]
     told = orjson.loads(Train().assemble(job, answers))
@@ -131,7 +133,10 @@ def test_examples_are_embedded_as_for_a_classification_and_told_for_each_iterati
 def test_a_picture_elsewhere_may_change_so_it_is_not_remembered() -> None:
     picture = Item(Modality.IMAGE, (Part(Modality.IMAGE, IMAGE["image"]),))
     asked = Update("c", (picture,), ("x",), 1)
-    assert [training_job(asked, CATALOGUE[CLIP], "c", url_inputs=known).storable for known in (False, True)] == [False, True]
+    assert [training_job(asked, CATALOGUE[CLIP], "c", url_inputs=known).storable for known in (False, True)] == [
+        False,
+        True,
+    ]
     check_modalities(asked.items, CATALOGUE[CLIP])
     with pytest.raises(GatewayError) as caught:
         check_modalities(asked.items, CATALOGUE[V3])
@@ -142,5 +147,7 @@ def test_a_backend_that_trains_counts_its_iterations_itself() -> None:
     model = CATALOGUE[V3]
     job = relayed_training(Creation(model, (Item.text("a"),), ("x",), 10, "public"), model, "jina")
     assert (job.endpoint, job.times, job.backend, job.storable, job.whole) == ("train", 1, "jina", False, True)
-    told = orjson.loads(Train().assemble(job, [Answer(Shape.VERBATIM, b'{"classifier_id":"c","num_samples":1}', 0, 70)]))
+    told = orjson.loads(
+        Train().assemble(job, [Answer(Shape.VERBATIM, b'{"classifier_id":"c","num_samples":1}', 0, 70)])
+    )
     assert told == {"classifier_id": "c", "num_samples": 1, "usage": {"total_tokens": 70}}
