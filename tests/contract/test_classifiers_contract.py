@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from gateway.ports import Classifiers
+    from gateway.stores.redis.client import Client
 
 KEYS = Keys("gw")
 WEIGHTS = bytes(range(256)) * 8
@@ -129,12 +130,40 @@ async def test_one_at_a_time_holds_the_lock(pair: Pair) -> None:
 async def test_a_lock_ends_by_itself_unless_its_holder_renews_it(pair: Pair) -> None:
     one, other = pair
     assert await one.lock(FIRST, "dead", 0.02)
-    while not await other.lock(FIRST, "next", 0.02):
+    while not await other.lock(FIRST, "next", 60):  # noqa: ASYNC110 - only asking tells that it has ended
         await asyncio.sleep(0)
     await one.renew(FIRST, "dead", 60)
-    await other.renew(FIRST, "next", 60)
     await one.unlock(FIRST, "dead")
     assert not await one.lock(FIRST, "third", 60)
+
+
+async def test_a_renewed_lock_lasts_longer_and_a_record_for_ever(store_client: Client) -> None:
+    tasks = TaskGroup()
+    classifiers = RedisClassifiers(Line(store_client, tasks, 5.0), KEYS)
+    await classifiers.add(FIRST, WEIGHTS, 1)
+    assert await classifiers.lock(FIRST, "mine", 20)
+    name = KEYS.classifier_lock("a", "c-1")
+    await classifiers.renew(FIRST, "another's", 60)
+    assert await store_client.pttl(name) <= 20_000
+    await classifiers.renew(FIRST, "mine", 60)
+    assert await store_client.pttl(name) > 50_000
+    kept = (KEYS.classifiers("a"), KEYS.classifier("a", "c-1"), KEYS.classifier_owner("c-1"))
+    assert [await store_client.ttl(key) for key in kept] == [-1, -1, -1]
+    assert await classifiers.remove(FIRST)
+    await classifiers.use(FIRST, 5)
+    await classifiers.unlock(FIRST, "mine")
+    assert not await store_client.keys("gw:*"), "nothing is left"
+    await tasks.drain(5.0)
+
+
+async def test_a_damaged_record_is_a_failure_of_the_store(store_client: Client) -> None:
+    tasks = TaskGroup()
+    classifiers = RedisClassifiers(Line(store_client, tasks, 5.0), KEYS)
+    await classifiers.add(FIRST, WEIGHTS, 1)
+    await store_client.hset(KEYS.classifier("a", "c-1"), "state", "{")
+    with pytest.raises(StoreError):
+        await classifiers.find("c-1")
+    await tasks.drain(5.0)
 
 
 async def test_a_store_that_is_down_says_so() -> None:

@@ -26,7 +26,7 @@ class Training:
         if identifier in self.busy:
             return failed(409, "CONFLICT_RESOURCE_BUSY", identifier)
         if method == "DELETE":
-            return told({"classifier_id": identifier, "gone": bool(self.labels.pop(identifier))})
+            return told({"classifier_id": identifier, "gone": bool(self.labels.pop(str(identifier)))})
         if path == "/v1/train":
             return self._train(identifier or str(uuid.uuid4()), call, tokens)
         return self._classify(identifier, call, tokens) if identifier is not None else None

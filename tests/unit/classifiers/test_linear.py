@@ -1,24 +1,28 @@
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sklearn.linear_model import SGDClassifier
 
 from gateway.classifiers.linear import AGGRESSIVENESS, Linear, WidthError, learned, one_pass, untrained
 from gateway.classifiers.packing import packed, unpacked
 
+Wide: TypeAlias = NDArray[np.float64]
 EAST, NORTH = [1.0, 0.0], [0.0, 1.0]
 
 
-def clouds(seed: int, classes: int, width: int, each: int) -> tuple[np.ndarray, list[str]]:  # type: ignore[type-arg] # of float64
+def clouds(seed: int, classes: int, width: int, each: int, noise: float = 0.7) -> tuple[Wide, list[str]]:
     """Unit vectors around a centre for each class, one class after the other."""
     chance = np.random.default_rng(seed)
     centres = chance.standard_normal((classes, width))
-    rows = np.repeat(centres, each, axis=0) + 0.7 * chance.standard_normal((classes * each, width))
+    rows = np.repeat(centres, each, axis=0) + noise * chance.standard_normal((classes * each, width))
     return rows / np.linalg.norm(rows, axis=1, keepdims=True), [f"c{at // each}" for at in range(classes * each)]
 
 
-def predicted(linear: Linear, rows: np.ndarray) -> list[str]:  # type: ignore[type-arg] # as above
+def predicted(linear: Linear, rows: Wide) -> list[str]:
     return [linear.labels[at] for at in linear.scores(rows).argmax(axis=1)]
 
 
@@ -63,14 +67,14 @@ def test_what_can_be_told_apart_is(classes: int) -> None:
 
 
 def test_an_update_brings_new_labels_and_keeps_what_was_known() -> None:
-    rows, labels = clouds(7, classes=4, width=64, each=20)
-    first = learned(untrained(64), rows[:60], labels[:60], 10)
+    rows, labels = clouds(7, classes=8, width=128, each=30, noise=2.0)
+    first = learned(untrained(128), rows[:210], labels[:210], 10)
     before = packed(first)
-    more = learned(first, rows[60:], labels[60:], 10)
-    assert more.labels == ("c0", "c1", "c2", "c3")
+    more = learned(first, rows[210:], labels[210:], 10)
+    assert more.labels == tuple(f"c{at}" for at in range(8))
     right = [a == b for a, b in zip(predicted(more, rows), labels, strict=True)]
-    assert sum(right[:60]) >= 54
-    assert all(right[60:])
+    assert sum(right[:210]) >= 200
+    assert all(right[210:])
     assert packed(first) == before, "what others may be using stays as it is"
 
 

@@ -103,8 +103,9 @@ async def test_known_examples_are_not_asked_again() -> None:
     assert facts.endpoint == "classify_few_shot"
 
 
-async def test_too_many_tokens_are_refused_before_anything_is_asked() -> None:
-    gateway = here(tiers={"small": Tier(rpm=10, tpm=100, concurrency=2)})
+@pytest.mark.parametrize("make", MAKERS)
+async def test_too_many_tokens_are_refused_before_anything_is_asked(make: Any) -> None:
+    gateway = make(tiers={"small": Tier(rpm=10, tpm=100, concurrency=2)})
     error = await refused(gateway, "train", {"model": V3, "input": examples(), "num_iters": 100})
     assert error.code is Code.RATE_TOKEN_LIMIT_EXCEEDED
     assert not gateway.upstream.calls
@@ -196,7 +197,7 @@ async def begun(gateway: Gateway, endpoint: str, body: dict[str, Any]) -> tuple[
     gate = asyncio.Event()
     gateway.upstream.faults.append(Fault(gate=gate))
     task = asyncio.create_task(asked(gateway, endpoint, body))
-    while gateway.upstream.faults:
+    while gateway.upstream.faults:  # noqa: ASYNC110 - the upstream tells nobody
         await asyncio.sleep(0)
     return gate, task
 
