@@ -47,6 +47,10 @@ class FrontEndpoint(Endpoint, Protocol):
 
     def __init__(self, request_id: str, embeddings: Embeddings) -> None: ...
 
+    def validate(self, body: bytes, snapshot: Snapshot) -> Job:
+        """As Endpoint.validate; none of these needs the store first."""
+        ...
+
     @property
     def errors(self) -> ErrorShape | None:
         """Whose clients read its failures; None: ours."""
