@@ -66,8 +66,9 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Sequence
 
+    from gateway.config.schema import Config
     from gateway.config.snapshot import Snapshot
-    from gateway.ports import Canaries, Clock
+    from gateway.ports import Canaries, Clock, Notices
 
 _BACKLOG = 1024
 _CACHE_RESTS = 0.5
@@ -125,8 +126,7 @@ class App:
         journal = FileJournal(Path(config.server.data_dir) / "ledger", clock.identifier())
         notices = RedisNotices(ledger_line, keys)
         self._thresholds = Thresholds(Records(ledger, notices), lambda: pipeline.snapshot, clock, observer)
-        addresses = OperatorAddresses(lambda: pipeline.snapshot.config)
-        self._courier = Courier(notices, self._upstream, addresses, clock, observer)
+        self._courier = self._courier_of(notices, lambda: pipeline.snapshot.config, clock)
         self._books = Books(journal, ledger, clock, observer, self._thresholds.touched)
         dispatcher = self._dispatcher(outside, RedisCanaries(quota_line, keys), lambda: pipeline.snapshot)
         trainer = Trainer(quota_line, keys, clock, self._tasks, observer, lock_seconds=seconds)
@@ -159,6 +159,9 @@ class App:
         self._http = [HttpServer(application, config.server.errors, clock) for application in (self.edge, self._admin)]
         self._servers: list[asyncio.Server] = []
         self._background: list[asyncio.Task[None]] = []
+
+    def _courier_of(self, notices: Notices, config: Callable[[], Config], clock: Clock) -> Courier:
+        return Courier(notices, self._upstream, OperatorAddresses(config), clock, self._observer)
 
     def _planner(self, line: Line, snapshot: Snapshot, clock: Clock) -> Planner:
         cache = snapshot.config.cache
