@@ -25,6 +25,7 @@ bench: $(VENV)/test.stamp
 	$(BIN)/python bench/admissions.py
 	$(BIN)/python bench/fan_out.py
 	$(BIN)/python bench/lanes.py
+	$(BIN)/python bench/large_inputs.py
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -15,9 +15,10 @@ from gateway.dispatch.order import Order
 from gateway.dispatch.refusals import leaves_a_reply, refused
 from gateway.errors import Code, GatewayError, service_timeout
 from gateway.plan.cache_key import narrower
+from gateway.plan.inputs import validated
 from gateway.plan.partial import with_copies, without_refused
 from gateway.plan.planner import Inquiry, complete, only_if_cached_error
-from gateway.plan.reply import made_reply
+from gateway.plan.reply import reply
 from gateway.settle.savings import savings
 from gateway.settle.usage import charge, counted
 from gateway.vocabulary import Cause, Fresh, Job, Stage, nanos
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from gateway.dispatch.order import Found
     from gateway.endpoints.endpoint import Endpoint
     from gateway.endpoints.transaction import Transactions
+    from gateway.plan.inputs import Inputs
     from gateway.plan.planner import Planner
     from gateway.ports import Clock, Observer
     from gateway.vocabulary import Answer, Call, Caller, Facts, Plan, Reply
@@ -71,6 +73,7 @@ class Pipeline:
         clock: Clock,
         observer: Observer,
         count: Callable[[Facts], None],
+        inputs: Inputs | None = None,
     ) -> None:
         self.snapshot = snapshot
         self._admission = admission
@@ -84,6 +87,7 @@ class Pipeline:
         self._clock = clock
         self._observer = observer
         self._count = count
+        self._inputs = inputs
 
     async def serve(self, endpoint: Endpoint, call: Call, facts: Facts) -> Reply:
         """Answer one call.
@@ -96,9 +100,9 @@ class Pipeline:
         call = call.within(caller.timeout)
         try:
             serving = self._serve(endpoint, snapshot, caller, call, facts)
-            reply = await self.in_time(call, self._bulk_gate.through(call.lane, caller.tenant, facts, serving))
+            answer = await self.in_time(call, self._bulk_gate.through(call.lane, caller.tenant, facts, serving))
             self._count(facts)
-            return reply  # noqa: TRY300 - what fails here costs nothing
+            return answer  # noqa: TRY300 - what fails here costs nothing
         except GatewayError as error:
             if error.code is Code.AUTH_INVALID_API_KEY:  # the backend says so, of a key that was passed through
                 await self._count_failure(snapshot, call)
@@ -109,7 +113,7 @@ class Pipeline:
     async def _serve(self, endpoint: Endpoint, snapshot: Snapshot, caller: Caller, call: Call, facts: Facts) -> Reply:
         body = await call.read()
         with self.stage(facts, Stage.VALIDATE):
-            asked = endpoint.validate(body, snapshot)
+            asked = await validated(endpoint, body, snapshot)
         if isinstance(asked, Job):
             return await self._answer(endpoint, _work(snapshot, caller, asked, call), facts)
         async with self._transactions.begin(asked, snapshot, caller) as transaction:
@@ -125,6 +129,9 @@ class Pipeline:
         facts.model, facts.items = job.model, job.item_count
         async with self._reserve(work, facts) as quota:
             with self.stage(facts, Stage.PLAN):
+                if self._inputs is not None:
+                    job = await self._inputs.bring(job, work.served, work.snapshot, work.call.deadline)
+                    work = work if job is work.job else _work(work.snapshot, work.caller, job, work.call)
                 plan = await self._plan(work)
             with self.stage(facts, Stage.ADMIT):
                 unknown = (*plan.missing, *plan.foreign)
@@ -140,7 +147,7 @@ class Pipeline:
                 await commit(complete(plan, answered.answers))
             _record(work, quota, plan, answered, facts)
         with self.stage(facts, Stage.ASSEMBLE):
-            return made_reply(endpoint, job, plan, answered, facts)
+            return reply(endpoint, job, plan, answered, facts)
 
     async def in_time(self, call: Call, serving: Coroutine[None, None, T]) -> T:
         """The reply by the call's deadline, whatever a stage waits for; who is late hears of its own seconds."""

@@ -41,6 +41,7 @@ from gateway.observe.logs import configure
 from gateway.observe.metrics import Metrics
 from gateway.observe.observer import RequestObserver
 from gateway.pipeline import Pipeline
+from gateway.plan.inputs import Inputs
 from gateway.plan.planner import Planner
 from gateway.settle.ledger import Books
 from gateway.stores.journal import FileJournal
@@ -144,6 +145,7 @@ class App:
             clock=clock,
             observer=observer,
             count=self._books.add,
+            inputs=Inputs(self._upstream.foreign, clock),
         )
         self._operations = Operations(pipeline, quota, metrics)
         usage = UsageReport(pipeline, self._books, clock)
@@ -152,13 +154,16 @@ class App:
         self.edge = Edge(pipeline, self._operations, usage, clock, observer, routes=self._routes.paths)
         accounts = RedisAccounts(quota_line, keys, clock)
         self._follower = Follower(accounts, clock, observer, snapshot, partial(setattr, pipeline, "snapshot"))
-        administrator = Administrator(
-            accounts, lambda: pipeline.snapshot.config, snapshot.secret, clock, secrets.token_bytes
-        )
-        self._admin = Admin(administrator, admission, snapshot.secret, clock, observer)
+        self._admin = self._admin_of(accounts, admission, lambda: pipeline.snapshot.config, snapshot.secret, clock)
         self._http = [HttpServer(application, config.server.errors, clock) for application in (self.edge, self._admin)]
         self._servers: list[asyncio.Server] = []
         self._background: list[asyncio.Task[None]] = []
+
+    def _admin_of(
+        self, accounts: RedisAccounts, admission: Admission, config: Callable[[], Config], secret: bytes, clock: Clock
+    ) -> Admin:
+        administrator = Administrator(accounts, config, secret, clock, secrets.token_bytes)
+        return Admin(administrator, admission, secret, clock, self._observer)
 
     def _courier_of(self, notices: Notices, config: Callable[[], Config], clock: Clock) -> Courier:
         return Courier(notices, self._upstream, OperatorAddresses(config), clock, self._observer)

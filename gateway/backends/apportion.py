@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gateway.tokens.bound import utf8_length
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -16,8 +18,8 @@ _BYTES_PER_TOKEN = 4
 
 def weight(unit: Unit, query: str | None) -> int:
     """A unit's share in a call: its bytes, and the query's where each document is read together with it."""
-    size = sum(len(part.value.encode("utf-8", "surrogatepass")) for item in unit for part in item.parts)
-    return size + (len(query.encode("utf-8", "surrogatepass")) if query else 0) + 2
+    size = sum(utf8_length(part.value) for item in unit for part in item.parts)
+    return size + (utf8_length(query) if query else 0) + 2
 
 
 def apportion(total: int, weights: Sequence[int]) -> list[int]:

@@ -53,7 +53,9 @@ class OutcomeKind(StrEnum):
 class CallLimits:
     """What one call may carry: inputs of an embeddings call, documents of a rerank, tokens, bytes of the body.
 
-    `each` is tokens of one input, however many there are. None: no such limit is known.
+    `each` is tokens of one input, however many there are. `media` is images, or sounds, a call;
+    where it is known, calls have one modality. `vectors` is tokens of a call that answers with a vector for each.
+    None: no such limit is known.
     """
 
     inputs: int | None = None
@@ -61,6 +63,8 @@ class CallLimits:
     tokens: int | None = None
     size: int | None = None
     each: int | None = None
+    media: int | None = None
+    vectors: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from gateway.backends.apportion import shares
 from gateway.backends.asking import bearer, given, post, texts
 from gateway.backends.dialect import CallLimits, Outcome, OutcomeKind, Silent
 from gateway.backends.reading import UnreadableError, failure, in_order, json_of, message_of, total_tokens
-from gateway.vocabulary import Modality, Shape
+from gateway.vocabulary import Inline, Modality, Shape
 
 if TYPE_CHECKING:
     from gateway.backends.dialect import Ask
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _CHARACTERS_PER_TOKEN = 4
 _NOT_SERVED = "ModelNotDeployedError"
-_ADDRESSES = ("http://", "https://", "data:")
+_TYPES = {Modality.IMAGE: "image/png", Modality.AUDIO: "audio/wav"}
 
 
 class Infinity(Silent):
@@ -29,7 +29,7 @@ class Infinity(Silent):
     """
 
     name = "infinity"
-    limits = CallLimits(inputs=2048, documents=2048)
+    limits = CallLimits(inputs=2048, documents=2048, media=32)
     health: str | None = "/models"
 
     def encode(self, ask: Ask) -> Exchange:
@@ -54,21 +54,20 @@ class Infinity(Silent):
 
 def _embeddings_body(ask: Ask) -> dict[str, Json]:
     parts = [part for unit in ask.units for item in unit for part in item.parts]
-    images = any(part.modality is not Modality.TEXT for part in parts)
+    modality = parts[0].modality
     return given(
         model=ask.model,
-        input=[_address(part) for part in parts] if images else texts(ask),
-        # One call has one modality; a text among images is refused there, as what it is not.
-        modality="image" if images else "text",
+        input=[_address(part) for part in parts],
+        # One call has one modality (CallLimits.media): a text among images is refused there.
+        modality=modality.value,
         encoding_format="base64",
         dimensions=dict(ask.job.parameters).get("dimensions"),
     )
 
 
 def _address(part: Part) -> str:
-    """An image as URL or data URI; the server looks into the bytes for its kind."""
-    bare = part.modality is Modality.IMAGE and not part.value.startswith(_ADDRESSES)
-    return f"data:image/png;base64,{part.value}" if bare else part.value
+    """A text, a URL, or bytes as a data URI; the server looks into the bytes for their kind."""
+    return f"data:{_TYPES[part.modality]};base64,{part.value}" if isinstance(part, Inline) else part.value
 
 
 def _answers(ask: Ask, content: Json) -> list[Answer]:

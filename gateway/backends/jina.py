@@ -114,7 +114,7 @@ def _answers(ask: Ask, entries: Json, tokens: list[int]) -> list[Answer]:
         case Shape.VERBATIM:
             return [Answer(Shape.VERBATIM, _verbatim(ask, entries), 0, tokens[0])]
         case Shape.SPARSE:
-            weights = [_weights(entry) for entry in in_order(entries, len(ask.units), ordered=True)]
+            weights = _sparse(entries, len(ask.units))
             return [Answer(Shape.SPARSE, w, 0, t) for w, t in zip(weights, tokens, strict=True)]
         case Shape.MULTI:
             return _multi(in_order(entries, len(ask.units), ordered=True), tokens)
@@ -162,10 +162,21 @@ def _multi(entries: list[dict[str, Json]], tokens: list[int]) -> list[Answer]:
     return answers
 
 
-def _weights(entry: dict[str, Json]) -> bytes:
-    """A sparse vector, bare or inside `embedding`."""
-    nested = entry.get("embedding")
-    weights = nested if isinstance(nested, dict) else {name: w for name, w in entry.items() if name != "index"}
+def _sparse(entries: Json, count: int) -> list[bytes]:
+    """Sparse vectors in the order sent, or by `index` where each is inside `embedding`.
+
+    Bare ones have no index: a text may well have the words "index" and "embedding" in it.
+    """
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise UnreadableError("a sparse vector is no object")
+    if entries and all(isinstance(entry.get("embedding"), dict) for entry in entries):
+        return [_weights(entry["embedding"]) for entry in in_order(entries, count, ordered=True)]
+    if len(entries) != count:
+        raise UnreadableError(f"expected {count} results")
+    return [_weights(entry) for entry in entries]
+
+
+def _weights(weights: dict[str, Json]) -> bytes:
     for weight in weights.values():
         score(weight)
     return orjson.dumps(weights)

@@ -25,12 +25,15 @@ _TOKENS_HEADER = "x-compute-tokens"
 _DIGITS = 16
 """A number of tokens has fewer."""
 
+_VECTORS = 1_024
+"""Token vectors come as JSON: of 384 values each, so many are some 4 MB to read."""
+
 
 class TextEmbeddingsInference:
     """Dialect `tei`. The native routes are used because only they take `truncate` and `normalize` a request."""
 
     name = "tei"
-    limits = CallLimits(inputs=32, documents=32, size=2_000_000)
+    limits = CallLimits(inputs=32, documents=32, size=2_000_000, vectors=_VECTORS)
     health: str | None = "/health"
 
     def encode(self, ask: Ask) -> Exchange:

@@ -45,6 +45,7 @@ class _Traits(TypedDict, total=False):
     dimensions: int
     max_dimensions: int
     matryoshka: bool
+    multivector: bool
     modalities: frozenset[Modality]
     tiles: Tiles
 
@@ -143,6 +144,7 @@ MODELS: tuple[Model, ...] = (
         dimensions=2_048,
         max_dimensions=2_048,
         matryoshka=True,
+        multivector=True,
         modalities=PAGES,
     ),
     *_V5,

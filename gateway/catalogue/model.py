@@ -60,6 +60,7 @@ class Model:
     `dimensions` is the native length of a vector (0 for pure rerankers and sparse models); `max_dimensions` is the
     largest value the contract accepts in a request (None: the field does not exist or is not a range).
     `matryoshka`: a shorter prefix of a vector, renormalised, is what the model itself answers for fewer dimensions.
+    `multivector`: one vector a token may be asked for instead of one an input.
     `listwise`: a document's score depends on the other documents.
     `revision` names the vector space: answers of two backends may be mixed only when it is equal.
     `tokenizer`: the model's own vocabulary, where it can be had offline; `token_ids`: that of ids that
@@ -81,6 +82,7 @@ class Model:
     dimensions: int = 0
     max_dimensions: int | None = None
     matryoshka: bool = False
+    multivector: bool = False
     listwise: bool = False
     modalities: frozenset[Modality] = field(default_factory=lambda: frozenset({Modality.TEXT}))
     price: str = "0"

@@ -6,14 +6,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from gateway.catalogue import embeddings, rerankers
-from gateway.catalogue.local import LOCAL_MODEL
+from gateway.catalogue.local import LOCAL_MODEL, LOCAL_MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.catalogue.model import Model
 
-__all__ = ["CATALOGUE", "LOCAL_MODEL"]
+__all__ = ["CATALOGUE", "LOCAL_MODEL", "LOCAL_MODELS"]
 
 CATALOGUE: Mapping[str, Model] = MappingProxyType(
     {model.name: model for model in (*embeddings.MODELS, *rerankers.MODELS)}

@@ -175,10 +175,10 @@ def whatif(
 
 def _names(config: Config) -> dict[bytes, str]:
     """Every model's name by its tag: of the catalogue and of the configuration."""
-    from gateway.catalogue.registry import CATALOGUE, LOCAL_MODEL  # noqa: PLC0415 - as above
+    from gateway.catalogue.registry import CATALOGUE, LOCAL_MODELS  # noqa: PLC0415 - as above
     from gateway.plan.origin import tag  # noqa: PLC0415 - as above
 
-    return {tag(name): name for name in (*CATALOGUE, LOCAL_MODEL.name, *config.models)}
+    return {tag(name): name for name in (*CATALOGUE, *[model.name for model in LOCAL_MODELS], *config.models)}
 
 
 def _file_problem(file: Path, error: OSError) -> typer.Exit:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from gateway.config.dialects import ABILITIES
-from gateway.config.serving import directly_served
+from gateway.config.serving import catalogue_model, directly_served
 from gateway.vocabulary import Modality, Shape
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gateway.config.schema import Config
 
 _TEXT = frozenset({Modality.TEXT})
+_MORE = "more than text"
 _NAMES = {
     Shape.DENSE: "embeddings",
     Shape.MULTI: "multi-vectors",
@@ -63,17 +64,28 @@ def relay_problems(config: Config, origin: Origin) -> Iterator[Problem]:
 def _lacking(model: Model, ability: Ability) -> str:
     """What a dialect lacks for a model, in a word; empty when nothing."""
     needed = [model.shape] if model.embeddings else []
+    if model.multivector:
+        needed.append(Shape.MULTI)
     if model.rerank:
         needed.append(Shape.RANKING if model.listwise else Shape.SCORE)
     for shape in needed:
         if shape not in ability.shapes:
             return _NAMES[shape]
-    return "" if model.modalities == _TEXT or ability.images else "more than text"
+    listed = catalogue_model(model.name)
+    wanted = listed.modalities if listed else model.modalities
+    if ability.modalities == _TEXT:
+        return "" if wanted == _TEXT else _MORE
+    beyond = model.modalities - ability.modalities
+    return " and ".join(modality.value for modality in Modality if modality in beyond)
 
 
 def _where(here: Path, entry: ModelEntry, lacking: str, position: int) -> Path:
     if lacking == _NAMES[Shape.SCORE] and entry.rerank:
         return (*here, "rerank")
+    if lacking == _NAMES[Shape.MULTI] and entry.multivector:
+        return (*here, "multivector")
+    if lacking not in _NAMES.values() and entry.modalities:
+        return (*here, "modalities")
     return (*here, "replicas", position - 1, "backend") if position else (*here, "backend")
 
 

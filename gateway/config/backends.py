@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 from gateway.catalogue.model import Tokenizer  # noqa: TC001 - pydantic reads it when the class is made
 from gateway.config.dialects import DialectName  # noqa: TC001 - as above
 from gateway.config.section import Name, Positive, Price, Seconds, Section
-from gateway.vocabulary import CacheScope  # noqa: TC001 - as above
+from gateway.vocabulary import CacheScope, Modality  # noqa: TC001 - as above
 
 _HOSTED = frozenset({"jina", "openai", "azure", "cohere"})
 """Dialects whose calls cost money unless the config says otherwise."""
@@ -127,6 +127,15 @@ class ModelEntry(Section):
     embeddings: bool | None = Field(None, description="whether it answers /v1/embeddings")
     rerank: bool | None = Field(None, description="whether it answers /v1/rerank")
     matryoshka: bool | None = Field(None, description="whether a shorter prefix of its vectors is meaningful")
+    multivector: bool | None = Field(
+        None, description="whether it also answers one vector a token, on `return_multivector`"
+    )
+    sparse: bool | None = Field(None, description="whether it answers sparse vectors, a weight a token, and no others")
+    modalities: Annotated[tuple[Modality, ...], Field(min_length=1)] | None = Field(
+        None,
+        description="what its embeddings read, as [text, image]: text, image, pdf, video, audio, or content (groups); "
+        "by default text",
+    )
     tokenizer: Tokenizer | None = Field(
         None,
         description="its vocabulary, if it is cl100k_base, o200k_base, qwen3.5 or all-MiniLM-L6-v2",

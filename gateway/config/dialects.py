@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from gateway.vocabulary import Shape
+from gateway.vocabulary import Modality, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,10 +16,10 @@ DialectName: TypeAlias = Literal["jina", "tei", "openai", "azure", "vllm", "infi
 
 @dataclass(frozen=True, slots=True)
 class Ability:
-    """The shapes of answers that a dialect can ask for, and whether it takes anything but text."""
+    """The shapes of answers that a dialect can ask for, and what it can send to embed."""
 
     shapes: frozenset[Shape]
-    images: bool = False
+    modalities: frozenset[Modality] = frozenset({Modality.TEXT})
 
 
 _EMBEDDINGS = frozenset({Shape.DENSE})
@@ -27,12 +27,12 @@ _BOTH = frozenset({Shape.DENSE, Shape.SCORE})
 
 ABILITIES: Mapping[DialectName, Ability] = MappingProxyType(
     {
-        "jina": Ability(frozenset(Shape) - {Shape.LABELS}, images=True),
+        "jina": Ability(frozenset(Shape) - {Shape.LABELS}, frozenset(Modality)),
         "tei": Ability(_BOTH | {Shape.SPARSE, Shape.MULTI, Shape.LABELS}),
         "openai": Ability(_EMBEDDINGS),
         "azure": Ability(_EMBEDDINGS),
         "vllm": Ability(_BOTH),
-        "infinity": Ability(_BOTH | {Shape.LABELS}, images=True),
+        "infinity": Ability(_BOTH | {Shape.LABELS}, frozenset({Modality.TEXT, Modality.IMAGE, Modality.AUDIO})),
         "ollama": Ability(_EMBEDDINGS),
         "cohere": Ability(_BOTH),
         "llamacpp": Ability(_BOTH),

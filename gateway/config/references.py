@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from gateway.config.snapshot import Served
 
 _KEEPING = ("cache_scope", "ask_in_full", "serve", "token_ids")
-_CATALOGUE_FACTS = ("dimensions", "context_length", "embeddings", "rerank", "matryoshka", "tokenizer")
+_CATALOGUE_FACTS = (
+    "dimensions",
+    "context_length",
+    "embeddings",
+    "rerank",
+    "matryoshka",
+    "multivector",
+    "sparse",
+    "modalities",
+    "tokenizer",
+)
 
 
 def check_references(config: Config, origin: Origin) -> list[Problem]:
@@ -184,7 +194,10 @@ def _alias(
 
 
 def _own(origin: Origin, path: Path, entry: ModelEntry) -> Iterator[Problem]:
-    if embeds(entry) and entry.dimensions is None:
+    if entry.sparse:
+        for setting in _written(entry, ("dimensions", "matryoshka", "multivector")):
+            yield origin.problem((*path, setting), "sparse vectors have no such thing", "leave the line out")
+    elif embeds(entry) and entry.dimensions is None:
         remedy = "add the length of its vectors, or `rerank: true` for a model that only reranks"
         yield origin.problem((*path, "dimensions"), "missing", remedy)
     elif not embeds(entry) and not entry.rerank:

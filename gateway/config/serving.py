@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gateway.catalogue.model import Family, Model
-from gateway.catalogue.registry import CATALOGUE, LOCAL_MODEL
+from gateway.catalogue.registry import CATALOGUE, LOCAL_MODELS
 from gateway.config.defaults import EMBEDDED
+from gateway.config.dialects import ABILITIES
 from gateway.config.snapshot import Route, Served
-from gateway.vocabulary import Shape
+from gateway.vocabulary import Modality, Shape
 
 if TYPE_CHECKING:
     from gateway.config.backends import ModelEntry
@@ -20,8 +21,8 @@ DEFAULT_CONTEXT_LENGTH = 8_192
 
 
 def catalogue_model(name: str) -> Model | None:
-    """The catalogue's model of that name, bare or `owner/name`; the local model counts."""
-    known = {**CATALOGUE, LOCAL_MODEL.name: LOCAL_MODEL}
+    """The catalogue's model of that name, bare or `owner/name`; the local ones count."""
+    known = {**CATALOGUE, **{model.name: model for model in LOCAL_MODELS}}
     model = known.get(name.rpartition("/")[2])
     return model if model and name in names(model) else None
 
@@ -35,7 +36,7 @@ def embeds(entry: ModelEntry) -> bool:
     """Whether an entry of one's own answers embeddings: by default unless it only reranks."""
     if entry.embeddings is not None:
         return entry.embeddings
-    return entry.dimensions is not None or not entry.rerank
+    return bool(entry.sparse) or entry.dimensions is not None or not entry.rerank
 
 
 def served_models(config: Config) -> dict[str, Served]:
@@ -54,21 +55,21 @@ def served_models(config: Config) -> dict[str, Served]:
 def directly_served(config: Config) -> dict[str, Served]:
     """As `served_models`, without aliases.
 
-    The first backend of dialect `jina` serves the whole catalogue, the first embedded one the local model; an entry
+    The first backend of dialect `jina` serves the whole catalogue, the first embedded one the local models; an entry
     under `models` moves one of these to another backend, or adds a model.
     """
     entries: list[Served] = []
     jina = next((name for name, backend in config.backends.items() if backend.dialect == "jina"), None)
     embedded = next((name for name, backend in config.backends.items() if backend.url == EMBEDDED), None)
     if jina is not None:
-        remote = (model for model in CATALOGUE.values() if model.name != LOCAL_MODEL.name)
-        entries += [Served(model, (Route(jina, model.name),), relays=True) for model in remote]
+        entries += [Served(model, (Route(jina, model.name),), relays=True) for model in CATALOGUE.values()]
     if embedded is not None:
-        entries.append(Served(LOCAL_MODEL, (Route(embedded, LOCAL_MODEL.name),)))
+        entries += [Served(model, (Route(embedded, model.name),)) for model in LOCAL_MODELS]
     for name, entry in config.models.items():
         added = _configured(name, entry)
         if added is not None and all(route.backend in config.backends for route in added.routes):
-            entries.append(replace(added, relays=_can_relay(added, config)))
+            able = _as_far_as_able(added, config) if catalogue_model(name) else added
+            entries.append(replace(able, relays=_can_relay(added, config)))
     by_name = {name: served for served in entries for name in names(served.model)}
     for name, entry in config.models.items():
         if entry.alias is None and name in by_name:
@@ -87,6 +88,17 @@ def _tuned(served: Served, entry: ModelEntry) -> Served:
         model = replace(model, token_ids=entry.token_ids)
     relays = served.relays and entry.serve != "local"
     return replace(served, model=model, cache_scope=entry.cache_scope or served.cache_scope, relays=relays)
+
+
+def _as_far_as_able(served: Served, config: Config) -> Served:
+    """A catalogue model elsewhere: what the backends' dialects cannot carry is not offered."""
+    abilities = [ABILITIES[config.backends[route.backend].dialect] for route in served.routes]
+    model = replace(
+        served.model,
+        modalities=served.model.modalities.intersection(*[ability.modalities for ability in abilities]),
+        multivector=served.model.multivector and all(Shape.MULTI in ability.shapes for ability in abilities),
+    )
+    return replace(served, model=model)
 
 
 def _can_relay(served: Served, config: Config) -> bool:
@@ -115,7 +127,8 @@ def _routes(entry: ModelEntry, backend: str, name: str) -> tuple[Route, ...]:
 
 def _own_model(name: str, entry: ModelEntry, backend: str) -> Model | None:
     embeddings = embeds(entry)
-    dimensions = entry.dimensions if embeddings else 0
+    sparse = embeddings and bool(entry.sparse)
+    dimensions = entry.dimensions if embeddings and not sparse else 0
     if dimensions is None or not (embeddings or entry.rerank):
         return None
     return Model(
@@ -128,11 +141,13 @@ def _own_model(name: str, entry: ModelEntry, backend: str) -> Model | None:
         context_length=entry.context_length or DEFAULT_CONTEXT_LENGTH,
         embeddings=Family.OWN_EMBEDDINGS if embeddings else None,
         rerank=Family.OWN_RERANKER if entry.rerank else None,
-        classify=Family.OWN_ZERO_SHOT if embeddings else None,
-        shape=Shape.DENSE if embeddings else Shape.SCORE,
+        classify=Family.OWN_ZERO_SHOT if embeddings and not sparse else None,
+        shape=Shape.SPARSE if sparse else Shape.DENSE if embeddings else Shape.SCORE,
         dimensions=dimensions,
         max_dimensions=dimensions or None,
         matryoshka=bool(entry.matryoshka),
+        multivector=bool(entry.multivector),
+        modalities=frozenset(entry.modalities or (Modality.TEXT,)),
         price=entry.price or "0",
         tokenizer=entry.tokenizer,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gateway.backends.dialect import OutcomeKind
@@ -20,7 +20,7 @@ from gateway.vocabulary import Answer, Modality, Shape
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
-    from gateway.backends.dialect import Outcome
+    from gateway.backends.dialect import CallLimits, Outcome
     from gateway.dispatch.known_limits import KnownLimits
     from gateway.dispatch.order import Order, Want
     from gateway.dispatch.sender import Sender
@@ -56,7 +56,7 @@ class Dispatcher:
 
     async def run(self, order: Order, missing: Sequence[int]) -> Found:
         """An answer for each position in `missing`, or why there is none. All calls are waited for."""
-        limits = await self._limits.of(order)
+        limits = _for_shape(await self._limits.of(order), order.job.shape)
         most = (limits.documents if order.job.endpoint == "rerank" else limits.inputs) or _MOST
         wanted = wants(order, missing, sized=limits.size is not None)
         kind = _kind(order) if len(wanted) <= SMALL and fits(wanted, limits, most) else None
@@ -127,6 +127,13 @@ async def _hand_over(answers: Mapping[Want, Answer]) -> None:
     for want, answer in answers.items():
         by_order.setdefault(id(want.order), (want.order, {}))[1][want.position] = answer
     await asyncio.gather(*[order.arrived(own) for order, own in by_order.values()])
+
+
+def _for_shape(limits: CallLimits, shape: Shape) -> CallLimits:
+    """Calls that answer a vector a token have less room."""
+    if shape is not Shape.MULTI or limits.vectors is None:
+        return limits
+    return replace(limits, tokens=min(limits.vectors, limits.tokens or limits.vectors))
 
 
 def _kind(order: Order) -> Hashable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from gateway.backends.dialect import CallLimits
@@ -61,6 +61,8 @@ class KnownLimits:
             tokens=backend.max_tokens or told.tokens or dialect.limits.tokens,
             size=told.size or dialect.limits.size,
             each=told.each or dialect.limits.each,
+            media=dialect.limits.media,
+            vectors=dialect.limits.vectors,
         )
 
     async def _ask(self, backend: Backend, route: Route) -> CallLimits:
@@ -97,4 +99,4 @@ def least(several: Iterable[CallLimits]) -> CallLimits:
     def smallest(name: str) -> int | None:
         return min((found for limits in listed if (found := getattr(limits, name)) is not None), default=None)
 
-    return CallLimits(smallest("inputs"), smallest("documents"), smallest("tokens"), smallest("size"), smallest("each"))
+    return CallLimits(**{field.name: smallest(field.name) for field in fields(CallLimits)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gateway.tokens.bound import utf8_length
 from gateway.vocabulary import TRAIN, Lane
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from gateway.config.backends import Backend
     from gateway.config.snapshot import Route, Served, Snapshot
     from gateway.errors import GatewayError
-    from gateway.vocabulary import Answer, Caller, Job, Unit
+    from gateway.vocabulary import Answer, Caller, Job, Modality, Unit
 
 _MARKS = 8
 """Bytes of quotes, comma and a field name around an item in JSON."""
@@ -80,6 +81,11 @@ class Want:
         """What the backend is to read."""
         return self.order.job.units[self.position]
 
+    @property
+    def modality(self) -> Modality:
+        """What the unit is, by its first item."""
+        return self.unit[0].modality
+
 
 @dataclass(slots=True)
 class Found:
@@ -100,4 +106,4 @@ def wants(order: Order, positions: Sequence[int], *, sized: bool = False) -> tup
 
 
 def _size(unit: Unit) -> int:
-    return sum(len(part.value.encode("utf-8", "surrogatepass")) + _MARKS for item in unit for part in item.parts)
+    return sum(utf8_length(part.value) + _MARKS for item in unit for part in item.parts)

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from gateway.dispatch.fleet import Fleet, Trip
     from gateway.dispatch.order import Order, Want
     from gateway.dispatch.shaper import Shaper
-    from gateway.ports import Clock, Observer, Transport
+    from gateway.ports import Clock, Observer, RawReply, Transport
 
 _MICROS = 1_000_000
+_LARGE = 1_048_576
+"""Bytes of a reply that take about 10 ms to read."""
+
 DIALECT: Mapping[str, Dialect] = {dialect.name: dialect for dialect in DIALECTS}
 
 
@@ -167,15 +170,21 @@ class Sender:
         for order in {want.order for want in sent.wants}:
             order.sent()
         try:
-            outcome = dialect.decode(
-                ask, await self._transport.send(name, dialect.encode(ask), min(left, backend.timeout))
-            )
+            reply = await self._transport.send(name, dialect.encode(ask), min(left, backend.timeout))
+            outcome = await _decoded(dialect, ask, reply)
         except TransportError as error:
             outcome = Outcome(_lost(error))
         seconds = self._clock.monotonic() - started
         self._observer.upstream_call(name, ask.job.endpoint, outcome.kind.value, seconds, outcome.tokens)
         share = int(seconds / len(ask.units) * _MICROS)
         return replace(outcome, answers=tuple([replace(answer, micros=share) for answer in outcome.answers]))
+
+
+async def _decoded(dialect: Dialect, ask: Ask, reply: RawReply) -> Outcome:
+    """What a reply means; one that takes long to read is read beside the event loop."""
+    if len(reply.body) <= _LARGE:
+        return dialect.decode(ask, reply)
+    return await asyncio.to_thread(dialect.decode, ask, reply)
 
 
 def _lost(error: TransportError) -> OutcomeKind:

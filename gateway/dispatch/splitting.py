@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from gateway.backends.dialect import OutcomeKind
+from gateway.vocabulary import Modality
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,22 +22,42 @@ def cut(wants: Sequence[Want], limits: CallLimits, most: int) -> list[tuple[Want
     """Consecutive pieces within `most` units and the limits in tokens and bytes, as few as possible, in order.
 
     Where that many pieces may be even, they are: they finish together then (513 units of at most 512 are 257 and 256).
-    One unit that is larger than a limit goes alone: the backend knows better.
+    One unit that is larger than a limit goes alone: the backend knows better. Where calls have one modality, each is
+    cut by itself.
     """
-    greedy = _greedy(wants, limits, most)
-    count, pieces = len(wants), len(greedy)
-    edges = [count * piece // pieces for piece in range(pieces + 1)] if pieces else []
-    even = [tuple(wants[start:end]) for start, end in pairwise(edges)]
-    return even if all(fits(piece, limits, most) for piece in even) else greedy
+    if limits.media is None:
+        return _evenly(wants, limits, most)
+    kinds: dict[Modality, list[Want]] = {}
+    for want in wants:
+        kinds.setdefault(want.modality, []).append(want)
+    return [piece for own in kinds.values() for piece in _evenly(own, limits, _room(own, limits, most))]
 
 
 def fits(piece: Sequence[Want], limits: CallLimits, most: int) -> bool:
     """Whether one call may carry a piece."""
     return (
-        len(piece) <= most
+        len(piece) <= _room(piece, limits, most)
         and (limits.tokens is None or sum(want.tokens for want in piece) <= limits.tokens)
         and (limits.size is None or sum(want.size for want in piece) <= limits.size)
     )
+
+
+def _room(piece: Sequence[Want], limits: CallLimits, most: int) -> int:
+    """Units of a call that has these in it; none where it mixes what must be kept apart."""
+    if limits.media is None:
+        return most
+    kinds = {want.modality for want in piece}
+    if len(kinds) > 1:
+        return 0
+    return most if kinds <= {Modality.TEXT} else min(most, limits.media)
+
+
+def _evenly(wants: Sequence[Want], limits: CallLimits, most: int) -> list[tuple[Want, ...]]:
+    greedy = _greedy(wants, limits, most)
+    count, pieces = len(wants), len(greedy)
+    edges = [count * piece // pieces for piece in range(pieces + 1)] if pieces else []
+    even = [tuple(wants[start:end]) for start, end in pairwise(edges)]
+    return even if all(fits(piece, limits, most) for piece in even) else greedy
 
 
 def _greedy(wants: Sequence[Want], limits: CallLimits, most: int) -> list[tuple[Want, ...]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 import orjson
 from pydantic import ValidationError
 
+from gateway.endpoints.carving import read_json
 from gateway.endpoints.items import MAX_ERRORS
 from gateway.errors import FieldError, invalid_request, model_not_found
 
@@ -34,7 +35,7 @@ def decode(body: bytes) -> dict[str, Json]:
         GatewayError: INPUT_INVALID; the body is not JSON (RFC 8259) or not an object.
     """
     try:
-        fields = orjson.loads(body)
+        fields = read_json(body)
     except orjson.JSONDecodeError as error:
         raise invalid_request((FieldError("body", f"JSON decode error: {error.msg}", "json_invalid"),)) from None
     if not isinstance(fields, dict):

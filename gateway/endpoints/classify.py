@@ -60,7 +60,7 @@ class Classify:
         model, family = choose(fields, self.name, snapshot)
         schema = SCHEMAS[family]
         warnings = drop_unknown(fields, schema) if lenient else ()
-        request = check(schema, fields, replace(model, modalities=schema.accepted))
+        request = check(schema, fields, replace(model, modalities=model.modalities & schema.accepted))
         # A field of each of the schemas but, differing, not of their base.
         items: Items = vars(request)["input"]
         _check_count(items, model.name)

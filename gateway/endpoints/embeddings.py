@@ -84,6 +84,10 @@ def _refuse_conflicts(values: Mapping[str, Json], model: Model) -> None:
     multivector, dimensions = values.get("return_multivector"), values.get("dimensions")
     if multivector and dimensions is not None:
         errors.append(conflict(model, "dimensions", "dimensions cannot be used with return_multivector", dimensions))
+    if multivector and not model.multivector:
+        errors.append(conflict(model, "return_multivector", "this model has one vector an input"))
+    if dimensions is not None and model.shape is Shape.SPARSE:
+        errors.append(conflict(model, "dimensions", "sparse vectors cannot be shortened", dimensions))
     if values.get("return_tokenized_input") and not multivector:
         errors.append(conflict(model, "return_tokenized_input", "return_tokenized_input needs return_multivector"))
     if values.get("late_chunking") and any(item.modality is not Modality.TEXT for item in values["input"]):

@@ -100,7 +100,9 @@ class TeiRerank(Front):
 
 
 def default_model(snapshot: Snapshot, endpoint: Literal["embeddings", "rerank"]) -> Model:
-    """The model of calls that name none: the one that the config names, else the only one that is served.
+    """The model of calls that name none: the one that the config names, else the only one that fits.
+
+    Those that have no single vector of a text do not fit /embed.
 
     Raises:
         GatewayError: INPUT_INVALID; it is not clear which one.
@@ -108,7 +110,11 @@ def default_model(snapshot: Snapshot, endpoint: Literal["embeddings", "rerank"])
     named = snapshot.config.server.default_models.get(endpoint)
     if named is not None and named in snapshot.served:
         return snapshot.served[named].model
-    able = {served.model.name: served.model for served in snapshot.served.values() if served.model.family(endpoint)}
+    models = (served.model for served in snapshot.served.values())
+    fit = (
+        model for model in models if model.family(endpoint) and (endpoint != "embeddings" or model.shape is Shape.DENSE)
+    )
+    able = {model.name: model for model in fit}
     if len(able) != 1:
         message = (
             f"Calls here name no model, and {len(able) or 'none'} are served: let the gateway's setting "

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from pydantic_core import InitErrorDetails, PydanticCustomError, PydanticKnownError, ValidationError
 
-from gateway.vocabulary import Item, Json, Modality, Part
+from gateway.endpoints.media import MediaError, read_media
+from gateway.endpoints.spellings import contract_spelling
+from gateway.vocabulary import Inline, Item, Json, Modality, Part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 MAX_ERRORS = 64
 """A reply names at most so many wrong fields; nobody reads more, and a body may hold a million."""
 
-_URL_PREFIXES = ("http://", "https://")
 _EMPTY: dict[str, Json] = {"field_type": "List", "min_length": 1, "actual_length": 0}
 _Location: TypeAlias = tuple[int | str, ...]
 
@@ -85,10 +86,7 @@ def read_query(value: Json, _info: ValidationInfo) -> str:
 
 def points_elsewhere(item: Item) -> bool:
     """Whether part of an item is a URL, whose content may change while the item does not."""
-    return any(
-        part.modality is not Modality.TEXT and part.value[:64].lstrip()[:8].lower().startswith(_URL_PREFIXES)
-        for part in item.parts
-    )
+    return any(part.modality is not Modality.TEXT and not isinstance(part, Inline) for part in item.parts)
 
 
 def _read_list(values: list[Json], accepted: frozenset[Modality], field: str) -> tuple[Item, ...]:
@@ -115,11 +113,10 @@ def _read_list(values: list[Json], accepted: frozenset[Modality], field: str) ->
 def _read_item(value: Json, accepted: frozenset[Modality], wanted: str = "") -> Item:
     if isinstance(value, str):
         return Item.text(value)
-    modality = _modality(value, accepted, wanted)
-    content = value[modality]
+    modality, content = _modality(value, accepted, wanted)
     if modality is Modality.GROUP:
         return Item(modality, _read_parts(content, accepted - {Modality.GROUP, Modality.PDF}))
-    return Item(modality, (Part(modality, _string(content, modality)),))
+    return Item(modality, (_part(content, modality),))
 
 
 def _read_parts(content: Json, accepted: frozenset[Modality]) -> tuple[Part, ...]:
@@ -130,27 +127,33 @@ def _read_parts(content: Json, accepted: frozenset[Modality]) -> tuple[Part, ...
     parts = []
     for position, part in enumerate(content):
         try:
-            modality = _modality(part, accepted, _wanted(accepted, plain=False))
-            parts.append(Part(modality, _string(part[modality], modality)))
+            modality, value = _modality(part, accepted, _wanted(accepted, plain=False))
+            parts.append(_part(value, modality))
         except _Refused as refused:
             raise _Refused(refused.reason, refused.value, (Modality.GROUP.value, position, *refused.at)) from None
     return tuple(parts)
 
 
-def _modality(value: Json, accepted: frozenset[Modality], wanted: str) -> Modality:
-    """The one modality key of an object; other keys, like `id`, are let through."""
+def _modality(value: Json, accepted: frozenset[Modality], wanted: str) -> tuple[Modality, Json]:
+    """The one modality key of an object and its content; other keys, like `id`, are let through."""
     if isinstance(value, dict):
-        found = [modality for modality in Modality if modality in value]
+        spelled = contract_spelling(value)
+        found = [modality for modality in Modality if modality in spelled]
         if len(found) == 1 and found[0] in accepted:
-            return found[0]
+            return found[0], spelled[found[0]]
     message = "Input should be {wanted}"
     raise _Refused(PydanticCustomError("item_type", message, {"wanted": wanted or _wanted(accepted)}), value)
 
 
-def _string(value: Json, modality: Modality) -> str:
+def _part(value: Json, modality: Modality) -> Part:
     if not isinstance(value, str):
         raise _Refused("string_type", value, (modality.value,))
-    return value
+    if modality is Modality.TEXT:
+        return Part(modality, value)
+    try:
+        return read_media(modality, value)
+    except MediaError as error:
+        raise _Refused(error.reason, value, (modality.value,)) from None
 
 
 def _wanted(accepted: frozenset[Modality], *, plain: bool = True) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from gateway.endpoints.rerank import RerankPresentation
+from gateway.vocabulary import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +23,8 @@ def assemble_partial(
 ) -> bytes:
     """The body for answers to the units at `places` of the client's list, and an `errors` list of those refused.
 
-    Every `index` is that of the client's list; `errors` has `{index, message, code}`, in order.
+    Every `index` is that of the client's list; sparse vectors have none, and stand in its order. `errors` has
+    `{index, message, code}`, in order.
     """
     shown = job.presentation
     if isinstance(shown, RerankPresentation) and shown.documents is not None:
@@ -30,7 +32,8 @@ def assemble_partial(
     reduced = replace(job, units=tuple(job.units[place] for place in places), presentation=shown)
     reply = orjson.loads(endpoint.assemble(reduced, answers))
     for entry in reply.get("data") or reply.get("results") or []:
-        entry["index"] = places[entry["index"]]
+        if job.shape is not Shape.SPARSE:
+            entry["index"] = places[entry["index"]]
     reply["errors"] = [
         {"index": place, "message": error.message, "code": error.code.value} for place, error in sorted(refused.items())
     ]

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 import orjson
 
+from gateway.catalogue.model import Family
 from gateway.endpoints.body import check, choose, decode, drop_unknown
 from gateway.endpoints.items import points_elsewhere
 from gateway.endpoints.parameters import parameters
 from gateway.endpoints.schemas_rerank import SCHEMAS
-from gateway.vocabulary import Job, Shape
+from gateway.vocabulary import Job, Modality, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.config.snapshot import Snapshot
     from gateway.vocabulary import Answer, Item, Json
+
+_TEXT = frozenset({Modality.TEXT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,9 @@ class Rerank:
         schema = SCHEMAS[family]
         lenient = snapshot.config.server.validation == "lenient"
         warnings = drop_unknown(fields, schema) if lenient else ()
-        request = check(schema, fields, model)
+        # Rankers of our own read text, whatever the same model embeds.
+        reads = replace(model, modalities=_TEXT) if family is Family.OWN_RERANKER else model
+        request = check(schema, fields, reads)
         # A field of each of the schemas but, differing, not of their base.
         items: tuple[Item, ...] = vars(request)["documents"]
         return Job(

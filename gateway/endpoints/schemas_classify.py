@@ -8,7 +8,7 @@ from pydantic_core import InitErrorDetails, PydanticKnownError, ValidationError
 
 from gateway.catalogue.model import Family
 from gateway.endpoints.items import MAX_ERRORS, read_input
-from gateway.endpoints.schemas import Flag, ImageDoc, Items, Request, TextDoc, TextInput, reader
+from gateway.endpoints.schemas import AudioDoc, Flag, ImageDoc, Items, Request, TextDoc, TextInput, VideoDoc, reader
 from gateway.vocabulary import Modality
 
 if TYPE_CHECKING:
@@ -56,6 +56,14 @@ def _complaint(lines: Sequence[tuple[str, tuple[str | int, ...], Json]]) -> Vali
 
 Labels: TypeAlias = Annotated[LabelSets, reader(read_labels, list[str] | dict[str, list[str]])]
 ImageInput: TypeAlias = Annotated[Items, reader(read_input, str | TextDoc | ImageDoc | list[str | TextDoc | ImageDoc])]
+
+MediaInput: TypeAlias = Annotated[
+    Items,
+    reader(
+        read_input,
+        str | TextDoc | ImageDoc | VideoDoc | AudioDoc | list[str | TextDoc | ImageDoc | VideoDoc | AudioDoc],
+    ),
+]
 
 
 class ZeroShotRequest(Request):
@@ -122,8 +130,10 @@ class CodeEmbeddingsZeroShotClassificationRequest(ZeroShotRequest):
 class OwnZeroShotClassificationRequest(ZeroShotRequest):
     """An embedding model of this gateway's own."""
 
+    accepted: ClassVar[frozenset[Modality]] = frozenset({Modality.TEXT, Modality.IMAGE, Modality.AUDIO, Modality.VIDEO})
+
     model: str
-    input: TextInput
+    input: MediaInput
     truncate: Flag | None = False
 
 

@@ -172,12 +172,13 @@ def _fits(value: int, info: ValidationInfo) -> int:
 
 
 class OwnEmbeddingsRequest(EmbeddingsRequest):
-    """An embedding model of this gateway's own."""
+    """An embedding model of this gateway's own; what it reads, and whether it has multi-vectors, is configured."""
 
     model: str
-    input: TextInput
+    input: AnyInput
     dimensions: Annotated[int, Field(strict=True, ge=1), WHOLE, AfterValidator(_fits)] | None = None
     normalized: Flag | None = True
+    return_multivector: Flag | None = False
     truncate: Flag | None = False
 
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import xxhash
 
-from gateway.vocabulary import CacheScope, ItemKey
+from gateway.vocabulary import CacheScope, Inline, ItemKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gateway.vocabulary import Caller, Item, Job, Unit
+    from gateway.vocabulary import Caller, Item, Job, Part, Unit
 
 RECORD_VERSION = b"gateway-record-1"
 """Part of every record: raise it when the record's form changes, and old entries become misses."""
@@ -67,12 +67,18 @@ def job_record(job: Job, scope: bytes) -> bytes:
 
 
 def _item(item: Item) -> bytes:
-    parts = (_fields((part.modality.encode(), part.value.encode("utf-8", "surrogatepass"))) for part in item.parts)
-    return _fields((item.modality.encode(), *parts))
+    return _fields((item.modality.encode(), *map(_part, item.parts)))
+
+
+def _part(part: Part) -> bytes:
+    """Two fields of what is written; three, with a digest instead of megabytes, of what came as bytes."""
+    if isinstance(part, Inline):
+        return _fields((part.modality.encode(), b"sha256", part.digest))
+    return _fields((part.modality.encode(), part.value.encode("utf-8", "surrogatepass")))
 
 
 def unit_record(unit: Unit) -> bytes:
-    """The part of the record that is a unit's own: each item's modality, each part's modality and bytes, in order."""
+    """The part of the record that is a unit's own: each item's modality, each part's modality and text or bytes."""
     return _fields(_item(item) for item in unit)
 
 

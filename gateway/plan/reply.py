@@ -1,4 +1,4 @@
-"""C: a plan whose answers are all there, or all but those that were refused, as the client's reply."""
+"""P: a plan and what came fresh → what the client gets, and what is said of where it came from."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from gateway.vocabulary import Facts, Fresh, Job, Plan
 
 
-def made_reply(endpoint: Endpoint, job: Job, plan: Plan, fresh: Fresh, facts: Facts) -> Reply:
-    """The reply to a plan whose answers are there."""
+def reply(endpoint: Endpoint, job: Job, plan: Plan, fresh: Fresh, facts: Facts) -> Reply:
+    """The reply; raises GatewayError as `complete` does."""
     answers = complete(plan, fresh.answers)
     pieces = None if fresh.refused else endpoint.stream(job, answers)
     if fresh.refused:

@@ -55,10 +55,17 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One piece of content: its modality and the text, URL, base64 or data URI that the client sent."""
+    """One piece of content: its modality and its text or URL; bytes are `Inline`."""
 
     modality: Modality
     value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inline(Part):
+    """Content that came with the request: `value` is its base64, padded, in one line; `digest` SHA-256 of its bytes."""
+
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,9 +51,12 @@ async def test_fewer_dimensions_are_the_beginning_at_unit_length(client: openai.
     assert np.allclose(short, whole[:128] / np.linalg.norm(whole[:128]), atol=1e-6)
 
 
-async def test_the_local_model_is_listed_under_its_real_name_alone(client: openai.AsyncOpenAI) -> None:
+async def test_the_local_models_are_listed_under_their_real_names_alone(client: openai.AsyncOpenAI) -> None:
     listed = [model async for model in client.models.list()]
-    assert [(model.id, model.object) for model in listed] == [(f"sentence-transformers/{MODEL}", "model")]
+    assert [(model.id, model.object) for model in listed] == [
+        (f"sentence-transformers/{MODEL}", "model"),
+        ("gateway/bm25-wordpiece", "model"),
+    ]
     answer = await client.embeddings.create(model=listed[0].id, input="a")
     assert answer.model == MODEL
 

@@ -80,7 +80,8 @@ async def test_a_client_gets_what_the_api_gives(name: str, local: Gateway, lenie
 
 async def test_the_openai_client_lists_models_and_finds_each_by_both_names(local: Gateway) -> None:
     made = await shown("openai", local)
-    assert made["models"] == [f"sentence-transformers/{MODEL}"] * 2
+    name = f"sentence-transformers/{MODEL}"
+    assert made["models"] == [name, "gateway/bm25-wordpiece", name]
 
 
 def test_every_kind_of_client_has_its_snippet() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import struct
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,7 +21,7 @@ from gateway.backends.dialect import Ask, CallLimits, Dialect, OutcomeKind
 from gateway.config.dialects import ABILITIES, DialectName
 from gateway.errors import FieldError
 from gateway.ports import Exchange, RawReply
-from gateway.vocabulary import Answer, Item, Job, Modality, Part, Shape, Unit
+from gateway.vocabulary import Answer, Inline, Item, Job, Modality, Part, Shape, Unit
 
 HERE = Path(__file__).parent
 INFO = sorted(path.relative_to(HERE).as_posix() for path in HERE.glob("info/*/*.json"))
@@ -42,7 +43,10 @@ def item(written: dict[str, Any]) -> Item:
     ((kind, value),) = written.items()
     if kind == "content":
         return Item(Modality.GROUP, tuple(item(inner).parts[0] for inner in value))
-    return Item(Modality(kind), (Part(Modality(kind), value),))
+    modality = Modality(kind)
+    if modality is Modality.TEXT or "://" in value:
+        return Item(modality, (Part(modality, value),))
+    return Item(modality, (Inline(modality, value, sha256(value.encode()).digest()),))
 
 
 def ask_of(written: dict[str, Any]) -> Ask:

@@ -19,7 +19,7 @@ from tokenizers import Tokenizer
 from gateway.processes.local_model.limits import DIMENSIONS, MAX_TOKENS, MODEL_SHA256, TOKENIZER_SHA256
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -53,6 +53,14 @@ class Embedded:
     """Vectors in the order of the texts, shape (texts, 384), and the tokens that were computed for them."""
 
     vectors: Vectors
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenVectors:
+    """For each text, in order, its tokens' vectors, shape (tokens, 384); and all tokens that were computed."""
+
+    vectors: list[Vectors]
     tokens: int
 
 
@@ -101,11 +109,20 @@ class Engine:
             TooLongError: a text is too long and `truncate` is false.
         """
         encoded = self.tokenize(texts, truncate=truncate)
-        order = sorted(range(len(encoded)), key=lambda position: len(encoded[position]))
         vectors = np.empty((len(encoded), DIMENSIONS), dtype=np.float32)
-        for positions in _batches(order, [len(ids) for ids in encoded]):
-            vectors[positions] = self._infer([encoded[position] for position in positions])
-        return Embedded(unit(vectors) if normalize else vectors, sum(len(ids) for ids in encoded))
+        for position, hidden in self._hidden(encoded):
+            vectors[position] = hidden.mean(axis=0)
+        return Embedded(unit(vectors) if normalize else vectors, sum(map(len, encoded)))
+
+    def embed_tokens(self, texts: Sequence[str], *, truncate: bool = False) -> TokenVectors:
+        """Each token's vector before pooling, as the model computed it; special tokens are among them.
+
+        Raises:
+            TooLongError: a text is too long and `truncate` is false.
+        """
+        encoded = self.tokenize(texts, truncate=truncate)
+        found = dict(self._hidden(encoded))
+        return TokenVectors([found[position] for position in range(len(encoded))], sum(map(len, encoded)))
 
     def _ids(self, text: str, *, truncate: bool) -> list[int]:
         if len(text) > _PREFIX_CHARACTERS:
@@ -120,6 +137,14 @@ class Engine:
             raise TooLongError(len(ids))
         return [*ids[: MAX_TOKENS - 1], self._separator]
 
+    def _hidden(self, encoded: list[list[int]]) -> Iterator[tuple[int, Vectors]]:
+        """Position and last hidden states of each text, without its padding."""
+        order = sorted(range(len(encoded)), key=lambda position: len(encoded[position]))
+        for positions in _batches(order, [len(ids) for ids in encoded]):
+            states = self._infer([encoded[position] for position in positions])
+            for position, state in zip(positions, states, strict=True):
+                yield position, state[: len(encoded[position])]
+
     def _infer(self, batch: list[list[int]]) -> Vectors:
         width = max(len(ids) for ids in batch)
         tokens = np.zeros((len(batch), width), dtype=np.int64)
@@ -128,10 +153,8 @@ class Engine:
             tokens[row, : len(ids)] = ids
             mask[row, : len(ids)] = 1
         feeds: dict[str, Any] = {"input_ids": tokens, "attention_mask": mask, "token_type_ids": np.zeros_like(tokens)}
-        hidden = self._session.run(None, {name: feeds[name] for name in self._inputs})[0]
-        weights = mask[:, :, None].astype(np.float32)
-        pooled: Vectors = (hidden * weights).sum(axis=1) / weights.sum(axis=1)
-        return pooled
+        hidden: Vectors = self._session.run(None, {name: feeds[name] for name in self._inputs})[0]
+        return hidden
 
 
 def unit(vectors: Vectors) -> Vectors:

@@ -21,6 +21,7 @@ from gateway.processes.local_model.limits import (
     MODEL_ID,
     MODEL_SHA256,
 )
+from gateway.processes.local_model.sparse import weights
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from gateway.vocabulary import Json
 
 Body = TypeVar("Body", bound=wire.Body)
+Found = TypeVar("Found")
 
 
 class ModelServer:
@@ -46,6 +48,8 @@ class ModelServer:
         application.router.add_get("/health", _health)
         application.router.add_get("/info", _info)
         application.router.add_post("/embed", self._embed)
+        application.router.add_post("/embed_all", self._embed_all)
+        application.router.add_post("/embed_sparse", self._embed_sparse)
         application.router.add_post("/rerank", self._rerank)
         application.router.add_post("/v1/embeddings", self._openai)
         return application
@@ -53,7 +57,7 @@ class ModelServer:
     async def _embed(self, request: web.Request) -> web.Response:
         """`[[float, …], …]`, one row an input."""
         body = await _read(request, wire.EmbedBody)
-        found = await self._run(
+        found = await self._vectors(
             wire.listed(body.inputs), truncate=bool(body.truncate), normalize=body.normalize and body.dimensions is None
         )
         vectors = found.vectors
@@ -61,6 +65,26 @@ class ModelServer:
             vectors = vectors[:, : body.dimensions]
             vectors = unit(vectors) if body.normalize else vectors
         return _json(_rows(vectors), tokens=found.tokens)
+
+    async def _embed_all(self, request: web.Request) -> web.Response:
+        """`[[[float, …], …], …]`, one row a token of each input, special ones included, as before pooling."""
+        body = await _read(request, wire.TokensBody)
+        texts, truncate = wire.listed(body.inputs), bool(body.truncate)
+
+        def answer() -> tuple[bytes, int]:
+            found = self._engine.embed_tokens(texts, truncate=truncate)
+            rows = [vectors.astype("<f4", order="C") for vectors in found.vectors]
+            return orjson.dumps(rows, option=orjson.OPT_SERIALIZE_NUMPY), found.tokens
+
+        return _raw(*await self._run(answer))
+
+    async def _embed_sparse(self, request: web.Request) -> web.Response:
+        """`[[{index, value}, …], …]`, one list an input; an index is a token's number in the vocabulary."""
+        body = await _read(request, wire.TokensBody)
+        texts, truncate = wire.listed(body.inputs), bool(body.truncate)
+        encoded = await self._run(lambda: self._engine.tokenize(texts, truncate=truncate))
+        rows = [[{"index": token, "value": weight} for token, weight in weights(ids).items()] for ids in encoded]
+        return _json(rows, tokens=sum(map(len, encoded)))
 
     async def _rerank(self, request: web.Request) -> web.Response:
         """`[{index, score, text?}, …]`, best first, equal scores in the order given.
@@ -70,7 +94,7 @@ class ModelServer:
         """
         body = await _read(request, wire.RerankBody)
         texts = wire.listed(body.texts)
-        found = await self._run([*wire.listed(body.query), *texts], truncate=bool(body.truncate), normalize=True)
+        found = await self._vectors([*wire.listed(body.query), *texts], truncate=bool(body.truncate), normalize=True)
         scores = (found.vectors[1:] @ found.vectors[0]).tolist()
         order = sorted(range(len(texts)), key=lambda index: (-scores[index], index))
         ranking = [
@@ -82,7 +106,7 @@ class ModelServer:
     async def _openai(self, request: web.Request) -> web.Response:
         """OpenAI's embeddings route; `base64` is little-endian float32."""
         body = await _read(request, wire.OpenAIBody)
-        found = await self._run(wire.listed(body.input), truncate=True, normalize=True)
+        found = await self._vectors(wire.listed(body.input), truncate=True, normalize=True)
         vectors = found.vectors if body.dimensions is None else unit(found.vectors[:, : body.dimensions])
         rows: list[Json] = _rows(vectors)
         if body.encoding_format == "base64":
@@ -91,15 +115,16 @@ class ModelServer:
         usage = {"prompt_tokens": found.tokens, "total_tokens": found.tokens}
         return _json({"object": "list", "data": data, "model": body.model or MODEL_ID, "usage": usage}, found.tokens)
 
-    async def _run(self, texts: list[str], *, truncate: bool, normalize: bool) -> Embedded:
+    async def _vectors(self, texts: list[str], *, truncate: bool, normalize: bool) -> Embedded:
+        return await self._run(lambda: self._engine.embed(texts, truncate=truncate, normalize=normalize))
+
+    async def _run(self, work: Callable[[], Found]) -> Found:
         """Wait for the inference thread; a caller that goes away while waiting costs nothing."""
         if self._waiting >= self._max_waiting:
             raise wire.overloaded()
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._thread, lambda: self._engine.embed(texts, truncate=truncate, normalize=normalize)
-            )
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except TooLongError as error:
             raise wire.invalid(str(error)) from error
         finally:
@@ -155,10 +180,9 @@ def _rows(vectors: Vectors) -> list[Json]:
 
 
 def _json(body: Json, tokens: int | None = None, status: int = 200) -> web.Response:
+    return _raw(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), tokens, status)
+
+
+def _raw(body: bytes, tokens: int | None = None, status: int = 200) -> web.Response:
     headers = {} if tokens is None else {"x-compute-tokens": str(tokens)}
-    return web.Response(
-        body=orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY),
-        status=status,
-        headers=headers,
-        content_type="application/json",
-    )
+    return web.Response(body=body, status=status, headers=headers, content_type="application/json")

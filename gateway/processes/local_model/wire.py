@@ -31,6 +31,15 @@ class EmbedBody(Body):
     dimensions: Annotated[int, Field(ge=1, le=DIMENSIONS)] | None = None
 
 
+class TokensBody(Body):
+    """`POST /embed_all` and `POST /embed_sparse`: neither is normalised."""
+
+    inputs: Texts
+    truncate: bool | None = False
+    truncation_direction: Literal["right", "Right"] | None = None
+    prompt_name: None = None
+
+
 class OpenAIBody(Body):
     """`POST /v1/embeddings`: too long texts are cut, as text-embeddings-inference does by default on this route."""
 

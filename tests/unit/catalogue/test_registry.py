@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.catalogue.model import Family, Model
-from gateway.catalogue.registry import CATALOGUE, LOCAL_MODEL
+from gateway.catalogue.registry import CATALOGUE, LOCAL_MODEL, LOCAL_MODELS
 from gateway.vocabulary import Modality, Shape
 
 FACTS = json.loads((Path(__file__).parents[2] / "fixtures" / "contract_facts.json").read_bytes())
@@ -73,7 +73,7 @@ def test_only_one_reranker_is_listwise() -> None:
 def test_owners_and_vector_spaces_are_distinct() -> None:
     assert {model.owner for model in CATALOGUE.values()} == {"jina-ai", "elastic"}
     assert [name for name, model in CATALOGUE.items() if model.owner == "elastic"] == ["elser-v2"]
-    assert len({model.revision for model in (*CATALOGUE.values(), LOCAL_MODEL)}) == len(CATALOGUE) + 1
+    assert len({model.revision for model in (*CATALOGUE.values(), *LOCAL_MODELS)}) == len(CATALOGUE) + len(LOCAL_MODELS)
 
 
 def test_local_model_is_no_jina_model() -> None:

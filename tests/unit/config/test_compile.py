@@ -8,7 +8,7 @@ import pytest
 
 from gateway.authenticate import digest
 from gateway.catalogue.model import Family, Tokenizer
-from gateway.catalogue.registry import CATALOGUE, LOCAL_MODEL
+from gateway.catalogue.registry import CATALOGUE, LOCAL_MODEL, LOCAL_MODELS
 from gateway.config.accounts import Accounts, RuntimeKey, RuntimeTenant
 from gateway.config.compile import compile_snapshot, wants_embedded_model, with_accounts, with_defaults
 from gateway.config.defaults import merged_tiers
@@ -17,7 +17,7 @@ from gateway.config.parse import parse
 from gateway.config.problem import ConfigError
 from gateway.config.schema import Config, Tenant
 from gateway.config.snapshot import Route
-from gateway.vocabulary import CacheScope, Caller, Limits, Meter, Scope, Shape
+from gateway.vocabulary import CacheScope, Caller, Limits, Meter, Modality, Scope, Shape
 
 if TYPE_CHECKING:
     from gateway.config.snapshot import Snapshot
@@ -76,7 +76,7 @@ def test_issued_keys_belong_to_their_tenant_and_a_written_key_wins() -> None:
 def test_without_backends_the_bundled_model_is_served() -> None:
     assert with_defaults(Config()) == parse("backends: {local: {dialect: tei, url: embedded}}", "f", {})
     snapshot = compile_snapshot(Config(), secret=SECRET, digest=digest, embedded_url="unix:/run/m.sock")
-    assert set(snapshot.served) == {LOCAL_MODEL.name, LOCAL_MODEL.qualified_name}
+    assert set(snapshot.served) == {name for m in LOCAL_MODELS for name in (m.name, m.qualified_name)}
     assert (snapshot.served[LOCAL_MODEL.name].routes[0].backend, snapshot.config.backends["local"].url) == (
         "local",
         "unix:/run/m.sock",
@@ -123,6 +123,28 @@ def test_models_of_ones_own() -> None:
     assert (both.embeddings, both.rerank, both.revision) == (Family.OWN_EMBEDDINGS, Family.OWN_RERANKER, "r1")
     assert (ranker.embeddings, ranker.rerank, ranker.dimensions) == (None, Family.OWN_RERANKER, 0)
     assert (ranker.shape, ranker.revision) == (Shape.SCORE, "ranker@ranker")
+
+
+def test_models_of_ones_own_with_other_vectors_and_modalities() -> None:
+    infinity = '  look: {dialect: infinity, url: "http://x"}\n'
+    served = compiled(
+        f"{JINA}{TEI}{infinity}models:\n"
+        "  rows: {backend: own, dimensions: 128, multivector: true}\n"
+        "  words: {backend: own, sparse: true}\n"
+        "  clip: {backend: look, dimensions: 4, modalities: [image, text], rerank: true}\n"
+        "  jina-clip-v2: {backend: look}\n"
+        "  jina-embeddings-v4: {backend: look}\n"
+    ).served
+    rows, words, clip = (served[name].model for name in ("rows", "words", "clip"))
+    assert (rows.shape, rows.multivector, rows.modalities) == (Shape.DENSE, True, frozenset({Modality.TEXT}))
+    assert (words.shape, words.dimensions, words.classify) == (Shape.SPARSE, 0, None)
+    assert words.embeddings is Family.OWN_EMBEDDINGS
+    assert clip.modalities == {Modality.TEXT, Modality.IMAGE}
+    # Infinity reads no PDF, and has no multi-vectors.
+    moved = served["jina-clip-v2"].model
+    assert moved.modalities == CATALOGUE["jina-clip-v2"].modalities - {Modality.PDF}
+    assert CATALOGUE["jina-embeddings-v4"].multivector
+    assert not served["jina-embeddings-v4"].model.multivector
 
 
 @pytest.mark.parametrize("alias", ["small", "jina-embeddings-v3"])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -10,8 +11,11 @@ from gateway.backends.dialect import CallLimits, Outcome, OutcomeKind
 from gateway.dispatch.order import Want
 from gateway.dispatch.splitting import Bisection, cut, fits, without_places
 from gateway.errors import FieldError
+from gateway.vocabulary import Item, Modality, Part
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gateway.dispatch.order import Order
 
 NO_LIMITS = CallLimits()
@@ -43,6 +47,35 @@ def test_as_few_and_as_even_as_possible(count: int, limit: int, sizes: list[int]
 )
 def test_tokens_and_bytes_cut_too(tokens: tuple[int, ...], limits: CallLimits, pieces: list[tuple[int, ...]]) -> None:
     assert [tuple(want.position for want in piece) for piece in cut(wanted(*tokens), limits, 100)] == pieces
+
+
+def of_kinds(kinds: Sequence[Modality]) -> tuple[Want, ...]:
+    units = tuple((Item(kind, (Part(kind, "x"),)),) for kind in kinds)
+    order = cast("Order", SimpleNamespace(job=SimpleNamespace(units=units)))
+    return tuple(Want(order, at, 1, 1) for at in range(len(kinds)))
+
+
+T, V, A = Modality.TEXT, Modality.VIDEO, Modality.AUDIO
+
+
+@pytest.mark.parametrize(
+    ("kinds", "media", "pieces"),
+    [
+        ([T, V, T, A, V], 32, [(0, 2), (1, 4), (3,)]),
+        ([T] * 6, 2, [(0, 1, 2), (3, 4, 5)]),
+        ([V] * 5, 3, [(0, 1), (2, 3, 4)]),
+        ([V, T, V], None, [(0, 1, 2)]),
+        ([], 3, []),
+    ],
+)
+def test_where_calls_have_one_modality_each_is_cut_by_itself(
+    kinds: list[Modality], media: int | None, pieces: list[tuple[int, ...]]
+) -> None:
+    wants, limits = of_kinds(kinds), CallLimits(media=media)
+    found = cut(wants, limits, 5)
+    assert [tuple(want.position for want in piece) for piece in found] == pieces
+    assert all(fits(piece, limits, 5) for piece in found)
+    assert fits(wants, limits, 5) is (len(pieces) <= 1)
 
 
 @given(

@@ -103,7 +103,7 @@ def test_only_clip_takes_images(model: str, validate: Callable[..., Job], refuse
 
 
 @pytest.mark.parametrize("model", EVERY)
-@pytest.mark.parametrize("sent", [{"pdf": "x"}, ["a", {"content": [{"text": "b"}]}], [{"video": "x"}]])
+@pytest.mark.parametrize("sent", [{"pdf": "eA=="}, ["a", {"content": [{"text": "b"}]}], [{"video": "eA=="}]])
 def test_nothing_else_is_taken(model: str, sent: Json, refuse: Callable[..., GatewayError]) -> None:
     assert refuse(body(model, input=sent)).errors[0].type == "item_type"
 

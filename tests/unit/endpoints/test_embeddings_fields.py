@@ -199,6 +199,11 @@ def test_late_chunking_makes_one_unit(
 @pytest.mark.parametrize("model", EVERY)
 def test_multivector(model: str, validate: Callable[..., Job], refuse: Callable[..., tuple[FieldError, ...]]) -> None:
     body = {"model": model, "input": "x", "return_multivector": True, "return_tokenized_input": True}
+    if model == OWN:
+        assert [error.field.rpartition(" -> ")[2] for error in refuse(body)] == ["return_tokenized_input"]
+        job = validate({"model": model, "input": "x", "return_multivector": True})
+        assert (job.shape, sent(job)) == (Shape.MULTI, {"return_multivector": True})
+        return
     if model != V4:
         assert [error.type for error in refuse(body)] == ["extra_forbidden"] * 2
         return
@@ -217,7 +222,7 @@ def test_multivectors_of_a_pdf_are_not_taken_apart(validate: Callable[..., Job])
         ({"return_multivector": True, "dimensions": 64}, "dimensions"),
         ({"return_tokenized_input": True}, "return_tokenized_input"),
         ({"return_tokenized_input": True, "return_multivector": False}, "return_tokenized_input"),
-        ({"late_chunking": True, "input": ["a", {"image": "b"}]}, "late_chunking"),
+        ({"late_chunking": True, "input": ["a", {"image": "Yg=="}]}, "late_chunking"),
     ],
 )
 def test_fields_that_do_not_go_together(

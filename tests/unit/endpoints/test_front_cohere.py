@@ -82,11 +82,11 @@ def test_a_body_is_the_same_job_as_ours(path: str, theirs: Json, ours: Json, sna
 
 
 def test_parts_together_are_a_group(snapshot: Snapshot) -> None:
-    content = [{"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": "data:,b"}}]
+    content = [{"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": "data:;base64,Yg=="}}]
     body = {"model": "jina-embeddings-v5-omni-small", "inputs": [{"content": content}]}
     (unit,) = at("/v2/embed").validate(json.dumps(body).encode(), snapshot).units
     assert unit[0].modality is Modality.GROUP
-    assert [part.value for part in unit[0].parts] == ["a", "data:,b"]
+    assert [part.value for part in unit[0].parts] == ["a", "Yg=="]
 
 
 def embedded(path: str, fields: Json, snapshot: Snapshot, *answers: Answer) -> Json:
@@ -122,7 +122,7 @@ def test_version_1_has_a_bare_list_until_types_are_named(snapshot: Snapshot) -> 
 
 
 def test_images_are_counted(snapshot: Snapshot) -> None:
-    fields = {"model": "jina-clip-v2", "texts": None, "images": ["data:,a"]}
+    fields = {"model": "jina-clip-v2", "texts": None, "images": ["data:;base64,YQ=="]}
     reply = embedded("/v2/embed", fields, snapshot, dense(1, 0))
     assert (reply["meta"]["billed_units"], "texts" in reply) == ({"input_tokens": 3, "images": 1}, False)
 

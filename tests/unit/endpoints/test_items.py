@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from base64 import b64encode
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
 
-from gateway.vocabulary import Item, Modality, Part
+from gateway.vocabulary import Inline, Item, Modality, Part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,11 +16,11 @@ if TYPE_CHECKING:
 
 TEXT, V4 = "jina-embeddings-v3", "jina-embeddings-v4"
 NANO, OMNI = "jina-embeddings-v5-text-nano", "jina-embeddings-v5-omni-nano"
-GROUP = {"content": [{"text": "a"}, {"image": "b"}, {"video": "c"}, {"audio": "d"}]}
+GROUP = {"content": [{"text": "a"}, {"image": "Yg=="}, {"video": "Yw=="}, {"audio": "ZA=="}]}
 
 
-def one(modality: Modality, value: str) -> Item:
-    return Item(modality, (Part(modality, value),))
+def inline(modality: Modality, value: bytes) -> Item:
+    return Item(modality, (Inline(modality, b64encode(value).decode(), sha256(value).digest()),))
 
 
 @pytest.mark.parametrize(
@@ -29,13 +31,13 @@ def one(modality: Modality, value: str) -> Item:
         (TEXT, {"text": "a"}, [Item.text("a")]),
         (TEXT, {"text": "a", "id": 7}, [Item.text("a")]),
         (TEXT, ["a", {"text": "b"}, "a"], [Item.text("a"), Item.text("b"), Item.text("a")]),
-        (V4, {"image": "a"}, [one(Modality.IMAGE, "a")]),
-        (V4, {"pdf": "a"}, [one(Modality.PDF, "a")]),
-        (V4, [{"image": "a"}, "b"], [one(Modality.IMAGE, "a"), Item.text("b")]),
-        ("jina-clip-v1", {"image": "a"}, [one(Modality.IMAGE, "a")]),
-        ("jina-clip-v2", {"pdf": "a"}, [one(Modality.PDF, "a")]),
-        (OMNI, {"video": "a"}, [one(Modality.VIDEO, "a")]),
-        (OMNI, {"audio": "a"}, [one(Modality.AUDIO, "a")]),
+        (V4, {"image": "YQ=="}, [inline(Modality.IMAGE, b"a")]),
+        (V4, {"pdf": "YQ=="}, [inline(Modality.PDF, b"a")]),
+        (V4, [{"image": "YQ=="}, "b"], [inline(Modality.IMAGE, b"a"), Item.text("b")]),
+        ("jina-clip-v1", {"image": "YQ=="}, [inline(Modality.IMAGE, b"a")]),
+        ("jina-clip-v2", {"pdf": "YQ=="}, [inline(Modality.PDF, b"a")]),
+        (OMNI, {"video": "YQ=="}, [inline(Modality.VIDEO, b"a")]),
+        (OMNI, {"audio": "YQ=="}, [inline(Modality.AUDIO, b"a")]),
         (
             OMNI,
             [GROUP],
@@ -44,9 +46,9 @@ def one(modality: Modality, value: str) -> Item:
                     Modality.GROUP,
                     (
                         Part(Modality.TEXT, "a"),
-                        Part(Modality.IMAGE, "b"),
-                        Part(Modality.VIDEO, "c"),
-                        Part(Modality.AUDIO, "d"),
+                        inline(Modality.IMAGE, b"b").parts[0],
+                        inline(Modality.VIDEO, b"c").parts[0],
+                        inline(Modality.AUDIO, b"d").parts[0],
                     ),
                 )
             ],
@@ -66,7 +68,7 @@ def test_accepted(model: str, value: Json, items: list[Item], validate: Callable
         (TEXT, [], "input", "too_short"),
         (TEXT, {}, "input", "item_type"),
         (TEXT, {"id": 1}, "input", "item_type"),
-        (TEXT, {"image": "a"}, "input", "item_type"),
+        (TEXT, {"image": "YQ=="}, "input", "item_type"),
         (TEXT, {"text": "a", "image": "b"}, "input", "item_type"),
         (TEXT, {"text": 5}, "input -> text", "string_type"),
         (TEXT, ["a", 5], "input -> 1", "item_type"),
@@ -74,17 +76,17 @@ def test_accepted(model: str, value: Json, items: list[Item], validate: Callable
         (TEXT, [[1, "a", 3]], "input -> 0", "item_type"),
         (TEXT, [[]], "input -> 0", "item_type"),
         (TEXT, [[1, 2, 3]], "input", "token_ids_invalid"),  # no vocabulary is handed in here
-        (NANO, {"image": "a"}, "input", "item_type"),
+        (NANO, {"image": "YQ=="}, "input", "item_type"),
         (NANO, [GROUP], "input -> 0", "item_type"),
-        (V4, {"video": "a"}, "input", "item_type"),
-        (V4, ["a", {"pdf": "a"}], "input -> 1", "item_type"),
+        (V4, {"video": "YQ=="}, "input", "item_type"),
+        (V4, ["a", {"pdf": "YQ=="}], "input -> 1", "item_type"),
         (V4, [GROUP], "input -> 0", "item_type"),
         (OMNI, GROUP, "input", "item_type"),
-        (OMNI, [{"pdf": "a"}], "input -> 0", "item_type"),
+        (OMNI, [{"pdf": "YQ=="}], "input -> 0", "item_type"),
         (OMNI, [{"content": []}], "input -> 0 -> content", "too_short"),
         (OMNI, [{"content": "a"}], "input -> 0 -> content", "list_type"),
         (OMNI, [{"content": ["a"]}], "input -> 0 -> content -> 0", "item_type"),
-        (OMNI, [{"content": [{"text": "a"}, {"pdf": "b"}]}], "input -> 0 -> content -> 1", "item_type"),
+        (OMNI, [{"content": [{"text": "a"}, {"pdf": "Yg=="}]}], "input -> 0 -> content -> 1", "item_type"),
         (OMNI, [{"content": [{"content": []}]}], "input -> 0 -> content -> 0", "item_type"),
         (OMNI, [{"content": [{"image": 5}]}], "input -> 0 -> content -> 0 -> image", "string_type"),
     ],

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.plan.cache_key import job_record, keys_of, narrower, scope_name, unit_record
-from gateway.vocabulary import CacheScope, Caller, Item, Job, Limits, Modality, Part, Shape
+from gateway.vocabulary import CacheScope, Caller, Inline, Item, Job, Limits, Modality, Part, Shape
 
 SECRET = b"s" * 32
 LIMITS = Limits(None, None, None)
@@ -46,6 +46,10 @@ DIFFERENT = {
     "empty query": job(query=""),
     "text": job(units=((Item.text("b"),),)),
     "image": job(units=((Item(Modality.IMAGE, (Part(Modality.IMAGE, "a"),)),),)),
+    "bytes": job(units=((Item(Modality.IMAGE, (Inline(Modality.IMAGE, "YQ==", b"a" * 32),)),),)),
+    "other bytes": job(units=((Item(Modality.IMAGE, (Inline(Modality.IMAGE, "YQ==", b"b" * 32),)),),)),
+    "bytes of a sound": job(units=((Item(Modality.AUDIO, (Inline(Modality.AUDIO, "YQ==", b"a" * 32),)),),)),
+    "digest as a url": job(units=((Item(Modality.IMAGE, (Part(Modality.IMAGE, "a" * 32),)),),)),
     "group": job(units=((Item(Modality.GROUP, (Part(Modality.TEXT, "a"),)),),)),
     "group of two": job(units=((Item(Modality.GROUP, (Part(Modality.TEXT, "a"), Part(Modality.TEXT, "b"))),),)),
     "group turned": job(units=((Item(Modality.GROUP, (Part(Modality.TEXT, "b"), Part(Modality.TEXT, "a"))),),)),

@@ -57,6 +57,30 @@ async def test_fewer_dimensions_are_a_renormalised_prefix(client: Client) -> Non
     assert cut == pytest.approx(raw[:64], abs=1e-6)
 
 
+async def test_embed_all_has_a_row_a_token_whose_mean_is_the_vector(client: Client) -> None:
+    texts = ["A man is eating food.", "ok"]
+    status, rows, tokens = await post(client, "/embed_all", {"inputs": texts})
+    assert status == 200
+    assert [[len(row) for row in text] for text in rows] == [[384] * 8, [384] * 3]
+    assert tokens == "11"
+    _, raw, _ = await post(client, "/embed", {"inputs": texts, "normalize": False})
+    for text, vector in zip(rows, raw, strict=True):
+        assert np.mean(text, axis=0) == pytest.approx(vector, abs=1e-6)
+    _, cut, counted = await post(client, "/embed_all", {"inputs": "word " * 300, "truncate": True})
+    assert (len(cut[0]), counted) == (256, "256")
+
+
+async def test_embed_sparse_has_weights_by_token(client: Client) -> None:
+    status, rows, tokens = await post(client, "/embed_sparse", {"inputs": ["The moon, the moon!", "moon", "?"]})
+    assert status == 200
+    assert tokens == "14"
+    twice, once, nothing = ({entry["index"]: entry["value"] for entry in row} for row in rows)
+    assert set(once) == set(twice)  # "the" tells nothing
+    assert twice[4231] > once[4231]
+    assert not nothing
+    assert [entry["index"] for entry in rows[0]] == sorted(twice)
+
+
 async def test_rerank_is_sorted_by_cosine_and_counts_the_query_once(client: Client) -> None:
     texts = ["The stock market fell.", "Somebody has a meal.", "ok"]
     body = {"query": "A man is eating food.", "texts": texts}
@@ -112,6 +136,12 @@ async def test_probes(client: Client) -> None:
         ("/embed", {"inputs": "a", "truncation_direction": "left"}, 422, "Validation"),
         ("/embed", {"inputs": [1, 2]}, 422, "Validation"),
         ("/embed", {}, 422, "Validation"),
+        ("/embed_all", {"inputs": []}, 400, "Empty"),
+        ("/embed_all", {"inputs": "word " * 300}, 422, "Validation"),
+        ("/embed_all", {"inputs": ["a"] * 33}, 422, "Validation"),
+        ("/embed_sparse", {"inputs": ["a", ""]}, 400, "Empty"),
+        ("/embed_sparse", {"inputs": "word " * 300}, 422, "Validation"),
+        ("/embed_sparse", {"inputs": "a", "prompt_name": "query"}, 422, "Validation"),
         ("/rerank", {"query": "a", "texts": []}, 400, "Empty"),
         ("/rerank", {"query": "", "texts": ["a"]}, 400, "Empty"),
         ("/rerank", {"query": "a", "texts": ["a"] * 33}, 422, "Validation"),
