@@ -15,7 +15,8 @@
 
 Below it: `gateway.leasing` holds parts of limits for `admit` and `dispatch`; `gateway.segmenter` cuts texts.
 Outgoing HTTP: `gateway.upstream` to addresses of the config, `gateway.fetch` to those that clients name, which
-`gateway.guard` judges. `gateway.local_calls` is the line of a call that no backend answers.
+`gateway.guard` judges. `gateway.local_calls` is the line of a call that no backend answers, `gateway.relay` that
+of one that passes through, over `gateway.streams`.
 Beside the line: `gateway.administration` changes tenants and keys and follows changes, `gateway.notify` tells the
 operator's webhooks of thresholds, `gateway.jobs` works off batch jobs through the pipeline; `gateway.ports` is what
 all of them need from outside.

@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.config.snapshot import Snapshot
-    from gateway.vocabulary import Caller
+    from gateway.vocabulary import Call, Caller, Facts
 
 KEY_PREFIX = "jina_"
 KEY_LENGTH = 65
 """Issued keys have the upstream's form, so that clients which check it accept them (API contract)."""
 
 KEY_ID_DIGITS = 12
+
+ANONYMOUS = "@anonymous"
+"""The tenant of calls without a key in logs and the ledger; no tenant can have a name like this."""
 
 _FORWARDABLE = re.compile(r"[\x21-\x7e]{1,512}")
 _SCHEME = "bearer"
@@ -70,6 +73,20 @@ def pass_through(credentials: str | None, like: Caller, secret: bytes) -> Caller
     key_id = name[:KEY_ID_DIGITS]
     tenant = f"key-{key_id}"
     return replace(meters_for(like, tenant), tenant=tenant, org=f"key-{name}", key_id=key_id, credential=token)
+
+
+def as_address(snapshot: Snapshot, call: Call, facts: Facts) -> Caller:
+    """The caller without a key: a client address, where the tier for those names the endpoint.
+
+    Raises:
+        GatewayError: AUTH_MISSING_API_KEY.
+    """
+    anybody = snapshot.anonymous
+    if anybody is None or facts.endpoint not in anybody.by_endpoint:
+        raise missing_api_key()
+    facts.tenant, facts.tier = ANONYMOUS, anybody.tier
+    # No tenant's name begins with this sign, so nobody's limits are mixed up with an address's.
+    return replace(meters_for(anybody, f"@{call.client}"), tenant=ANONYMOUS)
 
 
 def token_of(credentials: str | None) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from gateway.admit.meters import meters_of
-from gateway.config.metering import meters_for
-from gateway.errors import GatewayError, missing_api_key
+from gateway.authenticate import as_address
+from gateway.errors import GatewayError
 from gateway.vocabulary import Stage
 
 if TYPE_CHECKING:
@@ -17,9 +16,6 @@ if TYPE_CHECKING:
     from gateway.config.snapshot import Snapshot
     from gateway.pipeline import Pipeline
     from gateway.vocabulary import Call, Caller, Facts
-
-ANONYMOUS = "@anonymous"
-"""The tenant of calls without a key in logs and the ledger; no tenant can have a name like this."""
 
 R = TypeVar("R")
 
@@ -111,9 +107,4 @@ class LocalCalls:
         """
         if call.credentials is not None and snapshot.passthrough is None:
             return await self._pipeline.authenticate(snapshot, call, facts)
-        anybody = snapshot.anonymous
-        if anybody is None or facts.endpoint not in anybody.by_endpoint:
-            raise missing_api_key()
-        facts.tenant, facts.tier = ANONYMOUS, anybody.tier
-        # No tenant's name begins with this sign, so nobody's limits are mixed up with an address's.
-        return replace(meters_for(anybody, f"@{call.client}"), tenant=ANONYMOUS)
+        return as_address(snapshot, call, facts)

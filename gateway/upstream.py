@@ -22,7 +22,7 @@ UNIX_PREFIX = "unix:"
 REPLY_LIMIT = 536_870_912
 """Bytes of a reply that are read at most; 2,048 multi-vectors of 1,000 tokens are half of it."""
 
-_CONNECT_SECONDS = 5.0
+CONNECT_SECONDS = 5.0
 _POSTS = 32
 """Most notices posted at once."""
 
@@ -47,7 +47,7 @@ class Upstream:
             TransportError: no connection, a broken reply, one over REPLY_LIMIT, or none within the time.
         """
         settings = self._backends[backend]
-        timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=min(_CONNECT_SECONDS, timeout_seconds))
+        timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=min(CONNECT_SECONDS, timeout_seconds))
         try:
             async with self._session(backend, settings).request(
                 exchange.method,
@@ -80,7 +80,7 @@ class Upstream:
         """
         timeout = aiohttp.ClientTimeout(total=timeout_seconds)
         if self._poster is None:
-            self._poster = _client(aiohttp.TCPConnector(limit=_POSTS, force_close=True))
+            self._poster = client(aiohttp.TCPConnector(limit=_POSTS, force_close=True))
         try:
             response = await self._poster.post(url, data=body, headers=headers, timeout=timeout, allow_redirects=False)
         except TimeoutError as error:
@@ -97,7 +97,7 @@ class Upstream:
     def _session(self, name: str, settings: Backend) -> aiohttp.ClientSession:
         session = self._sessions.get(name)
         if session is None:
-            session = self._sessions[name] = _client(_connector(settings))
+            session = self._sessions[name] = client(_connector(settings))
         return session
 
     async def close(self) -> None:
@@ -109,7 +109,8 @@ class Upstream:
         self._poster = None
 
 
-def _client(connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
+def client(connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
+    """A client that adds nothing of its own to a call."""
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),

@@ -84,7 +84,7 @@ class Reservation:
             settle(taken, 0, _amount(taken.lease.meter, *spent))
         if spent[1]:
             self._settle_budgets(covered)
-        self._show()
+        self.show()
 
     def _settle_budgets(self, covered: set[str]) -> None:
         """Charge to budgets what nobody thought would cost anything."""
@@ -101,12 +101,13 @@ class Reservation:
                 taken = await self._leases.take(wants)
         except RefusedError as error:
             failure = refusal(error.lease.meter, error.grant, tokens)
-            self._show()
+            self.show()
             failure.remaining = self._facts.remaining
             raise failure from None
         return taken
 
-    def _show(self) -> None:
+    def show(self) -> None:
+        """Say in the facts what is left now: a streamed answer tells it before it is settled."""
         meter = tenant_meter(self._meters)
         if meter is not None:
             self._facts.remaining = remaining(self._leases.of(meter).used, meter.limits)

@@ -14,13 +14,13 @@ from gateway.edge.segment import Segmenter
 from gateway.edge.webhook_secret import PATH as WEBHOOK_SECRET
 from gateway.edge.webhook_secret import WebhookSecret
 from gateway.endpoints.classifiers import PATH as CLASSIFIERS
-from gateway.endpoints.segment import PATHS as SEGMENT
 from gateway.local_calls import LocalCalls
 
 if TYPE_CHECKING:
     import asyncio
 
     from gateway.admit.reservation import Admission
+    from gateway.app.relays import Relays
     from gateway.app.training import Trainer
     from gateway.dispatch.dispatcher import Dispatcher
     from gateway.edge.server import Route
@@ -52,10 +52,11 @@ class Parts:
 class Routes:
     """`paths` is what Edge wants: a path, or the beginning of paths if it ends in a slash, and who answers there."""
 
-    def __init__(self, parts: Parts, trainer: Trainer, dispatcher: Dispatcher) -> None:
+    def __init__(self, parts: Parts, relays: Relays, trainer: Trainer, dispatcher: Dispatcher) -> None:
         calls = LocalCalls(parts.pipeline, parts.admission, parts.books.add)
         self._segmenter = Segmenter(parts.pipeline, calls, parts.clock)
-        self.paths: dict[str, Route] = dict.fromkeys(SEGMENT, self._segmenter)
+        self._relays = relays
+        self.paths: dict[str, Route] = relays.paths(self._segmenter)
         self.paths[WEBHOOK_SECRET] = WebhookSecret(parts.pipeline, parts.clock)
         events, self._job_courier = job_events(parts)
         self._batches = BatchEngine(parts, calls, events)
@@ -79,3 +80,4 @@ class Routes:
         """After the tasks have ended."""
         self._segmenter.close()
         self._trainer.close()
+        await self._relays.close()

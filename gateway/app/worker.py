@@ -17,6 +17,7 @@ from gateway.admit.budgets import Budgets
 from gateway.admit.bulk_gate import BulkGate
 from gateway.admit.estimate import YARDSTICK, Estimator
 from gateway.admit.reservation import Admission
+from gateway.app.relays import Relays
 from gateway.app.routes import Parts, Routes
 from gateway.app.training import Trainer
 from gateway.clock import SystemClock
@@ -132,11 +133,12 @@ class App:
         dispatcher = self._dispatcher(outside, RedisCanaries(quota_line, keys), lambda: pipeline.snapshot)
         trainer = Trainer(quota_line, keys, clock, self._tasks, observer, lock_seconds=seconds)
         admission = Admission(self._leases, quota, observer)
+        estimator = Estimator(load({served.model.tokenizer or YARDSTICK for served in snapshot.served.values()}))
         pipeline = Pipeline(
             snapshot=snapshot,
             admission=admission,
             budgets=budgets,
-            estimator=Estimator(load({served.model.tokenizer or YARDSTICK for served in snapshot.served.values()})),
+            estimator=estimator,
             planner=self._planner(cache_line, snapshot, clock),
             in_flight=InFlight(claims, clock, self._tasks, config.cache.claim_seconds),
             dispatcher=dispatcher,
@@ -150,20 +152,14 @@ class App:
         self._operations = Operations(pipeline, quota, metrics)
         usage = UsageReport(pipeline, self._books, clock)
         parts = Parts(pipeline, admission, self._books, self._upstream, quota_line, keys, self._tasks, clock, observer)
-        self._routes = Routes(parts, trainer, dispatcher)
+        self._routes = Routes(parts, self._relays(parts, cache_line, budgets, estimator), trainer, dispatcher)
         self.edge = Edge(pipeline, self._operations, usage, clock, observer, routes=self._routes.paths)
         accounts = RedisAccounts(quota_line, keys, clock)
         self._follower = Follower(accounts, clock, observer, snapshot, partial(setattr, pipeline, "snapshot"))
-        self._admin = self._admin_of(accounts, admission, lambda: pipeline.snapshot.config, snapshot.secret, clock)
+        self._admin = Admin(_administrator(accounts, pipeline, clock), admission, snapshot.secret, clock, observer)
         self._http = [HttpServer(application, config.server.errors, clock) for application in (self.edge, self._admin)]
         self._servers: list[asyncio.Server] = []
         self._background: list[asyncio.Task[None]] = []
-
-    def _admin_of(
-        self, accounts: RedisAccounts, admission: Admission, config: Callable[[], Config], secret: bytes, clock: Clock
-    ) -> Admin:
-        administrator = Administrator(accounts, config, secret, clock, secrets.token_bytes)
-        return Admin(administrator, admission, secret, clock, self._observer)
 
     def _courier_of(self, notices: Notices, config: Callable[[], Config], clock: Clock) -> Courier:
         return Courier(notices, self._upstream, OperatorAddresses(config), clock, self._observer)
@@ -178,8 +174,9 @@ class App:
 
     def _dispatcher(self, outside: Outside, canaries: Canaries, snapshot: Callable[[], Snapshot]) -> Dispatcher:
         clock, observer = outside.clock, outside.observer
-        fleet = Fleet(clock, observer)
-        sender = Sender(transport=self._upstream, clock=clock, observer=observer, shaper=Shaper(outside), fleet=fleet)
+        fleet = self._fleet = Fleet(clock, observer)
+        shaper = self._shaper = Shaper(outside)
+        sender = Sender(transport=self._upstream, clock=clock, observer=observer, shaper=shaper, fleet=fleet)
         self._checks = HealthChecks(self._upstream, fleet, snapshot, clock)
         self._drift_watch = DriftWatch(
             sender=sender,
@@ -191,6 +188,9 @@ class App:
             count=self._books.add,
         )
         return Dispatcher(sender, KnownLimits(self._upstream, clock, self._tasks), clock, self._tasks)
+
+    def _relays(self, parts: Parts, cache_line: Line, budgets: Budgets, estimator: Estimator) -> Relays:
+        return Relays(parts, cache_line, budgets, estimator, self._shaper, self._fleet)
 
     async def start(self, listeners: Sequence[socket.socket]) -> None:
         """Accept connections on bound sockets, which other workers may share: the gateway's, the admin API's."""
@@ -243,6 +243,11 @@ class App:
         await self._routes.close()
         for client in self._clients:
             await client.aclose()
+
+
+def _administrator(accounts: RedisAccounts, pipeline: Pipeline, clock: Clock) -> Administrator:
+    secret = pipeline.snapshot.secret
+    return Administrator(accounts, lambda: pipeline.snapshot.config, secret, clock, secrets.token_bytes)
 
 
 async def run_worker(  # noqa: PLR0913 - what a worker process is given, by name

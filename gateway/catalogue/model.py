@@ -78,6 +78,7 @@ class Model:
     embeddings: Family | None = None
     rerank: Family | None = None
     classify: Family | None = None
+    chat: bool = False
     shape: Shape = Shape.DENSE
     dimensions: int = 0
     max_dimensions: int | None = None

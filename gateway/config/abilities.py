@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gateway.config.problem import Origin, Path, Problem
     from gateway.config.schema import Config
 
+_SERVICES = ("reader_url", "search_url", "ground_url", "segment_url")
 _TEXT = frozenset({Modality.TEXT})
 _MORE = "more than text"
 _NAMES = {
@@ -61,6 +62,18 @@ def relay_problems(config: Config, origin: Origin) -> Iterator[Problem]:
             yield origin.problem(("models", name, "serve"), what, "leave the line out: they are made here")
 
 
+def service_problems(config: Config, origin: Origin) -> Iterator[Problem]:
+    """Addresses of the Jina API's services at a backend that is something else, and a relay that leads nowhere."""
+    for name, backend in config.backends.items():
+        for setting in _SERVICES if backend.dialect != "jina" else ():
+            if setting in backend.model_fields_set:
+                remedy = "move the line to a backend of dialect jina, or leave it out"
+                yield origin.problem(("backends", name, setting), "goes with `dialect: jina` only", remedy)
+        if backend.relay_segments and backend.segment_url is None:
+            remedy = "add `segment_url: https://segment.jina.ai`, or leave the line out"
+            yield origin.problem(("backends", name, "relay_segments"), "leads nowhere", remedy)
+
+
 def _lacking(model: Model, ability: Ability) -> str:
     """What a dialect lacks for a model, in a word; empty when nothing."""
     needed = [model.shape] if model.embeddings else []
@@ -71,6 +84,10 @@ def _lacking(model: Model, ability: Ability) -> str:
     for shape in needed:
         if shape not in ability.shapes:
             return _NAMES[shape]
+    if model.chat and not ability.chat:
+        return "chat completions"
+    if model.chat and not needed:
+        return ""
     listed = catalogue_model(model.name)
     wanted = listed.modalities if listed else model.modalities
     if ability.modalities == _TEXT:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, StringConstraints
 
@@ -13,6 +13,10 @@ from gateway.vocabulary import CacheScope, Modality  # noqa: TC001 - as above
 
 _HOSTED = frozenset({"jina", "openai", "azure", "cohere"})
 """Dialects whose calls cost money unless the config says otherwise."""
+
+
+ServiceAddress: TypeAlias = Annotated[str, StringConstraints(pattern=r"^https?://[^/?#\s]+[^?#\s]*$")] | None
+"""Where a service listens that is no model."""
 
 
 class KeyLimits(Section):
@@ -75,6 +79,19 @@ class Backend(Section):
         None,
         description="whether a small call that takes very long is sent to a replica, too; by default if not billed",
     )
+    idle_timeout: Seconds = Field(30.0, description="seconds between two pieces of a streamed answer; then it is ended")
+    reader_url: ServiceAddress = Field(None, description="where /reader leads, as https://r.jina.ai (jina only)")
+    search_url: ServiceAddress = Field(None, description="where /search leads, as https://s.jina.ai (jina only)")
+    ground_url: ServiceAddress = Field(None, description="where /ground leads, as https://g.jina.ai (jina only)")
+    segment_url: ServiceAddress = Field(
+        None, description="where /v1/segment leads if `relay_segments`, as https://segment.jina.ai (jina only)"
+    )
+    relay_segments: bool = Field(
+        default=False, description="whether /v1/segment is relayed to `segment_url`; by default segments are made here"
+    )
+    service_price: Price = Field(
+        "0", description="US dollars a token that reader, search, ground and fine-tuning count, for accounting"
+    )
 
     @property
     def is_billed(self) -> bool:
@@ -126,6 +143,7 @@ class ModelEntry(Section):
     context_length: Positive | None = Field(None, description="tokens it reads at most")
     embeddings: bool | None = Field(None, description="whether it answers /v1/embeddings")
     rerank: bool | None = Field(None, description="whether it answers /v1/rerank")
+    chat: bool | None = Field(None, description="whether it answers /v1/chat/completions")
     matryoshka: bool | None = Field(None, description="whether a shorter prefix of its vectors is meaningful")
     multivector: bool | None = Field(
         None, description="whether it also answers one vector a token, on `return_multivector`"

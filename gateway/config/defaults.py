@@ -32,6 +32,9 @@ SHIPPED_TIERS: Mapping[str, Tier] = {
             FEW_SHOT: Bounds(rpm=20, tpm=200_000),
             "train": Bounds(rpm=20, tpm=200_000),
             "segment": Bounds(rpm=200),
+            "reader": Bounds(rpm=200),
+            "search": Bounds(rpm=40),
+            "ground": Bounds(rpm=10),
         }
     ),
     "premium": Tier(
@@ -42,9 +45,12 @@ SHIPPED_TIERS: Mapping[str, Tier] = {
             FEW_SHOT: Bounds(rpm=60, tpm=1_000_000),
             "train": Bounds(rpm=60, tpm=1_000_000),
             "segment": Bounds(rpm=1_000),
+            "reader": Bounds(rpm=1_000),
+            "search": Bounds(rpm=100),
+            "ground": Bounds(rpm=30),
         }
     ),
-    ANONYMOUS: Tier(endpoints={"segment": Bounds(rpm=20)}),
+    ANONYMOUS: Tier(endpoints={"segment": Bounds(rpm=20), "reader": Bounds(rpm=20)}),
 }
 """The API's plans: requests a minute, tokens a minute, requests at once; then those by product: with a key, with a
 premium key, with none."""

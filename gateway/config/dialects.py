@@ -16,10 +16,11 @@ DialectName: TypeAlias = Literal["jina", "tei", "openai", "azure", "vllm", "infi
 
 @dataclass(frozen=True, slots=True)
 class Ability:
-    """The shapes of answers that a dialect can ask for, and what it can send to embed."""
+    """The shapes of answers that a dialect can ask for, what it can send to embed, whether it chats."""
 
     shapes: frozenset[Shape]
     modalities: frozenset[Modality] = frozenset({Modality.TEXT})
+    chat: bool = False
 
 
 _EMBEDDINGS = frozenset({Shape.DENSE})
@@ -27,14 +28,14 @@ _BOTH = frozenset({Shape.DENSE, Shape.SCORE})
 
 ABILITIES: Mapping[DialectName, Ability] = MappingProxyType(
     {
-        "jina": Ability(frozenset(Shape) - {Shape.LABELS}, frozenset(Modality)),
+        "jina": Ability(frozenset(Shape) - {Shape.LABELS}, frozenset(Modality), chat=True),
         "tei": Ability(_BOTH | {Shape.SPARSE, Shape.MULTI, Shape.LABELS}),
-        "openai": Ability(_EMBEDDINGS),
+        "openai": Ability(_EMBEDDINGS, chat=True),
         "azure": Ability(_EMBEDDINGS),
-        "vllm": Ability(_BOTH),
+        "vllm": Ability(_BOTH, chat=True),
         "infinity": Ability(_BOTH | {Shape.LABELS}, frozenset({Modality.TEXT, Modality.IMAGE, Modality.AUDIO})),
-        "ollama": Ability(_EMBEDDINGS),
+        "ollama": Ability(_EMBEDDINGS, chat=True),
         "cohere": Ability(_BOTH),
-        "llamacpp": Ability(_BOTH),
+        "llamacpp": Ability(_BOTH, chat=True),
     }
 )

@@ -25,6 +25,8 @@ _FORMS = {
     "starting_usd": _DOLLARS,
     "usd": _DOLLARS,
     "memory_limit": "write a whole number and kb, mb or gb, such as 512mb",
+    "service_price": _PRICE,
+    **dict.fromkeys(("reader_url", "search_url", "ground_url", "segment_url"), "write https://host, without ? or #"),
     "prefix": "use letters, digits and . _ -, 32 characters at most",
     "url": "write http://host:port, https://host, unix:/path/to.sock, or embedded for the bundled model",
     "keys": "a key has no spaces",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.config.abilities import azure_problems, relay_problems, unable_problems
+from gateway.config.abilities import azure_problems, relay_problems, service_problems, unable_problems
 from gateway.config.addresses import is_address, store_problems
 from gateway.config.defaults import EMBEDDED, merged_tiers, with_defaults
 from gateway.config.jobs import check_jobs
@@ -25,6 +25,7 @@ _CATALOGUE_FACTS = (
     "context_length",
     "embeddings",
     "rerank",
+    "chat",
     "matryoshka",
     "multivector",
     "sparse",
@@ -45,6 +46,7 @@ def check_references(config: Config, origin: Origin) -> list[Problem]:
         *_models(config, origin),
         *unable_problems(with_defaults(config), origin),
         *relay_problems(with_defaults(config), origin),
+        *service_problems(config, origin),
         *_webhooks(config, origin),
         *check_jobs(config.jobs, origin),
     ]
@@ -200,7 +202,7 @@ def _own(origin: Origin, path: Path, entry: ModelEntry) -> Iterator[Problem]:
     elif embeds(entry) and entry.dimensions is None:
         remedy = "add the length of its vectors, or `rerank: true` for a model that only reranks"
         yield origin.problem((*path, "dimensions"), "missing", remedy)
-    elif not embeds(entry) and not entry.rerank:
+    elif not embeds(entry) and not (entry.rerank or entry.chat):
         yield origin.problem(path, "answers nothing", "write `rerank: true`, or `dimensions` for embeddings")
 
 

@@ -91,7 +91,7 @@ class Tier(Bounds):
     endpoints: dict[Name, Bounds] = Field(
         default_factory=dict,
         description="limits of a tenant's calls by endpoint: embeddings, rerank, classify, "
-        "classify_few_shot (else as classify), train, classifiers, segment",
+        "classify_few_shot (else as classify), train, classifiers, segment, chat, reader, search, ground, fine-tuning",
     )
     models: dict[Name, Bounds] = Field(default_factory=dict, description="limits of a tenant's calls by model")
     labels: Annotated[int, Field(ge=1, le=512)] = Field(

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from gateway.config.backends import ModelEntry
     from gateway.config.schema import Config
 
+_READS_TEXT = frozenset({Modality.TEXT})
+_READS_IMAGES = _READS_TEXT | {Modality.IMAGE}
 DEFAULT_CONTEXT_LENGTH = 8_192
 """Tokens a model of one's own reads when its entry does not say."""
 
@@ -33,10 +35,10 @@ def names(model: Model) -> tuple[str, str]:
 
 
 def embeds(entry: ModelEntry) -> bool:
-    """Whether an entry of one's own answers embeddings: by default unless it only reranks."""
+    """Whether an entry of one's own answers embeddings: by default unless it only reranks or chats."""
     if entry.embeddings is not None:
         return entry.embeddings
-    return bool(entry.sparse) or entry.dimensions is not None or not entry.rerank
+    return bool(entry.sparse) or entry.dimensions is not None or not (entry.rerank or entry.chat)
 
 
 def served_models(config: Config) -> dict[str, Served]:
@@ -91,7 +93,9 @@ def _tuned(served: Served, entry: ModelEntry) -> Served:
 
 
 def _as_far_as_able(served: Served, config: Config) -> Served:
-    """A catalogue model elsewhere: what the backends' dialects cannot carry is not offered."""
+    """A catalogue model elsewhere: what the backends' dialects cannot carry is not offered. Chats pass as they are."""
+    if served.model.chat:
+        return served
     abilities = [ABILITIES[config.backends[route.backend].dialect] for route in served.routes]
     model = replace(
         served.model,
@@ -129,7 +133,7 @@ def _own_model(name: str, entry: ModelEntry, backend: str) -> Model | None:
     embeddings = embeds(entry)
     sparse = embeddings and bool(entry.sparse)
     dimensions = entry.dimensions if embeddings and not sparse else 0
-    if dimensions is None or not (embeddings or entry.rerank):
+    if dimensions is None or not (embeddings or entry.rerank or entry.chat):
         return None
     return Model(
         name=name,
@@ -142,12 +146,19 @@ def _own_model(name: str, entry: ModelEntry, backend: str) -> Model | None:
         embeddings=Family.OWN_EMBEDDINGS if embeddings else None,
         rerank=Family.OWN_RERANKER if entry.rerank else None,
         classify=Family.OWN_ZERO_SHOT if embeddings and not sparse else None,
-        shape=Shape.SPARSE if sparse else Shape.DENSE if embeddings else Shape.SCORE,
+        chat=bool(entry.chat),
+        shape=_shape(entry, sparse=sparse, embeddings=embeddings),
         dimensions=dimensions,
         max_dimensions=dimensions or None,
         matryoshka=bool(entry.matryoshka),
         multivector=bool(entry.multivector),
-        modalities=frozenset(entry.modalities or (Modality.TEXT,)),
+        modalities=frozenset(entry.modalities or (_READS_TEXT if embeddings or not entry.chat else _READS_IMAGES)),
         price=entry.price or "0",
         tokenizer=entry.tokenizer,
     )
+
+
+def _shape(entry: ModelEntry, *, sparse: bool, embeddings: bool) -> Shape:
+    if embeddings:
+        return Shape.SPARSE if sparse else Shape.DENSE
+    return Shape.SCORE if entry.rerank else Shape.VERBATIM

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from gateway.authenticate import ANONYMOUS
 from gateway.edge.call import call_of, read_body
 from gateway.edge.errors import MethodError
 from gateway.edge.limit_headers import limit_headers
@@ -24,7 +25,6 @@ from gateway.errors import (
 )
 from gateway.jobs.lifecycle import whole_input
 from gateway.jobs.signing import verified
-from gateway.local_calls import ANONYMOUS
 from gateway.ports.jobs import Order, State
 
 if TYPE_CHECKING:

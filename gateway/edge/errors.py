@@ -46,11 +46,21 @@ _OPENAI_TYPES = {
     429: "rate_limit_error",
 }
 _SERVER_ERROR = 500
+_BAD_REQUEST = 400
+
+
+class BadRequestError(GatewayError):
+    """A wrong body of an operation for which the contract knows no 422."""
+
+    @classmethod
+    def of(cls, error: GatewayError) -> BadRequestError:
+        """The same failure, with the other status."""
+        return cls(error.code, error.message, remaining=error.remaining, errors=error.errors)
 
 
 def status_of(error: GatewayError) -> int:
     """The HTTP status of a failure (API contract)."""
-    return STATUSES[error.code]
+    return _BAD_REQUEST if isinstance(error, BadRequestError) else STATUSES[error.code]
 
 
 _TEI_TYPES = {413: "Validation", 422: "Validation", 424: "Backend", 429: "Overloaded"}

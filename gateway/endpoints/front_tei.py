@@ -110,11 +110,9 @@ def default_model(snapshot: Snapshot, endpoint: Literal["embeddings", "rerank"])
     named = snapshot.config.server.default_models.get(endpoint)
     if named is not None and named in snapshot.served:
         return snapshot.served[named].model
-    models = (served.model for served in snapshot.served.values())
-    fit = (
-        model for model in models if model.family(endpoint) and (endpoint != "embeddings" or model.shape is Shape.DENSE)
-    )
-    able = {model.name: model for model in fit}
+    models = {served.model.name: served.model for served in snapshot.served.values() if served.model.family(endpoint)}
+    dense = {name: model for name, model in models.items() if model.shape is Shape.DENSE}
+    able = dense if dense and endpoint == "embeddings" else models
     if len(able) != 1:
         message = (
             f"Calls here name no model, and {len(able) or 'none'} are served: let the gateway's setting "

@@ -81,4 +81,6 @@ def _outputs(model: Model) -> list[str]:
         outputs.append("sparse_embeddings" if model.shape is Shape.SPARSE else "embeddings")
     if model.rerank is not None:
         outputs.append("scores")
+    if model.chat:
+        outputs.append("text")
     return outputs

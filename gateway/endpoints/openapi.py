@@ -12,6 +12,7 @@ from gateway.endpoints.openapi_batch import BATCH_SCHEMAS, batch_paths
 from gateway.endpoints.openapi_bulk import BULK_SCHEMAS, bulk_paths
 from gateway.endpoints.openapi_fronts import FRONT_SCHEMAS, front_paths
 from gateway.endpoints.openapi_parts import FAILURES, as_json, ref, responses
+from gateway.endpoints.openapi_relays import CHAT, service_paths, tuning_paths
 from gateway.endpoints.openapi_train import COMPONENTS as TRAIN_COMPONENTS
 from gateway.endpoints.openapi_train import classifier_paths
 from gateway.endpoints.schemas_classify import SCHEMAS as CLASSIFY_SCHEMAS
@@ -109,6 +110,7 @@ def _paths(snapshot: Snapshot) -> dict[str, Json]:
         },
     }
     paths |= batch_paths(snapshot) | bulk_paths() | front_paths()
+    paths |= CHAT | service_paths() | tuning_paths()
     paths |= {path: _segment(path.strip("/").replace("/", "_")) for path in SEGMENT_PATHS}
     for name, summary in _PROBES.items():
         operation = {"operationId": f"{name}_{name}_get", "summary": summary, "tags": ["Health Check"]}

@@ -21,6 +21,7 @@ from gateway.ports.limits import (
 )
 from gateway.ports.notices import DeadNotice, Notice, Notices, Post
 from gateway.ports.outside import Exchange, Observer, RawReply, Transport
+from gateway.ports.streaming import Stream, StreamingTransport
 from gateway.ports.time import Clock
 
 __all__ = [
@@ -55,6 +56,8 @@ __all__ = [
     "RawReply",
     "Spend",
     "Statement",
+    "Stream",
+    "StreamingTransport",
     "Trace",
     "Transport",
     "Unit",

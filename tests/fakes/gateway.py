@@ -103,12 +103,13 @@ class Gateway:
         self.books = Books(FakeJournal(room=10**9), self.ledger, self.clock, observer)
         self.pauses = FakePauses(self.clock.milliseconds)
         outside = Outside(self.leases, self.pauses, self.clock, self.tasks, observer, SECRET)
+        self.shaper, self.fleet = Shaper(outside), Fleet(self.clock, observer)
         sender = Sender(
             transport=self.upstream,
             clock=self.clock,
             observer=observer,
-            shaper=Shaper(outside),
-            fleet=Fleet(self.clock, observer),
+            shaper=self.shaper,
+            fleet=self.fleet,
         )
         self.dispatcher = Dispatcher(sender, KnownLimits(self.upstream, self.clock, self.tasks), self.clock, self.tasks)
         self.classifiers = FakeClassifiers(self.clock.monotonic)

@@ -44,7 +44,7 @@ def test_check_sums_up_a_good_file_and_shows_no_key(tmp_path: Path) -> None:
     assert (code, err) == (0, "")
     assert out.startswith(f"{path}: usable\n")
     assert "tenant    search: tier tier1" in out
-    assert "models    24 served" in out
+    assert "models    25 served" in out
     assert KEY[:-1] not in out
 
 

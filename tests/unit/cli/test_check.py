@@ -55,7 +55,7 @@ def test_a_usable_file_is_summed_up_without_secrets(path: Path, monkeypatch: pyt
         "tenant    search: tier tier1, org default, keys: 2",
         "tenant    idle: tier free, org default, keys: 0",
         "backend   jina: jina, https://api.jina.ai/v1 (not contacted)",
-        "models    24 served",
+        "models    25 served",
         "webhook   https://ops.example:8443: budget.spent (not contacted)",
     ]
     assert result.stderr.startswith(f"warning: {path}:2: tenants.idle: has no keys")

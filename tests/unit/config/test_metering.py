@@ -89,13 +89,19 @@ def test_the_products_limits_are_the_apis() -> None:
         ("k", "classify_few_shot"): Limits(20, 200_000, None),
         ("k", "train"): Limits(20, 200_000, None),
         ("k", "segment"): Limits(200, None, None),
+        ("k", "reader"): Limits(200, None, None),
+        ("k", "search"): Limits(40, None, None),
+        ("k", "ground"): Limits(10, None, None),
         ("p", "embeddings"): Limits(2_000, 5_000_000, None),
         ("p", "rerank"): Limits(2_000, 5_000_000, None),
         ("p", "classify"): Limits(1_000, 3_000_000, None),
         ("p", "classify_few_shot"): Limits(60, 1_000_000, None),
         ("p", "train"): Limits(60, 1_000_000, None),
         ("p", "segment"): Limits(1_000, None, None),
+        ("p", "reader"): Limits(1_000, None, None),
+        ("p", "search"): Limits(100, None, None),
+        ("p", "ground"): Limits(30, None, None),
     }
     assert snapshot.anonymous is not None
     without = {name: meter.limits for name, meter in snapshot.anonymous.by_endpoint.items()}
-    assert without == {"segment": Limits(20, None, None)}
+    assert without == {"segment": Limits(20, None, None), "reader": Limits(20, None, None)}

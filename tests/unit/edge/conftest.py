@@ -8,13 +8,16 @@ import aiohttp
 import pytest
 from fakes.batches import Engine
 from fakes.gateway import Gateway, configured
+from fakes.streams import FakeStreams, relay_of
 
+from gateway.app.relays import relayed_paths
 from gateway.clock import SystemClock
 from gateway.config.schema import Observe, Server
 from gateway.edge.batches import Batches
 from gateway.edge.bulk import Bulk
 from gateway.edge.classifiers import Classifiers
 from gateway.edge.operations import Operations
+from gateway.edge.relayed import Door
 from gateway.edge.segment import Segmenter
 from gateway.edge.server import Edge, HttpServer
 from gateway.edge.usage import UsageReport
@@ -24,7 +27,6 @@ from gateway.endpoints.batch import ALL, ONE
 from gateway.endpoints.bulk import BELOW
 from gateway.endpoints.bulk import PATH as BULK
 from gateway.endpoints.classifiers import PATH as CLASSIFIERS
-from gateway.endpoints.segment import PATHS as SEGMENT
 from gateway.jobs.telling import Telling
 from gateway.local_calls import LocalCalls
 from gateway.observe.metrics import Metrics
@@ -50,6 +52,8 @@ class Served:
         secret = WebhookSecret(self.gateway.pipeline, self.gateway.clock)
         made = self.gateway
         classifiers = Classifiers(made.pipeline, calls, made.shelf, made.dispatcher, made.clock)
+        self.streams = FakeStreams()
+        door = Door(self.gateway.pipeline, relay_of(self.gateway, self.streams), self.gateway.clock)
         clock = self.gateway.clock
         self.engine = engine = Engine(self.gateway)
         batches = Batches(
@@ -62,7 +66,7 @@ class Served:
             clock=clock,
         )
         routes: dict[str, Route] = {
-            **dict.fromkeys(SEGMENT, self.segmenter),
+            **relayed_paths(door, self.segmenter),
             ONE: batches,
             ALL: batches,
             WEBHOOK_SECRET: secret,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 OWN_SCHEMAS = {"OwnBatchEmbeddingRequest", "SegmentRequest", "SegmentResponse", "SegmentUsage"}
 OWN_SCHEMAS |= {schema.__name__ for schema in (*FRONT_SCHEMAS, *BULK_SCHEMAS)}
 OWN_SCHEMAS |= {"CohereMeta", "CoherePlace", "CohereInput", "CohereText", "CohereImage", "CohereImageUrl"}
+RELAYED = {"/reader/{url}", "/reader/", "/search/{q}", "/search/", "/ground/{statement}", "/ground/", "/v1/fine-tuning"}
 PROSE = ("title", "description", "summary")
 
 
@@ -50,7 +51,7 @@ def contract_document(make_snapshot: Callable[..., Snapshot]) -> Json:
 
 def test_paths_equal_the_contracts(contract_document: Json, contract_facts: Json) -> None:
     assert contract_document["openapi"] == contract_facts["openapi"]
-    paths = {*PATHS, *front_paths(), *bulk_paths()}
+    paths = {*PATHS, *front_paths(), *bulk_paths(), *RELAYED}
     assert set(contract_document["paths"]) == set(contract_facts["paths"]) | paths
     for path, operations in contract_facts["paths"].items():
         assert contract_document["paths"][path] == operations, path
@@ -107,3 +108,14 @@ def test_the_segmenter_is_described_as_it_is(document: Json) -> None:
         query = {parameter["name"]: "x" for parameter in operations["get"]["parameters"]} | {"tokenizer": "gpt2"}
         assert read_query(query).content == "x"
         assert {} in operations["get"]["security"]
+
+
+def test_what_is_relayed_says_who_needs_a_key_and_what_may_come(document: Json) -> None:
+    for path in RELAYED:
+        assert set(document["paths"][path]) == {"get", "post"}
+        for operation in document["paths"][path].values():
+            assert ({} in operation["security"]) is path.startswith("/reader")
+            assert "422" in operation["responses"]
+    assert {"application/json", "text/plain", "text/event-stream"} == set(
+        document["paths"]["/reader/{url}"]["get"]["responses"]["200"]["content"]
+    )
