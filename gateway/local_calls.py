@@ -38,6 +38,38 @@ class LocalCalls:
         """
         snapshot = self._pipeline.snapshot
         caller = await self._caller(snapshot, call, facts)
+        return await self._served(snapshot, caller, call, facts, read=read, answer=answer)
+
+    async def serve_known(
+        self, call: Call, facts: Facts, answer: Callable[[Snapshot, Caller, Call], Awaitable[bytes]]
+    ) -> bytes:
+        """The same for calls that want a key: `answer` is told whose it is, and what the call may still take.
+
+        Raises:
+            GatewayError: what the client is to be told instead.
+        """
+        snapshot = self._pipeline.snapshot
+        caller = await self._pipeline.authenticate(snapshot, call, facts)
+        call = call.within(caller.timeout)
+
+        async def read() -> None:
+            """Nothing: these calls have no body."""
+
+        async def known(_: None) -> bytes:
+            return await answer(snapshot, caller, call)
+
+        return await self._served(snapshot, caller, call, facts, read=read, answer=known)
+
+    async def _served(  # noqa: PLR0913 - what both ways to serve have in common
+        self,
+        snapshot: Snapshot,
+        caller: Caller,
+        call: Call,
+        facts: Facts,
+        *,
+        read: Callable[[], Awaitable[R]],
+        answer: Callable[[R], Awaitable[bytes]],
+    ) -> bytes:
         call = call.within(caller.timeout)
         try:
             body = await self._pipeline.in_time(
@@ -50,7 +82,7 @@ class LocalCalls:
         self._count(facts)
         return body
 
-    async def _serve(  # noqa: PLR0913 - one stretch of `serve`, apart so that a deadline can end it
+    async def _serve(  # noqa: PLR0913 - one stretch of `_served`, apart so that a deadline can end it
         self,
         snapshot: Snapshot,
         caller: Caller,

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from gateway.admit.cover import to_pay, to_reserve
 from gateway.admit.labels import check_labels
 from gateway.admit.meters import meters_of
 from gateway.authenticate import recognise
@@ -16,14 +17,14 @@ from gateway.errors import Code, GatewayError, service_timeout
 from gateway.plan.cache_key import narrower
 from gateway.plan.inputs import validated
 from gateway.plan.partial import with_copies, without_refused
-from gateway.plan.planner import Inquiry, only_if_cached_error
+from gateway.plan.planner import Inquiry, complete, only_if_cached_error
 from gateway.plan.reply import reply
 from gateway.settle.savings import savings
 from gateway.settle.usage import charge, counted
-from gateway.vocabulary import Cause, Fresh, Reply, Stage, nanos
+from gateway.vocabulary import Cause, Fresh, Job, Stage, nanos
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 
     from gateway.admit.budgets import Budgets
     from gateway.admit.bulk_gate import BulkGate
@@ -34,10 +35,13 @@ if TYPE_CHECKING:
     from gateway.dispatch.in_flight import InFlight
     from gateway.dispatch.order import Found
     from gateway.endpoints.endpoint import Endpoint
+    from gateway.endpoints.transaction import Transactions
     from gateway.plan.inputs import Inputs
     from gateway.plan.planner import Planner
     from gateway.ports import Clock, Observer
-    from gateway.vocabulary import Answer, Call, Caller, Facts, Job, Plan
+    from gateway.vocabulary import Answer, Call, Caller, Facts, Plan, Reply
+
+    Commit = Callable[[Sequence[Answer]], Awaitable[None]]
 
 _GRACE = 0.05
 """Seconds after its deadline that a call is cut off. Its stages end by themselves before, and know more."""
@@ -65,6 +69,7 @@ class Pipeline:
         in_flight: InFlight,
         dispatcher: Dispatcher,
         bulk_gate: BulkGate,
+        transactions: Transactions,
         clock: Clock,
         observer: Observer,
         count: Callable[[Facts], None],
@@ -78,6 +83,7 @@ class Pipeline:
         self._in_flight = in_flight
         self._dispatcher = dispatcher
         self._bulk_gate = bulk_gate
+        self._transactions = transactions
         self._clock = clock
         self._observer = observer
         self._count = count
@@ -107,24 +113,38 @@ class Pipeline:
     async def _serve(self, endpoint: Endpoint, snapshot: Snapshot, caller: Caller, call: Call, facts: Facts) -> Reply:
         body = await call.read()
         with self.stage(facts, Stage.VALIDATE):
-            job = await validated(endpoint, body, snapshot)
-            check_labels(job, caller)
-            facts.model, facts.items = job.model, job.item_count
-            work = _work(snapshot, caller, job, call)
+            asked = await validated(endpoint, body, snapshot)
+        if isinstance(asked, Job):
+            return await self._answer(endpoint, _work(snapshot, caller, asked, call), facts)
+        async with self._transactions.begin(asked, snapshot, caller) as transaction:
+            facts.endpoint = transaction.endpoint
+            call = call if transaction.divisible else replace(call, partial=False)
+            work = _work(snapshot, caller, transaction.job, call)
+            return await self._answer(endpoint, work, facts, transaction.commit)
+
+    async def _answer(self, endpoint: Endpoint, work: _Work, facts: Facts, commit: Commit | None = None) -> Reply:
+        """What a job's answers make; `commit` keeps what follows from them while nothing is charged yet."""
+        job = work.job
+        check_labels(job, work.caller)
+        facts.model, facts.items = job.model, job.item_count
         async with self._reserve(work, facts) as quota:
             with self.stage(facts, Stage.PLAN):
                 if self._inputs is not None:
-                    job = await self._inputs.bring(job, work.served, snapshot, call.deadline)
-                    work = work if job is work.job else _work(snapshot, caller, job, call)
+                    job = await self._inputs.bring(job, work.served, work.snapshot, work.call.deadline)
+                    work = work if job is work.job else _work(work.snapshot, work.caller, job, work.call)
                 plan = await self._plan(work)
             with self.stage(facts, Stage.ADMIT):
                 unknown = (*plan.missing, *plan.foreign)
                 estimate = await self._estimator.estimate(job, work.served.model, unknown)
-                await quota.cover(_to_reserve(work, plan, estimate), *_to_pay(work, estimate))
+                limits = work.snapshot.config.limits
+                reserved = to_reserve(job, plan, estimate, count_cached=limits.count_cached_tokens)
+                await quota.cover(reserved, *to_pay(estimate, work.price))
             with self.stage(facts, Stage.DISPATCH):
                 fresh = await self._dispatch(work, plan, estimate)
             facts.estimated_tokens = self._estimator.learn(estimate, fresh)
             plan, answered = without_refused(plan, fresh)
+            if commit is not None:
+                await commit(complete(plan, answered.answers))
             _record(work, quota, plan, answered, facts)
         with self.stage(facts, Stage.ASSEMBLE):
             return reply(endpoint, job, plan, answered, facts)
@@ -243,38 +263,29 @@ class _Work:
     call: Call
     inquiry: Inquiry
 
+    @property
+    def price(self) -> str:
+        """US dollars that a token costs the caller."""
+        return self.snapshot.price(self.caller.tenant, self.served.model)
+
 
 def _work(snapshot: Snapshot, caller: Caller, job: Job, call: Call) -> _Work:
-    served = snapshot.served[job.model]
+    served = snapshot.served[job.model].only(job.backend)
     scope = narrower(caller.cache_scope, served.cache_scope)
     inquiry = Inquiry(job, caller, scope, snapshot.secret, call.directives, snapshot.config.cache.promote_after)
     return _Work(snapshot, served, caller, job, call, inquiry)
 
 
-def _to_pay(work: _Work, estimate: Estimate) -> tuple[int, int]:
-    """Tokens that a backend may count at most, and what they cost in nano-dollars: for budgets and balances."""
-    tokens = sum(estimate.tokens.values())
-    return tokens, nanos(work.snapshot.price(work.caller.tenant, work.served.model), tokens)
-
-
-def _to_reserve(work: _Work, plan: Plan, estimate: Estimate) -> int:
-    """Tokens to reserve: for what must be asked or seems so, and for copies and what is stored where they count."""
-    if not work.snapshot.config.limits.count_cached_tokens:
-        return sum(estimate.tokens.values())
-    known = {**{at: answer.tokens for at, answer in plan.stored.items()}, **estimate.tokens}
-    return sum(known.values()) + sum(known[original] for original in plan.twins.values())
-
-
 def _record(work: _Work, quota: Reservation, plan: Plan, fresh: Fresh, facts: Facts) -> None:
-    charged = charge(plan, fresh)
+    charged = charge(plan, fresh, work.job.times)
     facts.reported_tokens, facts.upstream_tokens = charged.reported, charged.upstream
     facts.misses, facts.duplicates = len(plan.missing) + len(plan.foreign), len(plan.twins)
     facts.hits = len(plan.keys) - facts.misses - facts.duplicates
-    price = work.snapshot.price(work.caller.tenant, work.served.model)
+    price = work.price
     facts.savings = savings(plan, fresh, work.job, price)
     facts.paid_tokens = charged.upstream + charged.foreign
     facts.nanos = nanos(price, facts.paid_tokens)
     facts.saved_tokens = sum(saving.tokens for saving in facts.savings if saving.cause is not Cause.PROMOTED)
     facts.saved_nanos = nanos(price, facts.saved_tokens)
-    window = counted(charged, count_cached=work.snapshot.config.limits.count_cached_tokens)
+    window = counted(charged, count_cached=work.snapshot.config.limits.count_cached_tokens, times=work.job.times)
     quota.record(charged, window, facts.paid_tokens, facts.nanos)

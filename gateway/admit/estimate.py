@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gateway.admit.need import Need, Ruler
 from gateway.catalogue.model import Tokenizer
 from gateway.tokens.peaks import Peaks
+from gateway.vocabulary import TRAIN
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -66,6 +67,8 @@ class Estimator:
         query = (job.query or "") if job.endpoint == RERANK else None
         left = iter(await self._ruler(model).measure(items, query))
         needs = {at: _sum([next(left) for _ in job.units[at]]) for at in positions}
+        if job.endpoint == TRAIN:
+            needs = {at: _often(need, job.iterations) for at, need in needs.items()}
         text_kind, bound_kind = _kinds(job.endpoint, model, list(needs.values()), len(items))
         factor = min(max(self._beyond.of(bound_kind) or 1.0, 1.0), MOST)
         ratio = self._ratios.of(text_kind)
@@ -111,6 +114,12 @@ def _sum(needs: Sequence[Need]) -> Need:
         length=sum(need.length for need in needs),
         media=any(need.media for need in needs),
     )
+
+
+def _often(need: Need, times: int) -> Need:
+    """What a backend needs that reads the same so many times."""
+    counted = None if need.counted is None else need.counted * times
+    return need._replace(bound=need.bound * times, counted=counted, length=need.length * times)
 
 
 def _kinds(endpoint: str, model: Model, needs: Sequence[Need], items: int) -> tuple[Hashable, Hashable]:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from gateway.app.batches import BatchEngine
 from gateway.app.job_events import job_events
+from gateway.edge.classifiers import Classifiers
 from gateway.edge.docs_page import PATHS as DOCS
 from gateway.edge.docs_page import DocsPage
 from gateway.edge.segment import Segmenter
 from gateway.edge.webhook_secret import PATH as WEBHOOK_SECRET
 from gateway.edge.webhook_secret import WebhookSecret
+from gateway.endpoints.classifiers import PATH as CLASSIFIERS
 from gateway.local_calls import LocalCalls
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
     from gateway.admit.reservation import Admission
     from gateway.app.relays import Relays
+    from gateway.app.training import Trainer
+    from gateway.dispatch.dispatcher import Dispatcher
     from gateway.edge.server import Route
     from gateway.observe.observer import RequestObserver
     from gateway.pipeline import Pipeline
@@ -48,7 +52,7 @@ class Parts:
 class Routes:
     """`paths` is what Edge wants: a path, or the beginning of paths if it ends in a slash, and who answers there."""
 
-    def __init__(self, parts: Parts, relays: Relays) -> None:
+    def __init__(self, parts: Parts, relays: Relays, trainer: Trainer, dispatcher: Dispatcher) -> None:
         calls = LocalCalls(parts.pipeline, parts.admission, parts.books.add)
         self._segmenter = Segmenter(parts.pipeline, calls, parts.clock)
         self._relays = relays
@@ -60,6 +64,9 @@ class Routes:
         self._tasks = parts.tasks
         if parts.pipeline.snapshot.config.server.docs:
             self.paths |= dict.fromkeys(DOCS, DocsPage())
+        self._trainer = trainer
+        classifiers = Classifiers(parts.pipeline, calls, trainer.shelf, dispatcher, parts.clock)
+        self.paths |= dict.fromkeys((CLASSIFIERS, f"{CLASSIFIERS}/"), classifiers)
 
     def start(self) -> list[asyncio.Task[None]]:
         """Tasks that run while the worker serves; they are cancelled once every answer is out."""
@@ -72,4 +79,5 @@ class Routes:
     async def close(self) -> None:
         """After the tasks have ended."""
         self._segmenter.close()
+        self._trainer.close()
         await self._relays.close()

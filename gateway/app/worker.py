@@ -19,6 +19,7 @@ from gateway.admit.estimate import YARDSTICK, Estimator
 from gateway.admit.reservation import Admission
 from gateway.app.relays import Relays
 from gateway.app.routes import Parts, Routes
+from gateway.app.training import Trainer
 from gateway.clock import SystemClock
 from gateway.dispatch.checks import HealthChecks
 from gateway.dispatch.dispatcher import Dispatcher
@@ -67,8 +68,9 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Sequence
 
+    from gateway.config.schema import Config
     from gateway.config.snapshot import Snapshot
-    from gateway.ports import Canaries, Clock
+    from gateway.ports import Canaries, Clock, Notices
 
 _BACKLOG = 1024
 _CACHE_RESTS = 0.5
@@ -122,14 +124,14 @@ class App:
             quota, clock, self._tasks, observer, lease_seconds=seconds, seed=budgets.used, first_run=first_run
         )
         self._leases.longest_seconds = config.server.timeout
-        pauses = RedisPauses(quota_line, keys)
-        outside = Outside(self._leases, pauses, clock, self._tasks, observer, snapshot.secret)
+        outside = Outside(self._leases, RedisPauses(quota_line, keys), clock, self._tasks, observer, snapshot.secret)
         journal = FileJournal(Path(config.server.data_dir) / "ledger", clock.identifier())
         notices = RedisNotices(ledger_line, keys)
         self._thresholds = Thresholds(Records(ledger, notices), lambda: pipeline.snapshot, clock, observer)
-        webhooks = OperatorAddresses(lambda: pipeline.snapshot.config)
-        self._courier = Courier(notices, self._upstream, webhooks, clock, observer)
+        self._courier = self._courier_of(notices, lambda: pipeline.snapshot.config, clock)
         self._books = Books(journal, ledger, clock, observer, self._thresholds.touched)
+        dispatcher = self._dispatcher(outside, RedisCanaries(quota_line, keys), lambda: pipeline.snapshot)
+        trainer = Trainer(quota_line, keys, clock, self._tasks, observer, lock_seconds=seconds)
         admission = Admission(self._leases, quota, observer)
         estimator = Estimator(load({served.model.tokenizer or YARDSTICK for served in snapshot.served.values()}))
         pipeline = Pipeline(
@@ -139,7 +141,8 @@ class App:
             estimator=estimator,
             planner=self._planner(cache_line, snapshot, clock),
             in_flight=InFlight(claims, clock, self._tasks, config.cache.claim_seconds),
-            dispatcher=self._dispatcher(outside, RedisCanaries(quota_line, keys), lambda: pipeline.snapshot),
+            dispatcher=dispatcher,
+            transactions=trainer.desk,
             bulk_gate=BulkGate(clock, observer, self._tasks),
             clock=clock,
             observer=observer,
@@ -149,7 +152,7 @@ class App:
         self._operations = Operations(pipeline, quota, metrics)
         usage = UsageReport(pipeline, self._books, clock)
         parts = Parts(pipeline, admission, self._books, self._upstream, quota_line, keys, self._tasks, clock, observer)
-        self._routes = Routes(parts, self._relays(parts, cache_line, budgets, estimator))
+        self._routes = Routes(parts, self._relays(parts, cache_line, budgets, estimator), trainer, dispatcher)
         self.edge = Edge(pipeline, self._operations, usage, clock, observer, routes=self._routes.paths)
         accounts = RedisAccounts(quota_line, keys, clock)
         self._follower = Follower(accounts, clock, observer, snapshot, partial(setattr, pipeline, "snapshot"))
@@ -157,6 +160,9 @@ class App:
         self._http = [HttpServer(application, config.server.errors, clock) for application in (self.edge, self._admin)]
         self._servers: list[asyncio.Server] = []
         self._background: list[asyncio.Task[None]] = []
+
+    def _courier_of(self, notices: Notices, config: Callable[[], Config], clock: Clock) -> Courier:
+        return Courier(notices, self._upstream, OperatorAddresses(config), clock, self._observer)
 
     def _planner(self, line: Line, snapshot: Snapshot, clock: Clock) -> Planner:
         cache = snapshot.config.cache

@@ -43,9 +43,9 @@ def _entry(index: int, entry: dict[str, Json], labels: Json) -> dict[str, Json]:
     prediction, best, predictions = (entry.get(part) for part in ("prediction", "score", "predictions"))
     kept: dict[str, Json] = {"object": "classification", "index": index}
     if isinstance(labels, list):
-        return kept | _set(prediction, best, predictions, labels)
+        return kept | read_set(prediction, best, predictions, labels)
     chosen, scores, listed = (_by_name(part, labels) for part in (prediction, best, predictions))
-    read = {name: _set(chosen[name], scores[name], listed[name], labels[name]) for name in labels}
+    read = {name: read_set(chosen[name], scores[name], listed[name], labels[name]) for name in labels}
     return kept | {part: {name: read[name][part] for name in labels} for part in ("prediction", "score", "predictions")}
 
 
@@ -55,7 +55,7 @@ def _by_name(part: Json, labels: dict[str, Json]) -> dict[str, Json]:
     return part
 
 
-def _set(prediction: Json, best: Json, predictions: Json, labels: Sequence[str]) -> dict[str, Json]:
+def read_set(prediction: Json, best: Json, predictions: Json, labels: Sequence[str]) -> dict[str, Json]:
     """One choice: the label chosen, its share, and the shares of all in the order of the labels."""
     listed = predictions if isinstance(predictions, list) else []
     named = [entry for entry in listed if isinstance(entry, dict) and isinstance(entry.get("label"), str)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from gateway.backends import classifying
+from gateway.backends import classifying, training
 from gateway.backends.apportion import shares
 from gateway.backends.dialect import CallLimits, Outcome, OutcomeKind, Silent
 from gateway.backends.reading import (
@@ -55,11 +55,15 @@ class Jina(Silent):
     health: str | None = None
 
     def encode(self, ask: Ask) -> Exchange:
-        """`POST /v1/embeddings`, `/v1/rerank` or `/v1/classify`."""
+        """`POST /v1/embeddings`, `/v1/rerank`, `/v1/classify` or `/v1/train`, or `DELETE /v1/classifiers/…`."""
         items = [wire_item(item) for unit in ask.units for item in unit]
         body: dict[str, Json] = {"model": ask.model, **dict(ask.job.parameters)}
         if ask.job.endpoint == "rerank":
             body |= {"query": ask.job.query, "documents": items, "return_documents": False}
+        elif training.is_training(ask):
+            body = training.training_body(ask)
+        elif ask.job.endpoint == classifying.ENDPOINT and training.identifier_of(ask) is not None:
+            body = training.few_shot_body(ask, items)
         elif ask.job.endpoint == classifying.ENDPOINT:
             inputs = [wire_item(item) for item in classifying.inputs_of(ask)]
             body |= {"labels": classifying.labels_of(ask), "input": inputs}
@@ -73,12 +77,14 @@ class Jina(Silent):
         headers = {"content-type": "application/json", "accept": "application/json"}
         if ask.credential:
             headers["authorization"] = f"Bearer {ask.credential}"
+        if ask.job.endpoint == training.CLASSIFIERS:
+            return Exchange("DELETE", training.removal_path(ask), b"", headers)
         return Exchange("POST", f"/v1/{ask.job.endpoint}", orjson.dumps(body), headers)
 
     def decode(self, ask: Ask, reply: RawReply) -> Outcome:
         """Checks count, order, dimension, finiteness, type and model name before anything is believed."""
         if reply.status != 200:  # noqa: PLR2004 - HTTP's OK
-            return _failure(reply)
+            return training.refusal(ask, reply) or _failure(reply)
         try:
             content = json_of(reply)
             if not isinstance(content, dict):
@@ -86,7 +92,12 @@ class Jina(Silent):
             named = content.get("model")
             if isinstance(named, str) and named.rpartition("/")[2] != ask.model.rpartition("/")[2]:
                 raise UnreadableError("the answer is of another model")
+            if ask.job.endpoint == training.CLASSIFIERS:
+                return Outcome(OutcomeKind.ANSWERED, (Answer(Shape.VERBATIM, b"{}", 0, 0),))
             tokens = shares(total_tokens(content.get("usage")), ask)
+            if training.is_training(ask):
+                payload = training.trained(ask, content)
+                return Outcome(OutcomeKind.ANSWERED, (Answer(Shape.VERBATIM, payload, 0, tokens[0]),))
             entries = content.get("results" if ask.job.endpoint == "rerank" else "data")
             return Outcome(OutcomeKind.ANSWERED, tuple(_answers(ask, entries, tokens)))
         except UnreadableError as error:
@@ -114,6 +125,8 @@ def _answers(ask: Ask, entries: Json, tokens: list[int]) -> list[Answer]:
 
 
 def _verbatim(ask: Ask, entries: Json) -> bytes:
+    if ask.job.endpoint == classifying.ENDPOINT and training.identifier_of(ask) is not None:
+        return training.few_shot(ask, entries)
     if ask.job.endpoint == classifying.ENDPOINT:
         return classifying.classifications(ask, entries)
     in_order(entries, _expected(ask, entries), ordered=True)

@@ -142,6 +142,8 @@ def _anybody(config: Config, name: str, scope: CacheScope) -> Caller:
         model_meters(config, ANYBODY, tier),
         timeout=tier.timeout,
         labels=tier.labels,
+        classifiers=tier.classifiers,
+        classifier_labels=tier.classifier_labels,
     )
 
 
@@ -161,6 +163,8 @@ def _caller(config: Config, name: str, tenant: Tenant, key_id: str) -> Caller:
         queue_timeout=tenant.queue_timeout,
         timeout=tenant.timeout or tier.timeout,
         labels=tier.labels,
+        classifiers=tier.classifiers,
+        classifier_labels=tier.classifier_labels,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.config.backends import Backend
+from gateway.config.metering import FEW_SHOT
 from gateway.config.schema import Bounds, Config, Tier
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ SHIPPED_TIERS: Mapping[str, Tier] = {
             "embeddings": Bounds(rpm=500, tpm=1_000_000),
             "rerank": Bounds(rpm=500, tpm=1_000_000),
             "classify": Bounds(rpm=200, tpm=500_000),
+            FEW_SHOT: Bounds(rpm=20, tpm=200_000),
             "train": Bounds(rpm=20, tpm=200_000),
             "segment": Bounds(rpm=200),
             "reader": Bounds(rpm=200),
@@ -40,6 +42,7 @@ SHIPPED_TIERS: Mapping[str, Tier] = {
             "embeddings": Bounds(rpm=2_000, tpm=5_000_000),
             "rerank": Bounds(rpm=2_000, tpm=5_000_000),
             "classify": Bounds(rpm=1_000, tpm=3_000_000),
+            FEW_SHOT: Bounds(rpm=60, tpm=1_000_000),
             "train": Bounds(rpm=60, tpm=1_000_000),
             "segment": Bounds(rpm=1_000),
             "reader": Bounds(rpm=1_000),

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from gateway.vocabulary import Caller
 
 
+CLASSIFY = "classify"
+FEW_SHOT = "classify_few_shot"
+"""What classifications by trained classifiers are called in limits, metrics and the ledger."""
+
 ANYBODY = "*"
 """In the place of a tenant in the meters of callers who are known by their keys alone; no tenant is called that."""
 
@@ -44,10 +48,16 @@ def own_meters(config: Config, tenant: str, tier: Tier, key_id: str) -> tuple[Me
 
 
 def endpoint_meters(config: Config, tenant: str, tier: Tier) -> dict[str, Meter]:
-    """What a tenant's calls of an endpoint count in, beside the rest."""
-    return {
+    """What a tenant's calls of an endpoint count in, beside the rest.
+
+    Few-shot classifications count as all others do, unless the tier tells them apart.
+    """
+    meters = {
         name: _meter(config, f"t:{tenant}:e:{name}", Scope.ENDPOINT, bounds) for name, bounds in tier.endpoints.items()
     }
+    if CLASSIFY in meters:
+        meters.setdefault(FEW_SHOT, meters[CLASSIFY])
+    return meters
 
 
 def model_meters(config: Config, tenant: str, tier: Tier) -> dict[str, Meter]:

@@ -90,12 +90,18 @@ class Tier(Bounds):
     each_key: Bounds | None = Field(None, description="limits of each of a tenant's keys")
     endpoints: dict[Name, Bounds] = Field(
         default_factory=dict,
-        description="limits of a tenant's calls by endpoint: embeddings, rerank, classify, segment, chat, reader, "
-        "search, ground, fine-tuning",
+        description="limits of a tenant's calls by endpoint: embeddings, rerank, classify, "
+        "classify_few_shot (else as classify), train, classifiers, segment, chat, reader, search, ground, fine-tuning",
     )
     models: dict[Name, Bounds] = Field(default_factory=dict, description="limits of a tenant's calls by model")
     labels: Annotated[int, Field(ge=1, le=512)] = Field(
         256, description="labels that one classification may choose between; 512 at most"
+    )
+    classifiers: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        16, description="trained classifiers that a tenant may have; one more is refused"
+    )
+    classifier_labels: Annotated[int, Field(ge=2, le=512)] = Field(
+        16, description="labels that one trained classifier may know; 512 at most"
     )
     timeout: Seconds | None = Field(
         None, description="seconds a tenant's request may take, unless it has its own; by default server.timeout"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from gateway.vocabulary import CacheScope
@@ -38,6 +38,11 @@ class Served:
     routes: tuple[Route, ...]
     cache_scope: CacheScope = CacheScope.SHARED
     relays: bool = False
+
+    def only(self, backend: str) -> Served:
+        """With no way but to one backend (empty: any), where there is one."""
+        ways = tuple([route for route in self.routes if route.backend == backend])
+        return replace(self, routes=ways) if ways and len(ways) < len(self.routes) else self
 
 
 @dataclass(frozen=True, slots=True)

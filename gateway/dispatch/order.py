@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gateway.tokens.bound import utf8_length
-from gateway.vocabulary import Lane
+from gateway.vocabulary import TRAIN, Lane
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -52,6 +52,10 @@ class Order:
     def of_the_caller(self, route: Route) -> bool:
         """Whether a backend is asked with the caller's own key, which is the Jina API's and goes nowhere else."""
         return self.passed is not None and self.backend(route).dialect == "jina"
+
+    def retries(self, route: Route) -> int:
+        """How often a call may be tried again; a training never, as it may have been done."""
+        return 0 if self.job.endpoint == TRAIN else self.backend(route).retries
 
     @property
     def patience(self) -> float:

@@ -98,7 +98,7 @@ class Sender:
             decision = decide(
                 outcome,
                 attempt=attempt,
-                retries=order.backend(trip.route).retries,
+                retries=order.retries(trip.route),
                 remaining=sent.deadline - self._clock.monotonic(),
                 chance=self._clock.random(),
                 others=self._fleet.others(order, tried | {trip.route.backend}),

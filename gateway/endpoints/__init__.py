@@ -11,6 +11,7 @@ from gateway.endpoints.front_cohere import CohereEmbed, CohereEmbedV1, CohereRer
 from gateway.endpoints.front_multi_vector import MultiVector
 from gateway.endpoints.front_tei import TeiEmbed, TeiRerank
 from gateway.endpoints.rerank import Rerank
+from gateway.endpoints.train import Train
 from gateway.tokens.ids import id_vocabulary
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _EMBEDDINGS = Embeddings(id_vocabulary)
 
-ENDPOINTS: tuple[Endpoint, ...] = (_EMBEDDINGS, Rerank(), Classify())
+ENDPOINTS: tuple[Endpoint, ...] = (_EMBEDDINGS, Rerank(), Classify(), Train())
 """Every endpoint whose requests take the whole pipeline; a new one is a module and an entry here."""
 
 FRONTS: Mapping[str, type[FrontEndpoint]] = MappingProxyType(

@@ -1,40 +1,36 @@
-"""P: POST /v1/classify without training: made from embeddings here, or asked of a backend that makes it."""
+"""P: POST /v1/classify: made from embeddings here, or asked of a backend that makes it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from gateway.catalogue.model import Family, Model
 from gateway.endpoints.body import check, choose, decode, drop_unknown
-from gateway.endpoints.classify_reply import ClassifyPresentation, is_large, pieces
+from gateway.endpoints.classify_reply import LARGE_SCORES, ClassifyPresentation, is_large, pieces
+from gateway.endpoints.few_shot import FewShotPresentation, few_shot_pieces, read_few_shot
 from gateway.endpoints.items import points_elsewhere
-from gateway.endpoints.parameters import implied
+from gateway.endpoints.parameters import classification_parameters
 from gateway.endpoints.schemas_classify import SCHEMAS, FewShotClassificationRequest
-from gateway.endpoints.schemas_embeddings import SCHEMAS as EMBEDDINGS_SCHEMAS
-from gateway.errors import FieldError, invalid_labels, invalid_request, label_limit_exceeded, resource_not_found
+from gateway.errors import FieldError, invalid_labels, invalid_request, label_limit_exceeded
 from gateway.vocabulary import Item, Job, Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Generator, Sequence
 
+    from gateway.catalogue.model import Model
     from gateway.config.snapshot import Snapshot
     from gateway.endpoints.schemas import Items
     from gateway.endpoints.schemas_classify import LabelSets, ZeroShotRequest
+    from gateway.endpoints.transaction import FewShot
     from gateway.vocabulary import Answer, Json
 
 MAX_INPUTS = 512
 MAX_SETS = 8
 MAX_LABELS_OF_A_SET = 64
 
-_TASKED = frozenset({Family.EMBEDDINGS_V3, Family.EMBEDDINGS_V5})
-"""Families whose embeddings have a task for this; the others are asked as without a task."""
-
 _MAX_ECHO = 200
-_UNTRAINED = Model(FewShotClassificationRequest.__name__, "", "", "", 0, "", 0)
-"""Stands for the model of a classifier that nobody knows: it reads text."""
 
 
 class Classify:
@@ -46,23 +42,28 @@ class Classify:
 
     name: Final = "classify"
 
-    def validate(self, body: bytes, snapshot: Snapshot) -> Job:
-        """The job in a body; see Endpoint.validate.
+    def validate(self, body: bytes, snapshot: Snapshot) -> Job | FewShot:
+        """The job in a body, or inputs for a trained classifier; see Endpoint.validate.
 
         Raises:
-            GatewayError: also INPUT_INVALID_LABELS, INPUT_LABEL_LIMIT_EXCEEDED, and RESOURCE_NOT_FOUND of classifiers.
+            GatewayError: also INPUT_INVALID_LABELS, INPUT_LABEL_LIMIT_EXCEEDED.
         """
         fields = decode(body)
+        lenient = snapshot.config.server.validation == "lenient"
         if "classifier_id" in fields:
-            _refuse_few_shot(fields)
+            asked = read_few_shot(fields, lenient=lenient)
+            _check_count(asked.items, FewShotClassificationRequest.__name__)
+            return asked
+        return self._zero_shot(fields, snapshot, lenient=lenient)
+
+    def _zero_shot(self, fields: dict[str, Json], snapshot: Snapshot, *, lenient: bool) -> Job:
         model, family = choose(fields, self.name, snapshot)
         schema = SCHEMAS[family]
-        lenient = snapshot.config.server.validation == "lenient"
         warnings = drop_unknown(fields, schema) if lenient else ()
         request = check(schema, fields, replace(model, modalities=model.modalities & schema.accepted))
         # A field of each of the schemas but, differing, not of their base.
         items: Items = vars(request)["input"]
-        _check_count(items, model)
+        _check_count(items, model.name)
         _check_labels(request.labels)
         job = self._relayed if snapshot.served[model.name].relays else self._made_here
         return replace(
@@ -73,15 +74,13 @@ class Classify:
         )
 
     def _made_here(self, request: ZeroShotRequest, items: Items, model: Model) -> Job:
-        family = model.embeddings or Family.OWN_EMBEDDINGS
-        task = {"task": "classification"} if family in _TASKED else {}
         return Job(
             endpoint="embeddings",
             model=model.name,
             revision=model.revision,
             units=tuple([(item,) for item in (*items, *_items(request.labels))]),
             shape=model.shape,
-            parameters=tuple(implied(EMBEDDINGS_SCHEMAS[family], vars(request) | task)),
+            parameters=classification_parameters(model, vars(request)),
             presentation=ClassifyPresentation(request.labels),
         )
 
@@ -102,10 +101,17 @@ class Classify:
         if job.whole:
             usage = {"total_tokens": answers[0].tokens}
             return orjson.dumps({"data": orjson.Fragment(answers[0].payload), "usage": usage})
+        shown = job.presentation
+        if isinstance(shown, FewShotPresentation):
+            return b"".join(few_shot_pieces(shown, answers))
         return b"".join(pieces(job, answers))
 
     def stream(self, job: Job, answers: Sequence[Answer]) -> Generator[bytes, None, None] | None:
         """The same in pieces, where it is large; see Endpoint.stream."""
+        shown = job.presentation
+        if isinstance(shown, FewShotPresentation):
+            large = len(answers) * len(shown.classifier.labels) > LARGE_SCORES
+            return few_shot_pieces(shown, answers) if large else None
         return pieces(job, answers) if not job.whole and is_large(job, answers) else None
 
 
@@ -119,10 +125,10 @@ def _wire(sets: LabelSets) -> Json:
     return named or sets[0][1]
 
 
-def _check_count(items: Items, model: Model) -> None:
+def _check_count(items: Items, where: str) -> None:
     if len(items) > MAX_INPUTS:
         message = f"List should have at most {MAX_INPUTS} items after validation, not {len(items)}"
-        raise invalid_request((FieldError(f"body -> {model.name} -> input", message, "too_long"),))
+        raise invalid_request((FieldError(f"body -> {where} -> input", message, "too_long"),))
 
 
 def _check_labels(sets: LabelSets) -> None:
@@ -146,20 +152,3 @@ def _check_labels(sets: LabelSets) -> None:
 def _first_double(labels: Sequence[str]) -> str:
     seen: set[str] = set()
     return next(label for label in labels if label in seen or seen.add(label))[:_MAX_ECHO]  # type: ignore[func-returns-value] # add() is for its effect
-
-
-def _refuse_few_shot(fields: Mapping[str, Json]) -> NoReturn:
-    """Nobody can train a classifier here yet, so there is none of any name; what is wrong otherwise is told first."""
-    wrong = [
-        FieldError(f"body -> {name}", message, "value_error")
-        for name, message in (
-            ("model", 'only either "model" or "classifier_id" should be provided'),
-            ("labels", '"labels" field should not be provided for few-shot classification'),
-        )
-        if name in fields
-    ]
-    if wrong:
-        raise invalid_request(tuple(wrong))
-    request = check(FewShotClassificationRequest, dict(fields), _UNTRAINED)
-    _check_count(request.input, _UNTRAINED)
-    raise resource_not_found("Classifier", request.classifier_id[:_MAX_ECHO])

@@ -44,14 +44,15 @@ def pieces(job: Job, answers: Sequence[Answer]) -> Generator[bytes, None, None]:
     """The reply, some inputs at a time. The labels' answers are the last ones."""
     presentation = cast("ClassifyPresentation", job.presentation)
     count = sum(job.labels)
-    inputs, labels = answers[:-count], _rows(answers[-count:])
+    inputs, labels = answers[:-count], unit_rows(answers[-count:])
     step = max(1, _SCORES // count)
     opening = b'{"data":['
     for start in range(0, len(inputs), step):
         # Not `@`: its threads wait for each other while others want the processors, and its sums depend on the shapes.
-        cosines: Wide = np.einsum("ij,kj->ik", _rows(inputs[start : start + step]), labels)
-        entries = _entries(cosines, presentation.sets, job.labels, start)
-        yield (b"," if start else opening) + b",".join(map(orjson.dumps, entries))
+        cosines: Wide = np.einsum("ij,kj->ik", unit_rows(inputs[start : start + step]), labels)
+        bounds = pairwise(accumulate(job.labels, initial=0))
+        shares = [softmax(cosines[:, first:end]) for first, end in bounds]
+        yield (b"," if start else opening) + b",".join(map(orjson.dumps, entries(shares, presentation.sets, start)))
     usage = {"total_tokens": sum([answer.tokens for answer in answers])}
     yield (b"" if inputs else opening) + b'],"usage":' + orjson.dumps(usage) + b"}"
 
@@ -63,7 +64,7 @@ def softmax(scores: Wide) -> Wide:
     return shares
 
 
-def _rows(answers: Sequence[Answer]) -> Wide:
+def unit_rows(answers: Sequence[Answer]) -> Wide:
     """The answers' vectors with length one, so that products are cosines; a vector of zeros is like nothing."""
     rows = matrix(b"".join([answer.payload for answer in answers]), answers[0].width).astype(np.float64)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
@@ -71,11 +72,9 @@ def _rows(answers: Sequence[Answer]) -> Wide:
     return wide
 
 
-def _entries(cosines: Wide, sets: LabelSets, sizes: Sequence[int], start: int) -> Iterator[dict[str, Json]]:
-    """An element of `data` for each row of cosines; with named sets its parts are objects by name."""
-    bounds = pairwise(accumulate(sizes, initial=0))
-    shares = [softmax(cosines[:, first:end]) for first, end in bounds]
-    for row in range(len(cosines)):
+def entries(shares: Sequence[Wide], sets: LabelSets, start: int) -> Iterator[dict[str, Json]]:
+    """An element of `data` for each row of shares, of which each set has its own; named sets make objects by name."""
+    for row in range(len(shares[0])):
         chosen = [_chosen(labels, share[row]) for (_, labels), share in zip(sets, shares, strict=True)]
         entry: dict[str, Json] = {"object": "classification", "index": start + row}
         for part, values in zip(("prediction", "score", "predictions"), zip(*chosen, strict=True), strict=True):

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from gateway.config.snapshot import Snapshot
     from gateway.endpoints.embeddings import Embeddings
     from gateway.endpoints.front import ErrorShape
+    from gateway.endpoints.transaction import Creation, FewShot, Update
     from gateway.vocabulary import Answer, Job
 
 
@@ -21,8 +22,8 @@ class Endpoint(Protocol):
         """Metric label, path segment and `Job.endpoint`."""
         ...
 
-    def validate(self, body: bytes, snapshot: Snapshot) -> Job:
-        """The request in a body.
+    def validate(self, body: bytes, snapshot: Snapshot) -> Job | FewShot | Creation | Update:
+        """The request in a body: a job, or what becomes one when the store is asked (transaction.Transactions).
 
         Raises:
             GatewayError: INPUT_INVALID with field errors, or INPUT_MODEL_NOT_FOUND.
@@ -45,6 +46,10 @@ class FrontEndpoint(Endpoint, Protocol):
     """A route of another dialect in front of an endpoint of ours, whose name it has; made for one request."""
 
     def __init__(self, request_id: str, embeddings: Embeddings) -> None: ...
+
+    def validate(self, body: bytes, snapshot: Snapshot) -> Job:
+        """As Endpoint.validate; none of these needs the store first."""
+        ...
 
     @property
     def errors(self) -> ErrorShape | None:

@@ -13,11 +13,15 @@ from gateway.endpoints.openapi_bulk import BULK_SCHEMAS, bulk_paths
 from gateway.endpoints.openapi_fronts import FRONT_SCHEMAS, front_paths
 from gateway.endpoints.openapi_parts import FAILURES, as_json, ref, responses
 from gateway.endpoints.openapi_relays import CHAT, service_paths, tuning_paths
+from gateway.endpoints.openapi_train import COMPONENTS as TRAIN_COMPONENTS
+from gateway.endpoints.openapi_train import classifier_paths
 from gateway.endpoints.schemas_classify import SCHEMAS as CLASSIFY_SCHEMAS
 from gateway.endpoints.schemas_classify import FewShotClassificationRequest
 from gateway.endpoints.schemas_embeddings import SCHEMAS as EMBEDDINGS_SCHEMAS
 from gateway.endpoints.schemas_replies import REPLIES
 from gateway.endpoints.schemas_rerank import SCHEMAS as RERANK_SCHEMAS
+from gateway.endpoints.schemas_train import SCHEMAS as TRAIN_SCHEMAS
+from gateway.endpoints.schemas_train import UpdateTrainingRequest
 from gateway.endpoints.segment import PATHS as SEGMENT_PATHS
 from gateway.endpoints.segment import QUERY, SegmentRequest, SegmentResponse
 
@@ -67,7 +71,7 @@ def openapi(snapshot: Snapshot) -> bytes:
 def _schemas() -> dict[str, Json]:
     classes: list[type[BaseModel]] = [*EMBEDDINGS_SCHEMAS.values(), *RERANK_SCHEMAS.values()]
     classes += [*CLASSIFY_SCHEMAS.values(), FewShotClassificationRequest, *REPLIES, SegmentRequest, SegmentResponse]
-    classes += [*BATCH_SCHEMAS, *BULK_SCHEMAS, *FRONT_SCHEMAS]
+    classes += [*BATCH_SCHEMAS, *BULK_SCHEMAS, *FRONT_SCHEMAS, *TRAIN_COMPONENTS]
     _, document = models_json_schema(
         [(schema, "validation") for schema in classes], ref_template="#/components/schemas/{model}"
     )
@@ -80,10 +84,13 @@ def _paths(snapshot: Snapshot) -> dict[str, Json]:
     rerank = _body("rerank", RERANK_SCHEMAS, snapshot)
     few_shot = ref(FewShotClassificationRequest.__name__)
     classify = {"anyOf": [_body("classify", CLASSIFY_SCHEMAS, snapshot), few_shot]}
+    train = {"anyOf": [_body("train", TRAIN_SCHEMAS, snapshot), ref(UpdateTrainingRequest.__name__)]}
     paths: dict[str, Json] = {
         "/v1/embeddings": {"post": _call("embeddings", _SEARCH, "EmbeddingResponse", embed)},
         "/v1/rerank": {"post": _call("rerank", _SEARCH, "RerankingResponse", rerank)},
         "/v1/classify": {"post": _call("classify", _CLASSIFICATION, "ClassificationResponse", classify)},
+        "/v1/train": {"post": _call("train", _CLASSIFICATION, "TrainingResponse", train)},
+        **classifier_paths(_CLASSIFICATION),
         "/v1/models": {
             "get": {
                 "operationId": "list_models_v1_models_get",
@@ -143,16 +150,20 @@ def _call(name: str, tag: str, reply: str, body: Json) -> dict[str, Json]:
     }
 
 
+def _link(schema: type[Request]) -> str:
+    return f"#/components/schemas/{schema.__name__}"
+
+
 def _body(endpoint: str, schemas: Mapping[Family, type[Request]], snapshot: Snapshot) -> dict[str, Json]:
     """One of the schemas, told apart by `model`: the contract's always, ours for the models that are served."""
     mapping: dict[str, str] = {}
     for family, schema in schemas.items():
         if family not in _OWN:
             names = get_args(schema.model_fields["model"].annotation)
-            mapping.update(dict.fromkeys(names, f"#/components/schemas/{family}"))
+            mapping.update(dict.fromkeys(names, _link(schema)))
     for served in snapshot.served.values():
-        own = served.model.family(endpoint)
-        if own in _OWN:
-            mapping[served.model.name] = f"#/components/schemas/{own}"
-    offered = [{"$ref": link} for family in schemas if (link := f"#/components/schemas/{family}") in mapping.values()]
+        own = served.model.family("classify" if endpoint == "train" else endpoint)
+        if own in _OWN and own in schemas:
+            mapping[served.model.name] = _link(schemas[own])
+    offered = [{"$ref": _link(schema)} for schema in schemas.values() if _link(schema) in mapping.values()]
     return {"oneOf": offered, "discriminator": {"propertyName": "model", "mapping": mapping}}

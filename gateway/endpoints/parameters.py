@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from gateway.catalogue.model import Family
+from gateway.endpoints.schemas_embeddings import SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gateway.catalogue.model import Model
     from gateway.endpoints.schemas import Request
     from gateway.vocabulary import Json
 
 Parameter: TypeAlias = tuple[str, str | int | bool]
+
+_TASKED = frozenset({Family.EMBEDDINGS_V3, Family.EMBEDDINGS_V5})
+"""Families whose embeddings have a task for classification; the others are asked as without a task."""
 
 _OWN = (Family.OWN_EMBEDDINGS, Family.OWN_RERANKER)
 
@@ -35,6 +41,17 @@ _SENT_WHEN: tuple[tuple[str, bool | None], ...] = (
 def parameters(request: Request) -> list[Parameter]:
     """Name and value of what must be sent upstream, sorted by name; null counts as absent, absent as the default."""
     return implied(type(request), vars(request))
+
+
+def classification_parameters(model: Model, values: Mapping[str, Json] = MappingProxyType({})) -> tuple[Parameter, ...]:
+    """Those of the embeddings that a model's classifications are made of.
+
+    Without `values`, which a request gives, long inputs are read as far as the model can: trainings and trained
+    classifiers have no field to say it.
+    """
+    family = model.embeddings or Family.OWN_EMBEDDINGS
+    task = {"task": "classification"} if family in _TASKED else {}
+    return tuple(implied(SCHEMAS[family], {**(values or {"truncate": True}), **task}))
 
 
 def implied(schema: type[Request], values: Mapping[str, Json]) -> list[Parameter]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from gateway.config.snapshot import Served, Snapshot
     from gateway.endpoints.endpoint import Endpoint
+    from gateway.endpoints.transaction import Creation, FewShot, Update
     from gateway.ports import Clock
     from gateway.vocabulary import Item, Job
 
@@ -44,8 +45,8 @@ class _Budget:
         self.slots = asyncio.Semaphore(AT_ONCE)
 
 
-async def validated(endpoint: Endpoint, body: bytes, snapshot: Snapshot) -> Job:
-    """The job in a body; megabytes are read beside the event loop. Raises as Endpoint.validate."""
+async def validated(endpoint: Endpoint, body: bytes, snapshot: Snapshot) -> Job | FewShot | Creation | Update:
+    """What a body asks for; megabytes are read beside the event loop. Raises as Endpoint.validate."""
     if len(body) <= LARGE:
         return endpoint.validate(body, snapshot)
     return await asyncio.to_thread(endpoint.validate, body, snapshot)

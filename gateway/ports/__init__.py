@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.ports.accounts import AccountEdit, AccountStore, AuditEntry
 from gateway.ports.answers import AnswerStore, Claims, Trace, Votes
 from gateway.ports.canaries import Canaries
+from gateway.ports.classifiers import Change, Classifier, Classifiers
 from gateway.ports.files import Files, InputSource
 from gateway.ports.ledger import Journal, Ledger, Orphan, Unit
 from gateway.ports.limits import (
@@ -32,7 +33,10 @@ __all__ = [
     "AuditEntry",
     "Canaries",
     "Census",
+    "Change",
     "Claims",
+    "Classifier",
+    "Classifiers",
     "Clock",
     "DeadNotice",
     "Exchange",

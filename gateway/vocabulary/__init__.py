@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.vocabulary.content import (
     FLOAT_BYTES,
     SCORE_BYTES,
+    TRAIN,
     Answer,
     Inline,
     Item,
@@ -26,6 +27,7 @@ __all__ = [
     "FLOAT_BYTES",
     "SCORE_BYTES",
     "SECONDS_PER_HOUR",
+    "TRAIN",
     "Account",
     "Answer",
     "Batch",

@@ -10,6 +10,9 @@ Json: TypeAlias = Any
 """A decoded JSON value. `Any`, because JSON is checked at the edge and typed from there on."""
 
 
+TRAIN = "train"
+"""Name of the endpoint that trains classifiers. Asked twice, a backend learns twice."""
+
 FLOAT_BYTES = 4
 """Vectors are little-endian float32 everywhere between a backend's answer and ours."""
 
@@ -90,6 +93,8 @@ class Job:
     these values. `parameters` are sorted by name and hold JSON scalars only; absent means not sent upstream.
     `labels`: the last items are the labels that a classification chooses between, and these are the sizes of their
     sets; other answers stand without them, so they are no part of an answer's identity.
+    `iterations`: a training goes over its items so often. `backend`: the only one that can answer, as it keeps what the
+    job is about; empty: each that serves the model.
     """
 
     endpoint: str
@@ -104,6 +109,13 @@ class Job:
     storable: bool = True
     warnings: tuple[str, ...] = ()
     labels: tuple[int, ...] = ()
+    iterations: int = 1
+    backend: str = ""
+
+    @property
+    def times(self) -> int:
+        """How often a backend's tokens are told and limited: a backend that trains counts its iterations itself."""
+        return 1 if self.endpoint == TRAIN else self.iterations
 
     @property
     def item_count(self) -> int:

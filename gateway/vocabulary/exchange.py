@@ -54,7 +54,8 @@ class Caller:
     `weight` is the tenant's share of an upstream that several want, `queue_timeout` the seconds that a call may wait
     for that upstream's allowance.
     `timeout` is the seconds its calls may take that name no other time, None: what the server allows. `labels` is how
-    many a classification may choose between.
+    many a classification may choose between; `classifiers` how many trained ones it may own, of
+    `classifier_labels` each.
     From `expires` on (seconds since 1970) the key is refused. `credential` is a key of the caller's own that is passed
     through to the backend; it is nowhere else.
     """
@@ -72,6 +73,8 @@ class Caller:
     queue_timeout: float = 30.0
     timeout: float | None = None
     labels: int = 256
+    classifiers: int = 16
+    classifier_labels: int = 16
     expires: int | None = None
     credential: str | None = field(default=None, repr=False)
 

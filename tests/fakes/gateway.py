@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fakes.answers import FakeAnswers
 from fakes.claims import FakeClaims
+from fakes.classifiers import FakeClassifiers
 from fakes.clock import FakeClock
 from fakes.jina_upstream import KEY as UPSTREAM_KEY
 from fakes.jina_upstream import Upstream
@@ -39,12 +40,17 @@ from gateway.pipeline import Pipeline
 from gateway.plan.planner import Planner
 from gateway.settle.ledger import Books
 from gateway.tasks import TaskGroup
+from gateway.training.shelf import Shelf
+from gateway.training.transactions import TrainingDesk
 from gateway.vocabulary import Call, Directives, Facts, Reply
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gateway.config.snapshot import Snapshot
     from gateway.ports import Amounts, Observer
 
+T = TypeVar("T")
 SECRET = b"0123456789abcdef" * 2
 SEARCH_KEY = "jina_" + "a" * 60
 OTHER_KEY = "jina_" + "b" * 60
@@ -65,6 +71,11 @@ def configured(**changes: Any) -> Config:
 
 def snapshot_of(config: Config) -> Snapshot:
     return compile_snapshot(config, secret=SECRET, digest=digest)
+
+
+async def at_once(work: Callable[[], T]) -> T:
+    """Learning on the event loop."""
+    return work()
 
 
 @dataclass
@@ -100,7 +111,10 @@ class Gateway:
             shaper=self.shaper,
             fleet=self.fleet,
         )
-        dispatcher = Dispatcher(sender, KnownLimits(self.upstream, self.clock, self.tasks), self.clock, self.tasks)
+        self.dispatcher = Dispatcher(sender, KnownLimits(self.upstream, self.clock, self.tasks), self.clock, self.tasks)
+        self.classifiers = FakeClassifiers(self.clock.monotonic)
+        self.shelf = Shelf(self.classifiers, self.clock, self.tasks, observer, 15.0)
+        self.desk = TrainingDesk(self.shelf, self.clock, at_once)
         self.admission = Admission(self.leases, self.quota, observer)
         self.pipeline = Pipeline(
             snapshot=snapshot_of(self.config),
@@ -109,7 +123,8 @@ class Gateway:
             estimator=self.estimator,
             planner=Planner(self.answers, self.votes, self.trace, self.clock),
             in_flight=InFlight(self.claims, self.clock, self.tasks, 10.0),
-            dispatcher=dispatcher,
+            dispatcher=self.dispatcher,
+            transactions=self.desk,
             bulk_gate=BulkGate(self.clock, observer, self.tasks),
             clock=self.clock,
             observer=observer,

@@ -13,6 +13,7 @@ import numpy as np
 import orjson
 import pybase64
 from aiohttp import web
+from fakes.jina_training import Training
 
 from gateway.errors import TransportError
 from gateway.ports import Exchange, RawReply
@@ -49,21 +50,26 @@ class Upstream:
     presented: list[str] = field(default_factory=list)
     bad: set[str] = field(default_factory=set)
     seconds: float = 0.0
+    training: Training = field(default_factory=Training)
 
     @property
     def inputs(self) -> list[Any]:
         """Every input and document that was ever asked, in order."""
         return [entry for call in self.calls for entry in call.get("input", call.get("documents", []))]
 
-    def reply(self, path: str, body: bytes, authorization: str) -> RawReply:
+    def reply(self, path: str, body: bytes, authorization: str, method: str = "POST") -> RawReply:
         """The answer to one call."""
-        call = orjson.loads(body)
+        call = orjson.loads(body or b"{}")
         self.calls.append(call)
         self.presented.append(authorization.removeprefix("Bearer "))
         if not authorization.startswith("Bearer ") or self.presented[-1] not in self.keys:
             return _json(401, {"detail": "Invalid API key", "code": "AUTH_INVALID_API_KEY", "request_id": "0" * 16})
         if self.bad.intersection(str(entry) for entry in call.get("input", call.get("documents", []))):
             return _json(422, {"detail": "Validation error: an input is bad", "request_id": "0" * 16})
+        listed = call.get("input", []) if "classifier_id" in call or path == "/v1/train" else []
+        tokens = sum(tokens_of(entry.get("text", entry) if isinstance(entry, dict) else entry) for entry in listed)
+        if (reply := self.training.answer(method, path, call, tokens)) is not None:
+            return reply
         answers = {"rerank": rerank, "classify": classify}
         return _json(200, answers.get(path.rpartition("/")[2], embeddings)(call))
 
@@ -80,7 +86,7 @@ class Upstream:
             if fault.status:
                 self.calls.append(orjson.loads(exchange.body))
                 return RawReply(fault.status, fault.headers, fault.body)
-        return self.reply(exchange.path, exchange.body, exchange.headers.get("authorization", ""))
+        return self.reply(exchange.path, exchange.body, exchange.headers.get("authorization", ""), exchange.method)
 
     def application(self) -> web.Application:
         """The same over HTTP."""
@@ -105,11 +111,12 @@ class Upstream:
                     assert request.transport is not None
                     request.transport.abort()
             await asyncio.sleep(self.seconds)
-            reply = self.reply(request.path, body, request.headers.get("authorization", ""))
+            reply = self.reply(request.path, body, request.headers.get("authorization", ""), request.method)
             return web.Response(status=reply.status, headers=dict(reply.headers), body=reply.body)
 
         application = web.Application(client_max_size=1 << 28)
         application.router.add_post("/v1/{name}", answer)
+        application.router.add_delete("/v1/classifiers/{name}", answer)
         return application
 
 

@@ -123,6 +123,11 @@ class Gateway:
         async with self._http.post(self.url + path, data=data, headers=sent) as answer:
             return Answer(answer.status, answer.headers, await answer.read())
 
+    async def delete(self, path: str, key: str = "") -> Answer:
+        headers = {"Authorization": f"Bearer {key or self.key}"}
+        async with self._http.delete(self.url + path, headers=headers) as answer:
+            return Answer(answer.status, answer.headers, await answer.read())
+
     async def embed(self, texts: object, key: str = "", model: str = MODEL, **fields: Any) -> Answer:
         return await self.post("/v1/embeddings", {"model": model, "input": texts, **fields}, key)
 

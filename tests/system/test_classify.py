@@ -77,7 +77,7 @@ async def test_failures_have_the_contracts_codes(local: Gateway) -> None:
     assert many.failure == (400, "INPUT_LABEL_LIMIT_EXCEEDED")
     assert "257 labels provided, maximum 256 allowed" in many.json["detail"]
     assert (await classify(local, ["a"] * 513, ["x"])).status == 422
-    unknown = await local.post("/v1/classify", {"classifier_id": "c", "input": "a"})
+    unknown = await local.post("/v1/classify", {"classifier_id": "nobodys", "input": "a"})
     assert unknown.failure == (404, "RESOURCE_NOT_FOUND")
     assert (await local.post("/v1/classify", {"model": "nobody", "input": "a"})).failure[1] == "INPUT_MODEL_NOT_FOUND"
 

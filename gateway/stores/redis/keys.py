@@ -121,3 +121,19 @@ class Keys:
         """Version, tenants, keys and audit log of what was made at run time, in the order the script takes them."""
         tag = f"{self.prefix}:{{accounts}}"
         return (f"{tag}:version", f"{tag}:tenants", f"{tag}:keys", f"{tag}:audit")
+
+    def classifiers(self, tenant: str) -> str:
+        """The ids of a tenant's trained classifiers."""
+        return f"{self.prefix}:{{{tenant}}}:classifiers"
+
+    def classifier(self, tenant: str, identifier: str) -> str:
+        """A trained classifier: what is known of it, and its weights."""
+        return f"{self.prefix}:{{{tenant}}}:classifier:{identifier}"
+
+    def classifier_lock(self, tenant: str, identifier: str) -> str:
+        """Who is changing a trained classifier now."""
+        return f"{self.prefix}:{{{tenant}}}:classifier-lock:{identifier}"
+
+    def classifier_owner(self, identifier: str) -> str:
+        """Whose a trained classifier is."""
+        return f"{self.prefix}:k:{identifier}"

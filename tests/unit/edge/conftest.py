@@ -15,6 +15,7 @@ from gateway.clock import SystemClock
 from gateway.config.schema import Observe, Server
 from gateway.edge.batches import Batches
 from gateway.edge.bulk import Bulk
+from gateway.edge.classifiers import Classifiers
 from gateway.edge.operations import Operations
 from gateway.edge.relayed import Door
 from gateway.edge.segment import Segmenter
@@ -25,6 +26,7 @@ from gateway.edge.webhook_secret import WebhookSecret
 from gateway.endpoints.batch import ALL, ONE
 from gateway.endpoints.bulk import BELOW
 from gateway.endpoints.bulk import PATH as BULK
+from gateway.endpoints.classifiers import PATH as CLASSIFIERS
 from gateway.jobs.telling import Telling
 from gateway.local_calls import LocalCalls
 from gateway.observe.metrics import Metrics
@@ -48,6 +50,8 @@ class Served:
         calls = LocalCalls(self.gateway.pipeline, self.gateway.admission, self.gateway.count)
         self.segmenter = Segmenter(self.gateway.pipeline, calls, self.gateway.clock)
         secret = WebhookSecret(self.gateway.pipeline, self.gateway.clock)
+        made = self.gateway
+        classifiers = Classifiers(made.pipeline, calls, made.shelf, made.dispatcher, made.clock)
         self.streams = FakeStreams()
         door = Door(self.gateway.pipeline, relay_of(self.gateway, self.streams), self.gateway.clock)
         clock = self.gateway.clock
@@ -66,6 +70,7 @@ class Served:
             ONE: batches,
             ALL: batches,
             WEBHOOK_SECRET: secret,
+            **dict.fromkeys((CLASSIFIERS, f"{CLASSIFIERS}/"), classifiers),
         }
         bulk = Bulk(batches, self.gateway.pipeline, engine.files)
         routes |= {BULK: bulk, BELOW: bulk}

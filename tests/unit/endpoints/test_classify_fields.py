@@ -11,6 +11,7 @@ from gateway.endpoints.classify import Classify
 from gateway.endpoints.classify_reply import ClassifyPresentation
 from gateway.endpoints.embeddings import Embeddings
 from gateway.endpoints.schemas_embeddings import SCHEMAS as EMBEDDINGS
+from gateway.endpoints.transaction import FewShot
 from gateway.errors import Code, GatewayError
 from gateway.vocabulary import Item, Job, Modality, Part, Shape
 
@@ -35,7 +36,9 @@ def validate(make_snapshot: Callable[..., Snapshot]) -> Callable[..., Job]:
     def run(fields: Json, *, relays: bool = False, **config: Json) -> Job:
         snapshot = make_snapshot(**config)
         served = {name: replace(entry, relays=relays) for name, entry in snapshot.served.items()}
-        return Classify().validate(json.dumps(fields).encode(), replace(snapshot, served=served))
+        job = Classify().validate(json.dumps(fields).encode(), replace(snapshot, served=served))
+        assert isinstance(job, Job)
+        return job
 
     return run
 
@@ -189,9 +192,9 @@ def test_lenient_validation_drops_what_it_does_not_know(validate: Callable[..., 
     assert job.warnings == ("dropped unknown field 'user'",)
 
 
-def test_a_trained_classifier_is_not_found(refuse: Callable[..., GatewayError]) -> None:
-    error = refuse({"classifier_id": "c-1", "input": ["a"]})
-    assert (error.code, error.message) == (Code.RESOURCE_NOT_FOUND, "Classifier 'c-1' not found or access denied")
+def test_inputs_for_a_trained_classifier(make_snapshot: Callable[..., Snapshot]) -> None:
+    asked = Classify().validate(b'{"classifier_id": "c-1", "input": ["a", {"text": "b"}]}', make_snapshot())
+    assert asked == FewShot("c-1", (Item.text("a"), Item.text("b")))
 
 
 @pytest.mark.parametrize(

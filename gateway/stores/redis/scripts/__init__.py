@@ -22,7 +22,7 @@ class Script:
         self.text = "\n".join((folder / f"{part}.lua").read_text(encoding="utf-8") for part in parts)
         self._sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
-    async def run(self, line: Line, keys: Sequence[str | bytes], arguments: Sequence[str | int]) -> Any:  # noqa: ANN401 - each script has its own reply
+    async def run(self, line: Line, keys: Sequence[str | bytes], arguments: Sequence[str | int | bytes]) -> Any:  # noqa: ANN401 - each script has its own reply
         """The script's reply. A missing script did not run, so asking again is safe. Raises StoreError.
 
         EVAL loads it where its keys are, which on a cluster may be another server by now.

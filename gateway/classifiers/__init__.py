@@ -1,0 +1,1 @@
+"""P: classifiers that are trained on vectors: the learning step, their scores, their stored form."""

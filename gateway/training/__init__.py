@@ -1,0 +1,1 @@
+"""C: what is done around the jobs of trained classifiers: who may, under which lock, and what is kept."""
