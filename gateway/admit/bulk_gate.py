@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from gateway.vocabulary import Facts
 
 PROBE_SECONDS = 0.01
-LATE_SECONDS = 0.002
-"""An interactive call needs about six turns of the event loop, so this much a turn adds 12 ms at most."""
+LATE_SECONDS = 0.001
+"""An interactive call needs about six turns of the event loop, and bench/lanes.py shows what that comes to."""
+
+PEOPLE_SECONDS = 30.0
+"""So long after an interactive call another one may come; nobody else minds how long a turn is."""
 
 CALM_PROBES = 5
 """Probes in a row that must be in time before one bulk call more may run: as long as a cut takes to be felt."""
@@ -34,7 +37,8 @@ class BulkGate:
     Places of a backend say nothing of this: many lists answered from the cache, or by a quick backend, are all work
     for this processor. While bulk calls run a probe sleeps for `PROBE_SECONDS` again and again; where it wakes
     `LATE_SECONDS` too late the places are cut by a third, and where it is in time one is added (additive increase,
-    multiplicative decrease: Chiu and Jain, 1989). One call may always run. Interactive calls pass.
+    multiplicative decrease: Chiu and Jain, 1989). One call may always run. Interactive calls pass; while there are none
+    bulk has the processor.
     """
 
     def __init__(self, clock: Clock, observer: Observer, tasks: TaskGroup) -> None:
@@ -43,12 +47,14 @@ class BulkGate:
         self._tasks = tasks
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         self._running = 0
+        self._people = float("-inf")
         self._probing = False
         self.places = _FIRST
 
     async def through(self, lane: Lane, tenant: str, facts: Facts, serving: Coroutine[None, None, T]) -> T:
         """What `serving` returns, which a bulk call begins when it has a place; tenants take turns."""
         if lane is not Lane.BULK:
+            self._people = self._clock.monotonic()
             return await serving
         started = self._clock.monotonic()
         try:
@@ -111,7 +117,8 @@ class BulkGate:
         while self._running:
             due = self._clock.monotonic() + PROBE_SECONDS
             await self._clock.sleep(PROBE_SECONDS)
-            if self._clock.monotonic() - due > LATE_SECONDS:
+            now = self._clock.monotonic()
+            if now - due > LATE_SECONDS and now - self._people < PEOPLE_SECONDS:
                 # What ran together was too much, however many places there were.
                 self.places = max(1, int(_CUT * min(self.places, self._running)))
                 calm = 0

@@ -133,7 +133,7 @@ async def test_a_worker_new_to_a_key_waits_for_those_who_sent_by_shares(calls: l
     town.recover()
     await town.clock.advance(0.3)
     calls += [asyncio.ensure_future(town.call(0)) for _ in range(4)]
-    await town.clock.advance(1)
+    await town.clock.advance(0.4)
     late = town.tasks.spawn(town.keep(town.leases[1]), "keep")
     await town.clock.advance(10)
     assert town.most_running["k1"] == 4

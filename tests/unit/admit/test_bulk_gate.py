@@ -10,7 +10,7 @@ import pytest
 from fakes.clock import FakeClock, settled
 from fakes.observer import FakeObserver
 
-from gateway.admit.bulk_gate import CALM_PROBES, PROBE_SECONDS, BulkGate
+from gateway.admit.bulk_gate import CALM_PROBES, PEOPLE_SECONDS, PROBE_SECONDS, BulkGate
 from gateway.tasks import TaskGroup
 from gateway.vocabulary import Facts, Lane, Stage
 
@@ -58,6 +58,7 @@ class Worker:
         self.clock.late = 0.0
 
     async def end(self, count: int) -> None:
+        await settled()
         for _, ended in self.running[:count]:
             ended.set()
         await settled()
@@ -103,6 +104,8 @@ async def test_places_do_not_grow_for_nobody(worker: Worker) -> None:
 
 
 async def test_places_are_cut_while_the_loop_is_late_but_one_call_runs(worker: Worker) -> None:
+    worker.ask(lane=Lane.INTERACTIVE)
+    await worker.end(1)
     for _ in range(90):
         worker.ask()
     await settled()
@@ -118,11 +121,27 @@ async def test_places_are_cut_while_the_loop_is_late_but_one_call_runs(worker: W
     assert len(worker.running) == 1
 
 
+async def test_bulk_has_the_processor_while_nobody_interactive_calls(worker: Worker) -> None:
+    worker.ask(lane=Lane.INTERACTIVE)
+    await worker.end(1)
+    await worker.clock.advance(PEOPLE_SECONDS)
+    for _ in range(9):
+        worker.ask()
+    await settled()
+    await worker.pass_probes(5 * CALM_PROBES, late=0.1)
+    assert len(worker.running) == 9
+    worker.ask(lane=Lane.INTERACTIVE)
+    await worker.pass_probes(10, late=0.1)
+    assert worker.gate.places == 1
+
+
 async def test_a_little_lateness_is_nothing(worker: Worker) -> None:
+    worker.ask(lane=Lane.INTERACTIVE)
+    await worker.end(1)
     for _ in range(5):
         worker.ask()
     await settled()
-    await worker.pass_probes(20, late=0.0015)
+    await worker.pass_probes(20, late=0.0005)
     assert worker.gate.places >= 4
 
 
