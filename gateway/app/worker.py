@@ -70,6 +70,7 @@ if TYPE_CHECKING:
 
     from gateway.config.schema import Config
     from gateway.config.snapshot import Snapshot
+    from gateway.leasing.seat import Seat
     from gateway.ports import Canaries, Clock, Notices
 
 _BACKLOG = 1024
@@ -101,7 +102,7 @@ class Update:
 class App:
     """One worker's gateway."""
 
-    def __init__(self, snapshot: Snapshot, store_url: str, first_run: str = "") -> None:
+    def __init__(self, snapshot: Snapshot, store_url: str, seat: Seat | None = None) -> None:
         config = snapshot.config
         clock = SystemClock()
         metrics = Metrics()
@@ -120,9 +121,7 @@ class App:
         ledger = RedisLedger(ledger_line, keys, config.ledger.retain_days, clock)
         budgets = Budgets(ledger, clock)
         seconds = config.limits.lease_seconds
-        self._leases = Leases(
-            quota, clock, self._tasks, observer, lease_seconds=seconds, seed=budgets.used, first_run=first_run
-        )
+        self._leases = Leases(quota, clock, self._tasks, observer, lease_seconds=seconds, seed=budgets.used, seat=seat)
         self._leases.longest_seconds = config.server.timeout
         outside = Outside(self._leases, RedisPauses(quota_line, keys), clock, self._tasks, observer, snapshot.secret)
         journal = FileJournal(Path(config.server.data_dir) / "ledger", clock.identifier())
@@ -257,18 +256,18 @@ async def run_worker(  # noqa: PLR0913 - what a worker process is given, by name
     ready: Callable[[], None] = lambda: None,
     follow: Callable[[Callable[[Update], object]], None] = lambda _: None,
     *,
-    first_run: str = "",
+    seat: Seat | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain; `ready` is called once connections are accepted.
 
-    `follow` is given what takes an Update, from any thread; `first_run` is as in gateway.launch.
+    `follow` is given what takes an Update, from any thread.
     """
     configure(snapshot.config.observe)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    app = App(snapshot, store_url, first_run)
+    app = App(snapshot, store_url, seat)
     await app.start(listeners)
     follow(lambda update: loop.call_soon_threadsafe(app.update, update))
     _spare_the_collector()

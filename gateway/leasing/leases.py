@@ -10,6 +10,7 @@ from gateway.errors import StoreError
 from gateway.leasing.fallback import allows_locally
 from gateway.leasing.lease import Lease
 from gateway.leasing.rounds import QUIET_SECONDS, Rounds, Seed
+from gateway.leasing.seat import Seat
 from gateway.ports import Amounts, Outcome
 from gateway.vocabulary import Scope
 
@@ -68,10 +69,10 @@ class Leases:
         lease_seconds: float = 15.0,
         workers: int = 0,
         seed: Seed = _nothing_used,
-        first_run: str = "",
+        seat: Seat | None = None,
     ) -> None:
-        self.worker = clock.identifier()
-        self.rounds = Rounds(store, clock, tasks, self._failed, workers, seed, first_run)
+        self._seat = seat or Seat(clock.identifier())
+        self.rounds = Rounds(store, clock, tasks, self._failed, workers, seed, self._seat.first_run)
         self.down = False
         self.longest_seconds = 0.0
         self._store = store
@@ -156,7 +157,7 @@ class Leases:
         """One turn of `keep`."""
         asked = self._clock.monotonic()
         try:
-            census = await self._store.register(self.worker, REGISTRATION_SECONDS)
+            census = await self._store.register(self._seat.worker, REGISTRATION_SECONDS, self._seat.former)
         except StoreError:
             self._failed()
             return
@@ -188,7 +189,7 @@ class Leases:
             except StoreError:
                 return
         with suppress(StoreError):
-            await self._store.leave(self.worker)
+            await self._store.leave(self._seat.worker)
 
     def _due(self, lease: Lease, now: float) -> bool:
         return now - lease.checked >= self._renew_seconds and (lease.holds or any(lease.busy))

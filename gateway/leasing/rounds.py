@@ -44,9 +44,9 @@ class Rounds:
         failed: Callable[[], None],
         workers: int,
         seed: Seed,
-        first_run: str = "",
+        first_run: str,
     ) -> None:
-        """`first_run`: a server that was started for this gateway, before any of its workers."""
+        """`first_run` is as in Seat."""
         self.census = Census(workers, 0, "")
         self.offset = 0.0
         self._former: list[tuple[float, Census]] = []

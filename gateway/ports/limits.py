@@ -97,8 +97,9 @@ class Grant:
 class Census(NamedTuple):
     """The workers on a store: how many, which of them this is (from 0), the server's run id ('' unknown) and its time.
 
-    Nobody has heard of a store whose workers are 0. `missing` of `former` workers have not been heard of since an
-    absence of the store in which each may have spent its share of a limit. `age`: seconds that the server runs.
+    Nobody has heard of a store whose workers are 0. `missing` of `former` workers may be spending their shares of
+    limits, cut off, or may have spent them during an absence of the store and not told. `age`: seconds that the server
+    runs.
     """
 
     workers: int
@@ -123,8 +124,11 @@ class QuotaStore(Protocol):
         """
         ...
 
-    async def register(self, worker: str, seconds: float) -> Census:
-        """This worker lives, and counts as one for `seconds`, and for some minutes more until it leaves."""
+    async def register(self, worker: str, seconds: float, former: str = "") -> Census:
+        """This worker lives, and counts as one for `seconds`, and for some minutes more until it leaves.
+
+        `former` is the worker whose place it has taken, which died.
+        """
         ...
 
     async def leave(self, worker: str) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import secrets
 import socket
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.launch import Launch, News
+from gateway.leasing.seat import Seat
 from gateway.processes.leash import announce_ready, follow_parent, parent_ended
 
 if TYPE_CHECKING:
@@ -76,9 +79,18 @@ def _run(launch: Launch, lines: Iterator[str], listeners: list[socket.socket], r
                 listeners,
                 lambda: announce_ready(ready_fd),
                 follow,
-                first_run=launch.first_run,
+                seat=_seat(launch),
             )
         )
+
+
+def _seat(launch: Launch) -> Seat:
+    """A new name, left where the next worker of this place finds it."""
+    file = Path(launch.config.server.data_dir) / "run" / f"worker-{launch.worker}.name"
+    former = file.read_text(encoding="ascii") if file.exists() else ""
+    name = secrets.token_hex(16)
+    file.write_text(name, encoding="ascii")
+    return Seat(name, former, launch.first_run)
 
 
 def _lines(descriptor: int) -> Iterator[str]:

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 COUNTED = 61
 QUIET = 0.8
-LONG = 60.0
+LONG = 55.0
+SILENT = 55.0
+HOLD = 1.2
+KEPT = 300.0
 RECENT = 1.0
 ORDER = ((0, "requests"), (2, "concurrency"), (1, "tokens"))
 
@@ -68,18 +71,17 @@ class FakeQuota:
         self._clock_ms = clock_ms
         self._lease = lease_seconds
         self._subjects: dict[str, Subject] = defaultdict(Subject)
-        self._workers: dict[str, float] = {}
-        self._spoke = 0.0
-        self._absence: tuple[float, set[str]] | None = None
-        self._back, self._former = False, 1
+        self._heard: dict[str, float] = {}
+        self._absence: float | None = None
+        self._back, self._former, self._hold = False, 1, (0.0, 0)
         self.started = -inf
         self._hits: dict[str, list[int]] = defaultdict(list)
 
     def forget(self) -> None:
         """The server starts again, empty."""
         self._subjects.clear()
-        self._workers.clear()
-        self._absence = None
+        self._heard.clear()
+        self._absence, self._hold = None, (0.0, 0)
         self.run += "1"
         self.started = self._clock_ms() / 1_000
 
@@ -151,30 +153,38 @@ class FakeQuota:
         for at in range(3):
             holder.held[at] -= min(statement.released[at], holder.held[at])
 
-    async def register(self, worker: str, seconds: float) -> Census:
+    async def register(self, worker: str, seconds: float, former: str = "") -> Census:
         now = self._now()
-        if self._workers and now - self._spoke > LONG:
-            self._absence, self._back, self._former = (now, set(self._workers)), False, len(self._workers)
-        self._spoke = now
-        missing, former = 0, 1
-        if self._absence is not None and now - self._absence[0] >= COUNTED + 1:
-            for gone in self._absence[1]:
-                self._workers.pop(gone, None)
+        if self._heard and now - max(self._heard.values()) > LONG:
+            self._absence, self._back, self._hold = now, False, (0.0, 0)
+            self._former = len(self._heard)
+            away = now - max(self._heard.values())
+            self._heard = {name: heard + away - 0.001 for name, heard in self._heard.items()}
+        if self._absence is not None and now - self._absence >= COUNTED + 1:
+            self._heard = {name: heard for name, heard in self._heard.items() if heard >= self._absence}
             self._absence = None
-        self._workers[worker] = now + seconds
-        if self._absence is not None:
-            self._back = self._back or worker in self._absence[1]
-            self._absence[1].discard(worker)
-            if self._back:
-                missing, former = len(self._absence[1]), self._former
-        rank = sorted(self._workers).index(worker)
-        return Census(len(self._workers), rank, self.run, now, missing, former, now - self.started)
+        self._heard = {name: heard for name, heard in self._heard.items() if heard > now - KEPT - seconds}
+        if self._absence is None and self._heard.get(former, -inf) >= now - SILENT:
+            del self._heard[former]
+        since = now - SILENT if self._absence is None else self._absence
+        silent = sum(heard < since for heard in self._heard.values())
+        self._heard[worker] = now
+        missing = sum(heard < since for heard in self._heard.values())
+        if missing < silent:
+            self._back = True
+            if self._absence is None or now > self._absence + HOLD:
+                self._hold = (now + HOLD, silent)
+        if now < self._hold[0]:
+            missing = max(missing, self._hold[1])
+        if self._absence is not None and not self._back:
+            missing = 0
+        of = 1 if not missing else len(self._heard) if self._absence is None else self._former
+        rank = sorted(self._heard).index(worker)
+        return Census(len(self._heard), rank, self.run, now, missing, of, now - self.started)
 
     async def leave(self, worker: str) -> None:
         self._now()
-        self._workers.pop(worker, None)
-        if self._absence is not None:
-            self._absence[1].discard(worker)
+        self._heard.pop(worker, None)
 
     async def hit(self, counter: str, limit: int) -> float | None:
         now = int(self._now())

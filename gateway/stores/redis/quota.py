@@ -82,15 +82,15 @@ class RedisQuota:
             known,
         )
 
-    async def register(self, worker: str, seconds: float) -> Census:
+    async def register(self, worker: str, seconds: float, former: str = "") -> Census:
         """As QuotaStore.register. Raises StoreError. Each node of a cluster has a run id of its own: none is told."""
-        arguments = (self._now(), worker, int(seconds * MS))
-        workers, rank, now_ms, missing, former = await self._register.run(self._line, self._keys.workers, arguments)
+        arguments = (self._now(), worker, int(seconds * MS), former)
+        workers, rank, now_ms, missing, of = await self._register.run(self._line, self._keys.workers, arguments)
         if self._line.clustered:
-            return Census(workers, rank, "", now_ms / MS, missing, former)
+            return Census(workers, rank, "", now_ms / MS, missing, of)
         server = await self._line.ask("INFO", "server")
         age = float(server.get("uptime_in_seconds", inf))
-        return Census(workers, rank, str(server.get("run_id", "")), now_ms / MS, missing, former, age)
+        return Census(workers, rank, str(server.get("run_id", "")), now_ms / MS, missing, of, age)
 
     async def leave(self, worker: str) -> None:
         """As QuotaStore.leave. Raises StoreError."""

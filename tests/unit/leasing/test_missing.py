@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from fakes.clock import settled
+from fakes.parking import ParkingQuota, Worker
 
+from gateway.errors import StoreError
 from gateway.leasing.leases import Leases, RefusedError
 from gateway.leasing.rounds import QUIET_SECONDS
+from gateway.leasing.seat import Seat
 from gateway.leasing.share import share, without_missing
 from gateway.ports import Census
 from gateway.vocabulary import Fallback, Limits, Meter, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
-    from fakes.parking import Gatehouse, Worker
+    from fakes.parking import Gatehouse
+
+T = TypeVar("T")
 
 METER = Meter("t", Scope.TENANT, Limits(100, None, 8))
 TICK = 0.2
@@ -83,6 +88,36 @@ async def test_a_worker_that_left_in_order_is_not_missed(house: Gatehouse) -> No
     assert await spend_all(stays.leases) == 100
 
 
+class Severed(ParkingQuota):
+    """The way of one worker to the store, which may be cut."""
+
+    cut = False
+
+    async def _call(self, name: str, work: Coroutine[Any, Any, T]) -> T:
+        if self.cut:
+            work.close()
+            raise StoreError(name)
+        return await super()._call(name, work)
+
+
+async def test_a_worker_that_is_cut_off_alone_spends_what_the_others_leave_alone(house: Gatehouse) -> None:
+    line = Severed(house.quota, house.tasks)
+    alone = Worker(line, house.clock, house.tasks, house.observer)
+    other = house.worker()
+    await pass_time(house, [alone, other], 3)
+    line.cut = True
+    await pass_time(house, [alone, other], 62)
+    spent = await spend_all(alone.leases) + await spend_all(other.leases)
+    assert (spent, await spend_all(other.leases)) == (100, 0)
+    await pass_time(house, [alone, other], 30)
+    line.cut = False
+    for _ in range(8):
+        await pass_time(house, [other, alone], TICK)
+        assert await spend_all(other.leases) == 0
+    await pass_time(house, [alone, other], 62)
+    assert await spend_all(other.leases) == 100
+
+
 async def newcomer_spends(house: Gatehouse, newcomer: Leases) -> int:
     """What a worker gets that begins as a store is back, before the other has spoken; then the other tells."""
     old = house.worker()
@@ -103,7 +138,7 @@ async def test_a_worker_that_begins_as_a_store_comes_back_empty_waits_for_the_ot
 
 async def test_who_begins_with_a_server_that_nobody_met_before_need_not_wait(house: Gatehouse) -> None:
     house.quota.started = house.clock.now
-    first = Leases(house.store, house.clock, house.tasks, house.observer, first_run=house.quota.run)
+    first = Leases(house.store, house.clock, house.tasks, house.observer, seat=Seat("first", first_run=house.quota.run))
     await first.tick()
     assert await spend_all(first) == 100
 
