@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections import Counter
 from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING
@@ -8,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 from fakes.jina_upstream import KEY
-from fakes.running_gateway import launched
+from fakes.running_gateway import launched, until
 
 from gateway.stores.redis.client import connect
 
@@ -129,3 +131,25 @@ async def counted(gateway: Gateway) -> int:
     lines = [line for line in answer.body.decode().splitlines() if line.startswith(wanted)]
     assert len(lines) <= 1
     return int(float(lines[0].split()[1])) if lines else 0
+
+
+async def test_a_killed_worker_is_replaced_and_not_missed_among_the_living(pair: Gateway) -> None:
+    store = connect(f"unix://{pair.data_dir}/run/store.sock", 5.0)
+
+    async def living() -> set[bytes]:
+        return set(await store.execute_command("ZRANGE", "gw:{workers}:live", 0, -1))  # type: ignore[no-untyped-call] # redis has no types here
+
+    before, killed = await living(), pair.pid("worker-1")
+    assert len(before) == 2
+    os.kill(killed, signal.SIGKILL)
+
+    async def replaced() -> bool:
+        names = await living()
+        return len(names) == 2 and len(names & before) == 1
+
+    try:
+        await until(replaced)
+    finally:
+        await store.aclose()
+    name = (pair.data_dir / "run" / "worker-1.name").read_text()
+    assert name.encode() not in before
