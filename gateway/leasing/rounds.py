@@ -87,15 +87,17 @@ class Rounds:
         if changed:
             self._run_changed = self.heard
         elif not self.census.run:
+            if census.returning:  # others have shares to tell of, which nobody may be granted before
+                self._rejoined = self.heard
             self._run_met = self.heard
             self._met_young = census.age <= YOUNG_SECONDS and census.run != self._first_run
         self.census = census
         return changed
 
     def reached(self, away_seconds: float) -> bool:
-        """The store was away, and is back; whether so late that shares may have been spent."""
+        """The store was away, and is back; whether so late that shares may have been spent, by whomever."""
         self._reached = self._clock.monotonic()
-        if away_seconds <= WINDOW_SECONDS:
+        if away_seconds <= WINDOW_SECONDS and not self.census.returning:
             return False
         self._rejoined = self._reached
         return True

@@ -98,8 +98,8 @@ class Census(NamedTuple):
     """The workers on a store: how many, which of them this is (from 0), the server's run id ('' unknown) and its time.
 
     Nobody has heard of a store whose workers are 0. `missing` of `former` workers may be spending their shares of
-    limits, cut off, or may have spent them during an absence of the store and not told. `age`: seconds that the server
-    runs.
+    limits, cut off, or may have spent them during an absence of the store and not told. `returning`: such an absence
+    ended a moment ago. `age`: seconds that the server runs.
     """
 
     workers: int
@@ -108,6 +108,7 @@ class Census(NamedTuple):
     now: float = 0.0
     missing: int = 0
     former: int = 1
+    returning: bool = False
     age: float = inf
 
 

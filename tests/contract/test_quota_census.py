@@ -144,3 +144,11 @@ async def test_who_left_before_or_after_is_not_missing(world: World) -> None:
     await hear(world, "a", "b")
     await world.quota.leave("b")
     assert missing(await hear(world, "a")) == [(0, 1)]
+
+
+async def test_an_absence_has_ended_just_now_for_a_moment(world: World) -> None:
+    assert [census.returning for census in await hear(world, "a", "b")] == [False, False]
+    world.advance(100)
+    assert [census.returning for census in await hear(world, "new", "a")] == [True, True]
+    world.advance(1.3)
+    assert [census.returning for census in await hear(world, "new", "a")] == [False, False]

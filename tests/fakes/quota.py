@@ -180,7 +180,8 @@ class FakeQuota:
             missing = 0
         of = 1 if not missing else len(self._heard) if self._absence is None else self._former
         rank = sorted(self._heard).index(worker)
-        return Census(len(self._heard), rank, self.run, now, missing, of, now - self.started)
+        returning = self._absence is not None and now - self._absence < HOLD
+        return Census(len(self._heard), rank, self.run, now, missing, of, returning, now - self.started)
 
     async def leave(self, worker: str) -> None:
         self._now()

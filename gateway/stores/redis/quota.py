@@ -85,12 +85,13 @@ class RedisQuota:
     async def register(self, worker: str, seconds: float, former: str = "") -> Census:
         """As QuotaStore.register. Raises StoreError. Each node of a cluster has a run id of its own: none is told."""
         arguments = (self._now(), worker, int(seconds * MS), former)
-        workers, rank, now_ms, missing, of = await self._register.run(self._line, self._keys.workers, arguments)
+        workers, rank, now_ms, *absence = await self._register.run(self._line, self._keys.workers, arguments)
+        missing, of, returning = absence[0], absence[1], bool(absence[2])
         if self._line.clustered:
-            return Census(workers, rank, "", now_ms / MS, missing, of)
+            return Census(workers, rank, "", now_ms / MS, missing, of, returning)
         server = await self._line.ask("INFO", "server")
         age = float(server.get("uptime_in_seconds", inf))
-        return Census(workers, rank, str(server.get("run_id", "")), now_ms / MS, missing, of, age)
+        return Census(workers, rank, str(server.get("run_id", "")), now_ms / MS, missing, of, returning, age)
 
     async def leave(self, worker: str) -> None:
         """As QuotaStore.leave. Raises StoreError."""

@@ -67,6 +67,26 @@ async def test_a_worker_that_dies_while_the_store_is_away_takes_its_share_along(
     assert await spend_all(lives.leases) == 100
 
 
+async def test_a_worker_that_began_meanwhile_gets_nothing_before_the_others_have_told(house: Gatehouse) -> None:
+    """Whether it has been asked before, or not."""
+    old = [house.worker(), house.worker()]
+    await pass_time(house, old, 3)
+    house.quota.down = True
+    await pass_time(house, old, 62)
+    young, youngest = house.worker(), house.worker()
+    await young.leases.tick()
+    assert await spend_all(young.leases) == 0
+    spent = await spend_all(old[0].leases) + await spend_all(old[1].leases)
+    assert spent == 100
+    house.quota.down = False
+    house.clock.now += 0.01
+    for worker in (young, youngest):
+        await worker.leases.tick()
+        assert await spend_all(worker.leases) == 0
+    await pass_time(house, [young, youngest, *old], 2 * QUIET_SECONDS)
+    assert await spend_all(young.leases) == 0
+
+
 async def test_nothing_is_kept_back_for_workers_that_come_back(house: Gatehouse) -> None:
     both = [house.worker(), house.worker()]
     await pass_time(house, both, 3)

@@ -2,7 +2,7 @@
 -- KEYS: workers by when they run out; the last long absence of the store {at = ms of its end, n = workers then, back = one
 -- of them came back}, and {hold = until when, held} of those who came back late.
 -- ARGV: now or '', worker, ms, the worker whose place it has taken, or ''. Reply: how many live, which of them this is, now
--- in ms, missing, of how many.
+-- in ms, missing, of how many, whether a long absence has ended just now.
 -- A worker counts as one for some minutes after it was last heard of: a share of a limit that somebody may still be
 -- spending must not be given to others. It is missing once it may be spending its share of each limit, cut off for a minute;
 -- and for a window after an absence of the store that long, as what it spent of its share is then known to nobody. If none of
@@ -57,4 +57,5 @@ local rank = 0
 for position, name in ipairs(names) do
   if name == ARGV[2] then rank = position - 1 end
 end
-return { #names, rank, now, missing, missing == 0 and 1 or at and tonumber(found[2]) or #names }
+local of = missing == 0 and 1 or at and tonumber(found[2]) or #names
+return { #names, rank, now, missing, of, at and now - at < HOLD_MS and 1 or 0 }
