@@ -78,14 +78,15 @@ async def test_a_burst_over_two_gateways_gets_exactly_its_limit(
 
 
 async def test_two_workers_share_one_limit_and_one_cache(pair: Gateway, upstream: Upstream) -> None:
-    left = []
+    left = []  # as the worker knows that is asked: of what the other has used the last fifth of a second may be missing
     for turn in range(4):
         with only(pair, turn % 2):
             answer = await pair.embed("shared by workers", FEW, MODEL)
             assert answer.status == 200
             assert answer.cached == ((1, 0) if turn else (0, 1))
-            left.append(answer.headers["X-RateLimit-Remaining-Requests"])
-    assert left == ["3", "2", "1", "0"]
+            left.append(int(answer.headers["X-RateLimit-Remaining-Requests"]))
+    assert left[0] == 3
+    assert all(known >= true for known, true in zip(left, [3, 2, 1, 0], strict=True))
     for worker in range(2):
         with only(pair, worker):
             refused = await pair.embed("shared by workers", FEW, MODEL)
@@ -94,7 +95,7 @@ async def test_two_workers_share_one_limit_and_one_cache(pair: Gateway, upstream
 
 
 async def test_two_gateways_share_one_limit_and_one_cache(two: tuple[Gateway, Gateway], upstream: Upstream) -> None:
-    left = []
+    left = []  # as the worker knows that is asked: of what the other has used the last fifth of a second may be missing
     for turn in range(4):
         answer = await two[turn % 2].embed("shared by gateways", FEW, MODEL)
         assert answer.cached == ((1, 0) if turn else (0, 1))

@@ -126,9 +126,10 @@ def test_a_file_that_is_not_there(config: str, command: str, monkeypatch: pytest
     assert (result.exit_code, result.stderr) == (1, "/nonexistent/file: No such file or directory\n")
 
 
-def test_an_export_to_nowhere(config: str) -> None:
-    result = run("export", "/nonexistent/file", "--config", config)
-    assert (result.exit_code, result.stderr) == (1, "/nonexistent/file: No such file or directory\n")
+def test_an_export_to_nowhere(config: str, tmp_path: Path) -> None:
+    file = tmp_path / "nowhere" / "file"
+    result = run("export", str(file), "--config", config)
+    assert (result.exit_code, result.stderr) == (1, f"{file}: No such file or directory\n")
 
 
 def test_garbage_is_refused(config: str, tmp_path: Path) -> None:
