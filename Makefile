@@ -55,6 +55,9 @@ $(VENV)/clients.stamp: tests/clients-requirements.txt | $(BIN)/python
 docs: $(VENV)/test.stamp
 	$(BIN)/python -c 'from pathlib import Path; from gateway.config.document import START, reference; \
 	  page = Path("docs/configuration.md"); page.write_text(page.read_text().partition(START)[0] + START + reference())'
+	$(BIN)/python -c 'from pathlib import Path; from gateway.observe.document import START, reference; \
+	  page = Path("docs/metrics.md"); page.write_text(page.read_text().partition(START)[0] + START + reference())'
+	$(BIN)/python grafana/build.py
 
 clean:
 	rm -rf $(VENV) .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -41,6 +41,7 @@ from gateway.notify.thresholds import Records, Thresholds
 from gateway.observe.logs import configure
 from gateway.observe.metrics import Metrics
 from gateway.observe.observer import RequestObserver
+from gateway.observe.process_metrics import ProcessMetrics
 from gateway.pipeline import Pipeline
 from gateway.plan.inputs import Inputs
 from gateway.plan.planner import Planner
@@ -108,6 +109,7 @@ class App:
         metrics = Metrics()
         observer = self._observer = RequestObserver(metrics, config.observe, clock)
         keys = self._keys = Keys(config.store.prefix)
+        self._probe = partial(ProcessMetrics(metrics.registry).probe, clock)
         self._settings = config.server
         self._tasks = TaskGroup()
         # Two clients: a cache that is busy with large answers must not keep admissions waiting for a connection.
@@ -205,6 +207,7 @@ class App:
             self._tasks.spawn(self._follower.run(), "follow accounts"),
             self._tasks.spawn(self._checks.run(), "health checks"),
             self._tasks.spawn(self._drift_watch.run(), "canaries"),
+            self._tasks.spawn(self._probe(), "event loop lag"),
             *self._routes.start(),
         ]
         for http, listener in zip(self._http, listeners, strict=False):

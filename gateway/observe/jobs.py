@@ -20,12 +20,10 @@ if TYPE_CHECKING:
 ROLE = "jobs"
 
 
-class JobTelemetry:
+class JobMetrics:
     """Jobs are counted as they come to a state: those in it now are a difference of such counts."""
 
-    def __init__(self, registry: CollectorRegistry, observer: Observer) -> None:
-        self._observer = observer
-        self._log = structlog.get_logger("gateway.jobs")
+    def __init__(self, registry: CollectorRegistry) -> None:
         jobs = Counter(
             "gateway_batch_jobs",
             "Batch jobs that came to a state: pending, processing, completed, failed, cancelled, expired.",
@@ -38,19 +36,28 @@ class JobTelemetry:
             ("outcome",),
             registry=registry,
         )
-        self._jobs = {state: jobs.labels(state.value) for state in State}
-        self._completed, self._failed = lines.labels("completed"), lines.labels("failed")
+        self.jobs = {state: jobs.labels(state.value) for state in State}
+        self.completed, self.failed = lines.labels("completed"), lines.labels("failed")
+
+
+class JobTelemetry:
+    """What a job's runner tells, as metrics and log lines."""
+
+    def __init__(self, registry: CollectorRegistry, observer: Observer) -> None:
+        self._observer = observer
+        self._log = structlog.get_logger("gateway.jobs")
+        self._metrics = JobMetrics(registry)
 
     def moved(self, order: Order, state: State, error: str = "") -> None:
         """A job is in that state from now on."""
-        self._jobs[state].inc()
+        self._metrics.jobs[state].inc()
         told = {"error": error} if error else {}
         self._log.info("batch job", job=order.id, tenant=order.tenant, model=order.model, state=state.value, **told)
 
     def lines(self, tally: Tally) -> None:
         """So many lines more are done."""
-        self._completed.inc(tally.completed)
-        self._failed.inc(tally.failed)
+        self._metrics.completed.inc(tally.completed)
+        self._metrics.failed.inc(tally.failed)
 
     def trouble(self, order: Order | None, error: Exception) -> None:
         """The store did not answer, or there is a defect: its type and places, as its text may quote an input."""

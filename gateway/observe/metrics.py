@@ -5,7 +5,14 @@ from __future__ import annotations
 import os
 from functools import cache, cached_property
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from gateway.observe.limit_metrics import LimitMetrics
@@ -15,7 +22,7 @@ from gateway.vocabulary import Stage
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 """Set before this module is imported, workers keep their values in that folder, and any of them shows the sum."""
 
-_SAVED = "not spent at a backend, by cause: stored, pair, duplicate, in_flight."
+_SAVED = "not spent at a backend, by cause: stored, derived, promoted, pair, duplicate, in_flight."
 
 _FAILED = "Store commands that failed or took too long."
 _UNJOURNALED = "Requests counted in memory alone, as the ledger's journal is full: lost if their worker dies."
@@ -31,6 +38,7 @@ class Metrics:
     """One for a process. `bind` methods answer a child that is kept, so that the hot path looks nothing up."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call] # a series more for each, which nobody asks for
         self.registry = registry = CollectorRegistry()
         self._requests = Counter(
             "gateway_requests", "Answered requests.", ("endpoint", "status", "code"), registry=registry

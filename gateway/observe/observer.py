@@ -52,13 +52,15 @@ class RequestObserver:
         metrics.latency(facts.endpoint).observe(seconds)
         if error is not None and error.code in _REJECTIONS:
             metrics.rejection(error.code.value).inc()
-        self._count_units(facts)
+        tenant = metrics.limits.tenant(facts.tenant) if facts.tenant else ""
+        metrics.limits.left(tenant, facts.remaining)
+        self._count_units(facts, tenant)
         self._count_estimate(facts)
-        self._count_savings(facts)
+        self._count_savings(facts, tenant)
         if status >= _SERVER_ERROR or (self._sample and self._clock.random() < self._sample):
             self._line(facts, seconds, error, status)
 
-    def _count_units(self, facts: Facts) -> None:
+    def _count_units(self, facts: Facts, tenant: str) -> None:
         metrics = self._metrics
         for outcome, count in (("hit", facts.hits), ("miss", facts.misses), ("duplicate", facts.duplicates)):
             if count:
@@ -66,7 +68,7 @@ class RequestObserver:
         for kind, tokens in (("reported", facts.reported_tokens), ("upstream", facts.upstream_tokens)):
             if tokens:
                 metrics.tokens(facts.model, kind).inc(tokens)
-                metrics.tenant_tokens(facts.tenant, kind).inc(tokens)
+                metrics.tenant_tokens(tenant, kind).inc(tokens)
 
     def _count_estimate(self, facts: Facts) -> None:
         if facts.estimated_tokens and facts.upstream_tokens:
@@ -74,13 +76,13 @@ class RequestObserver:
             if facts.upstream_tokens > facts.estimated_tokens:
                 self._metrics.excess(facts.model).inc(facts.upstream_tokens - facts.estimated_tokens)
 
-    def _count_savings(self, facts: Facts) -> None:
+    def _count_savings(self, facts: Facts, tenant: str) -> None:
         metrics = self._metrics
         for saving in facts.savings:
             metrics.saved("tokens", facts.model, saving.cause.value).inc(saving.tokens)
             metrics.saved("dollars", facts.model, saving.cause.value).inc(saving.dollars)
             metrics.saved("seconds", facts.model, saving.cause.value).inc(saving.seconds)
-            metrics.tenant_saved(facts.tenant, saving.cause.value).inc(saving.tokens)
+            metrics.tenant_saved(tenant, saving.cause.value).inc(saving.tokens)
 
     def _line(self, facts: Facts, seconds: float, error: GatewayError | None, status: int) -> None:
         write = self._log.error if status >= _SERVER_ERROR else self._log.info
