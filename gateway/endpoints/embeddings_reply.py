@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import orjson
 
@@ -37,9 +36,11 @@ _FRAGMENTS_KEPT = 2
 """Ready-to-send forms kept with an answer; clients ask for one or two."""
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddingsPresentation:
-    """How vectors are shown: encodings, whether keyed by encoding, and the length derived from what is stored."""
+class EmbeddingsPresentation(NamedTuple):
+    """How vectors are shown: encodings, whether keyed by encoding, and the length derived from what is stored.
+
+    A tuple, as each answer of a list is looked up by it: Python itself then compares and hashes.
+    """
 
     types: tuple[str, ...] = DEFAULT_TYPE
     keyed: bool = False
