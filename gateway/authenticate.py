@@ -99,7 +99,7 @@ def token_of(credentials: str | None) -> str:
         raise missing_api_key()
     scheme, _, token = credentials.strip().partition(" ")
     token = token.strip()
-    if scheme.lower() != _SCHEME or not token or any(character.isspace() for character in token):
+    if scheme.lower() != _SCHEME or token.split() != [token]:
         raise invalid_auth_format()
     return token
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from gateway.admit.cover import to_pay, to_reserve
 from gateway.admit.labels import check_labels
 from gateway.admit.meters import meters_of
+from gateway.admit.reservation import Held
 from gateway.authenticate import recognise
 from gateway.dispatch.order import Order
 from gateway.dispatch.refusals import leaves_a_reply, refused
@@ -21,10 +21,11 @@ from gateway.plan.planner import Inquiry, complete, only_if_cached_error
 from gateway.plan.reply import reply
 from gateway.settle.savings import savings
 from gateway.settle.usage import charge, counted
+from gateway.stages import Timed
 from gateway.vocabulary import Cause, Fresh, Job, Stage, nanos
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from gateway.admit.budgets import Budgets
     from gateway.admit.bulk_gate import BulkGate
@@ -223,33 +224,18 @@ class Pipeline:
             raise refused(work.job, fresh.refused)
         return fresh
 
-    @asynccontextmanager
-    async def _reserve(self, work: _Work, facts: Facts) -> AsyncIterator[Reservation]:
+    def stage(self, facts: Facts, stage: Stage) -> Timed:
+        """Time what runs inside a `with` block, as that stage."""
+        return Timed(self._clock, self._observer, facts, stage)
+
+    def _reserve(self, work: _Work, facts: Facts) -> Held:
         """The reservation, with entering timed as `admit` and leaving as `settle`."""
-        started = self._clock.monotonic()
+        return Held(self._enter(work, facts), self.stage(facts, Stage.ADMIT), self.stage(facts, Stage.SETTLE))
+
+    async def _enter(self, work: _Work, facts: Facts) -> Reservation:
         meters = meters_of(work.snapshot, work.caller, facts.endpoint, work.job.model, work.call.client)
         meters += await self._budgets.meters(work.snapshot, work.caller)
-        async with self._admission.reserve(meters, facts) as quota:
-            self._ended(facts, Stage.ADMIT, started)
-            try:
-                yield quota
-            finally:
-                started = self._clock.monotonic()
-        self._ended(facts, Stage.SETTLE, started)
-
-    @contextmanager
-    def stage(self, facts: Facts, stage: Stage) -> Iterator[None]:
-        """Time what runs inside, as that stage."""
-        started = self._clock.monotonic()
-        try:
-            yield
-        finally:
-            self._ended(facts, stage, started)
-
-    def _ended(self, facts: Facts, stage: Stage, started: float) -> None:
-        seconds = self._clock.monotonic() - started
-        facts.stages.append((stage, seconds))
-        self._observer.stage(stage, seconds)
+        return await self._admission.reserve(meters, facts).__aenter__()
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,8 @@ class Estimator:
 
         A call's usage is known as a whole only, so ratios are those of calls.
         """
+        if not estimate.tokens:
+            return 0
         paid = [at for at in estimate.tokens if at in fresh.answers and at not in fresh.shared]
         needs = [estimate.needs[at] for at in paid]
         actual = sum(fresh.answers[at].tokens for at in paid)

@@ -11,11 +11,12 @@ from gateway.leasing.leases import RefusedError
 from gateway.vocabulary import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     from gateway import ports
     from gateway.leasing.lease import Taken
     from gateway.leasing.leases import Leases, Want
+    from gateway.stages import Timed
     from gateway.vocabulary import Charge, Facts, Meter, Remaining
 
 ROLE = "quota"
@@ -118,6 +119,33 @@ def _amount(meter: Meter, tokens: int, paid: int, nanos: int) -> int:
     if meter.scope is not Scope.BUDGET:
         return tokens
     return nanos if meter.money else paid
+
+
+class Held:
+    """For `async with`: a reservation, of which entering and leaving are timed where they succeed."""
+
+    __slots__ = ("_entering", "_entry", "_exit", "_quota")
+
+    def __init__(self, entering: Awaitable[Reservation], entry: Timed, leaving: Timed) -> None:
+        self._entering = entering
+        self._entry = entry
+        self._exit = leaving
+        self._quota: Reservation | None = None
+
+    async def __aenter__(self) -> Reservation:
+        """Raises as `Reservation` does."""
+        self._entry.begin()
+        quota = self._quota = await self._entering
+        self._entry.end()
+        return quota
+
+    async def __aexit__(self, kind: object, *_: object) -> None:
+        """Settle, whatever happened."""
+        self._exit.begin()
+        if self._quota is not None:
+            self._quota.settle()
+        if kind is None:
+            self._exit.end()
 
 
 class Admission:

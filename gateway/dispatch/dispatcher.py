@@ -126,7 +126,11 @@ async def _hand_over(answers: Mapping[Want, Answer]) -> None:
     by_order: dict[int, tuple[Order, dict[int, Answer]]] = {}
     for want, answer in answers.items():
         by_order.setdefault(id(want.order), (want.order, {}))[1][want.position] = answer
-    await asyncio.gather(*[order.arrived(own) for order, own in by_order.values()])
+    arrivals = [order.arrived(own) for order, own in by_order.values()]
+    if len(arrivals) == 1:  # by itself without a task of its own
+        await arrivals[0]
+    else:
+        await asyncio.gather(*arrivals)
 
 
 def _for_shape(limits: CallLimits, shape: Shape) -> CallLimits:

@@ -95,6 +95,8 @@ class KnownLimits:
 def least(several: Iterable[CallLimits]) -> CallLimits:
     """The smallest of each limit."""
     listed = list(several)
+    if len(listed) == 1:
+        return listed[0]
 
     def smallest(name: str) -> int | None:
         return min((found for limits in listed if (found := getattr(limits, name)) is not None), default=None)

@@ -53,6 +53,8 @@ def _room(piece: Sequence[Want], limits: CallLimits, most: int) -> int:
 
 
 def _evenly(wants: Sequence[Want], limits: CallLimits, most: int) -> list[tuple[Want, ...]]:
+    if wants and fits(wants, limits, most):
+        return [tuple(wants)]
     greedy = _greedy(wants, limits, most)
     count, pieces = len(wants), len(greedy)
     edges = [count * piece // pieces for piece in range(pieces + 1)] if pieces else []

@@ -36,6 +36,7 @@ LANE_HEADER = "X-Gateway-Lane"
 
 _SALT = re.compile(r"[\x21-\x7e]{0,128}")
 
+_NO_DIRECTIVES = Directives()
 _MAX_AGE = re.compile(r"max-age=(\d{1,10})")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _JSON_TYPE = re.compile(r"application/(?:[a-z0-9.-]+\+)?json", re.IGNORECASE)
@@ -43,8 +44,8 @@ _JSON_TYPE = re.compile(r"application/(?:[a-z0-9.-]+\+)?json", re.IGNORECASE)
 
 def request_id(request: web.BaseRequest, clock: Clock) -> str:
     """The client's `X-Request-Id` where it is safe to echo, else a new one."""
-    sent = request.headers.get("X-Request-Id", "")
-    return sent if _REQUEST_ID.fullmatch(sent) else clock.identifier()
+    sent = request.headers.get("X-Request-Id")
+    return sent if sent is not None and _REQUEST_ID.fullmatch(sent) else clock.identifier()
 
 
 def _stay() -> None:
@@ -88,11 +89,13 @@ def directives_of(headers: Mapping[str, str]) -> Directives:
     Raises:
         GatewayError: INPUT_INVALID for a salt that cannot be taken as it is: ignored, it would not separate.
     """
-    salt = headers.get(SALT_HEADER, "")
+    salt, control = headers.get(SALT_HEADER, ""), headers.get(hdrs.CACHE_CONTROL, "")
+    if not (salt or control):
+        return _NO_DIRECTIVES
     if not _SALT.fullmatch(salt):
         text = "must have at most 128 visible ASCII characters"
         raise invalid_request((FieldError(f"header -> {SALT_HEADER}", text, "salt_invalid"),))
-    said = {word.strip().lower() for word in headers.get(hdrs.CACHE_CONTROL, "").split(",")}
+    said = {word.strip().lower() for word in control.split(",")}
     ages = [int(match[1]) for word in said if (match := _MAX_AGE.fullmatch(word))]
     return Directives(
         no_cache="no-cache" in said,
@@ -140,9 +143,11 @@ def lane_of(headers: Mapping[str, str]) -> Lane:
     Raises:
         GatewayError: INPUT_INVALID for another word: taken as interactive, it would be in the way of others.
     """
-    said = headers.get(LANE_HEADER, Lane.INTERACTIVE.value).strip().lower()
+    said = headers.get(LANE_HEADER)
+    if said is None:
+        return Lane.INTERACTIVE
     try:
-        return Lane(said)
+        return Lane(said.strip().lower())
     except ValueError:
         text = f"must be {' or '.join(lane.value for lane in Lane)}"
         raise invalid_request((FieldError(f"header -> {LANE_HEADER}", text, "lane_invalid"),)) from None

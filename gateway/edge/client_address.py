@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,12 @@ def client_address(peer: str, forwarded: str, trusted: Sequence[Network]) -> str
     the end, so only what trusted ones added counts, and a client cannot choose its address. An IPv6 host owns a whole
     /64, which counts as one address.
     """
+    if not (forwarded and trusted):
+        return _alone(peer)
     address = _parsed(peer)
     if address is None:
         return peer
-    for entry in reversed(forwarded.split(",")) if forwarded and trusted else ():
+    for entry in reversed(forwarded.split(",")):
         if not any(address in network for network in trusted):
             break
         before = _parsed(entry.strip())
@@ -33,6 +36,13 @@ def client_address(peer: str, forwarded: str, trusted: Sequence[Network]) -> str
             break
         address = before
     return _counted(address)
+
+
+@lru_cache(maxsize=4_096)
+def _alone(peer: str) -> str:
+    """The address of a connection that no proxy is behind; one client makes many calls."""
+    address = _parsed(peer)
+    return peer if address is None else _counted(address)
 
 
 def _parsed(text: str) -> Address | None:

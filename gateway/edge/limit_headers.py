@@ -42,7 +42,9 @@ def cache_headers(reply: Reply) -> dict[str, str]:
         "X-Gateway-Cache-Hits": str(reply.hits + reply.duplicates),
         "X-Gateway-Cache-Misses": str(reply.misses),
     }
-    return headers | {"X-Gateway-Refused": str(reply.refused)} if reply.refused else headers
+    if reply.refused:
+        headers["X-Gateway-Refused"] = str(reply.refused)
+    return headers
 
 
 def warning_headers(warnings: tuple[str, ...]) -> dict[str, str]:

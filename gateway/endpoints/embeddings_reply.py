@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import orjson
 
@@ -12,7 +11,7 @@ from gateway.endpoints.vectors import encode, encode_tokens, matrix, shorten
 from gateway.vocabulary import FLOAT_BYTES, Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
     from gateway.vocabulary import Answer, Job, Json
 
@@ -28,6 +27,8 @@ _VALUES = 65_536
 """Values of a vector that are encoded at once, at most, unless one row has more: a few milliseconds."""
 
 _ELEMENT = b'{"object":"embedding","index":%d,"embedding":%b}'
+_FIRST = b'{"object":"embedding","index":0,"embedding":'
+_NEXT = b'},{"object":"embedding","index":%d,"embedding":'
 _BETWEEN_ROWS = b"\n"
 """Never in the JSON of a vector, which has no white space."""
 
@@ -35,9 +36,11 @@ _FRAGMENTS_KEPT = 2
 """Ready-to-send forms kept with an answer; clients ask for one or two."""
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddingsPresentation:
-    """How vectors are shown: encodings, whether keyed by encoding, and the length derived from what is stored."""
+class EmbeddingsPresentation(NamedTuple):
+    """How vectors are shown: encodings, whether keyed by encoding, and the length derived from what is stored.
+
+    A tuple, as each answer of a list is looked up by it: Python itself then compares and hashes.
+    """
 
     types: tuple[str, ...] = DEFAULT_TYPE
     keyed: bool = False
@@ -50,8 +53,8 @@ def whole(job: Job, answers: Sequence[Answer]) -> bytes:
     presentation = cast("EmbeddingsPresentation", job.presentation)
     data: Json
     if job.shape is Shape.DENSE:
-        data = orjson.Fragment(_dense(answers, presentation))
-    elif job.shape is Shape.MULTI:
+        return _dense(_head(job, answers), _kept(answers, presentation))
+    if job.shape is Shape.MULTI:
         data = _multi(answers, presentation)
     elif job.shape is Shape.SPARSE:
         data = [orjson.Fragment(answer.payload) for answer in answers]
@@ -77,13 +80,15 @@ def _head(job: Job, answers: Sequence[Answer]) -> dict[str, Json]:
     return {"model": job.model, "object": "list", "usage": usage}
 
 
-def _dense(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> bytes:
-    """The data list as JSON, an element a row: a PDF has a row a page, a late-chunked list a row an input.
+def _dense(head: Mapping[str, Json], rows: Sequence[bytes]) -> bytes:
+    """The reply, an element of `data` a row: a PDF has a row a page, a late-chunked list a row an input.
 
-    A vector's JSON is made once for each presentation and kept with the answer, which the in-process cache holds.
+    It may have megabytes, so it is put together once, and not copied.
     """
-    elements = [_ELEMENT % (index, vector) for index, vector in enumerate(_kept(answers, presentation))]
-    return b"[" + b",".join(elements) + b"]"
+    parts = [orjson.dumps(head)[:-1], b',"data":[']
+    for index, vector in enumerate(rows):
+        parts += (_NEXT % index if index else _FIRST, vector)
+    return b"".join([*parts, b"}]}" if rows else b"]}"])
 
 
 def vectors(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> Iterable[bytes]:
@@ -92,10 +97,13 @@ def vectors(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> 
 
 
 def _kept(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> list[bytes]:
-    _make_fragments([answer for answer in answers if presentation not in answer.fragments], presentation)
+    """A vector's JSON is made once for each presentation and kept with the answer, which the in-process cache holds."""
+    fragments = [answer.fragments.get(presentation) for answer in answers]
+    if None in fragments:
+        _make_fragments([answer for answer in answers if presentation not in answer.fragments], presentation)
+        fragments = [answer.fragments[presentation] for answer in answers]
     rows: list[bytes] = []
-    for answer in answers:
-        fragment = answer.fragments[presentation]
+    for answer, fragment in zip(answers, cast("list[bytes]", fragments), strict=True):
         rows += [fragment] if answer.rows == 1 else fragment.split(_BETWEEN_ROWS)
         if len(answer.fragments) > _FRAGMENTS_KEPT:
             answer.fragments.pop(next(iter(answer.fragments)))

@@ -76,7 +76,7 @@ class CohereEmbed(Front):
         else:
             for position, kind in enumerate(types):
                 yield (b"," if position else b"{") + orjson.dumps(kind) + b":"
-                yield from listed(vectors(answers, replace(form, types=(kind,))))
+                yield from listed(vectors(answers, form._replace(types=(kind,))))
             yield b"}"
         yield b"}"
 

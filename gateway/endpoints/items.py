@@ -86,7 +86,10 @@ def read_query(value: Json, _info: ValidationInfo) -> str:
 
 def points_elsewhere(item: Item) -> bool:
     """Whether part of an item is a URL, whose content may change while the item does not."""
-    return any(part.modality is not Modality.TEXT and not isinstance(part, Inline) for part in item.parts)
+    for part in item.parts:  # noqa: SIM110 - a generator costs more than what it looks at, a text
+        if part.modality is not Modality.TEXT and not isinstance(part, Inline):
+            return True
+    return False
 
 
 def _read_list(values: list[Json], accepted: frozenset[Modality], field: str) -> tuple[Item, ...]:

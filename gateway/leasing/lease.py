@@ -71,7 +71,8 @@ class Lease:
     @property
     def used(self) -> Amounts:
         """Spent in the window or in use, by all workers, as far as this one knows."""
-        return Amounts(*(max(0, base + since) for base, since in zip(self._base, self._since, strict=True)))
+        base, since = self._base, self._since
+        return Amounts(max(0, base[0] + since[0]), max(0, base[1] + since[1]), max(0, base[2] + since[2]))
 
     @property
     def owes(self) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import xxhash
 
-from gateway.vocabulary import CacheScope, Inline, ItemKey
+from gateway.vocabulary import CacheScope, Inline, ItemKey, Modality
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,9 +39,13 @@ def _fields(values: Iterable[bytes]) -> bytes:
     """Each value behind its length, so that no two different sequences have the same bytes."""
     parts: list[bytes] = []
     for value in values:
-        parts.append(len(value).to_bytes(8, "little"))
-        parts.append(value)
+        parts += (len(value).to_bytes(8, "little"), value)
     return b"".join(parts)
+
+
+_TEXT = _fields((Modality.TEXT.encode(),))
+_BEFORE_TEXT = len(_TEXT) + 8
+"""Bytes of the modality, with its length, and of the length of what follows."""
 
 
 def _parameter(value: str | int | bool) -> bytes:  # noqa: FBT001 - a JSON scalar, not a switch
@@ -79,7 +83,21 @@ def _part(part: Part) -> bytes:
 
 def unit_record(unit: Unit) -> bytes:
     """The part of the record that is a unit's own: each item's modality, each part's modality and text or bytes."""
+    if len(unit) == 1 and unit[0].modality is Modality.TEXT and len(unit[0].parts) == 1:
+        part = unit[0].parts[0]
+        if part.modality is Modality.TEXT and not isinstance(part, Inline):
+            return _one_text(part.value)
     return _fields(_item(item) for item in unit)
+
+
+def _one_text(text: str) -> bytes:
+    """What `_fields` makes of a unit that is one text, as most are, put down at once."""
+    value = text.encode("utf-8", "surrogatepass")
+    size = len(value)
+    part, item = size + _BEFORE_TEXT, size + 2 * _BEFORE_TEXT
+    return b"".join(
+        (item.to_bytes(8, "little"), _TEXT, part.to_bytes(8, "little"), _TEXT, size.to_bytes(8, "little"), value)
+    )
 
 
 def item_key(shared: bytes, unit: Unit, secret: bytes) -> ItemKey:
@@ -106,4 +124,4 @@ def keys_of(
 ) -> tuple[ItemKey, ...]:
     """A key for each unit of a job, in the caller's scope or another; answers of another `salt` are another scope's."""
     shared = job_record(job, _fields((scope_name(caller, scope), salt.encode())))
-    return tuple(item_key(shared, unit, secret) for unit in job.units)
+    return tuple([item_key(shared, unit, secret) for unit in job.units])

@@ -93,9 +93,8 @@ class Planner:
         self._trace.seen(keys)
         oldest = 0 if directives.max_age is None else self._clock.epoch() - directives.max_age
         plan = arrange(keys, await self._find(keys, oldest), job, storable=True)
-        origins = source(job)
-        if origins is not None and plan.missing:
-            # Only now: a list that is wholly stored costs one look-up, and none where the process holds it.
+        # Only now: a list that is wholly stored costs one look-up, and none where the process holds it.
+        if plan.missing and (origins := source(job)) is not None:
             found = await self._find_units(plan, inquiry, origins, oldest)
             plan = _with(plan, derived={position: derive(answer) for position, answer in found.items()})
         if inquiry.looks_abroad and plan.missing:

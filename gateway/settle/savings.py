@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from gateway.vocabulary import Cause, Saving, Shape
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gateway.vocabulary import Answer, Fresh, Job, Plan
 
 _MICROS = 1_000_000
+_ORDER = {cause: place for place, cause in enumerate(Cause)}
 
 
 def savings(plan: Plan, fresh: Fresh, job: Job, price: str) -> tuple[Saving, ...]:
@@ -22,19 +23,31 @@ def savings(plan: Plan, fresh: Fresh, job: Job, price: str) -> tuple[Saving, ...
     Tokens and seconds are what an input cost when it was first asked; dollars are tokens at `price` (US dollars a
     token, a decimal string). A copy in the list counts as duplicate, wherever its original came from.
     """
-    units: dict[Cause, int] = defaultdict(int)
-    tokens: dict[Cause, int] = defaultdict(int)
-    micros: dict[Cause, int] = defaultdict(int)
+    sums: dict[Cause, list[int]] = {}
     for cause, answer in _free(plan, fresh, job):
-        units[cause] += 1
-        tokens[cause] += answer.tokens
-        micros[cause] += answer.micros
-    rate = Decimal(price)
+        entry = sums.get(cause)
+        if entry is None:
+            entry = sums[cause] = [0, 0, 0]
+        entry[0] += 1
+        entry[1] += answer.tokens
+        entry[2] += answer.micros
     return tuple(
-        Saving(cause, units[cause], tokens[cause], float(tokens[cause] * rate), micros[cause] / _MICROS)
-        for cause in Cause
-        if cause in units
+        [
+            Saving(cause, units, tokens, float(tokens * _rate(price)), micros / _MICROS)
+            for cause, (units, tokens, micros) in sorted(sums.items(), key=_place)
+        ]
     )
+
+
+def _place(entry: tuple[Cause, list[int]]) -> int:
+    """Where a cause stands among all."""
+    return _ORDER[entry[0]]
+
+
+@lru_cache(maxsize=1_024)
+def _rate(price: str) -> Decimal:
+    """A price as a number: there are as many as models and tenants that have their own."""
+    return Decimal(price)
 
 
 def _free(plan: Plan, fresh: Fresh, job: Job) -> Iterator[tuple[Cause, Answer]]:

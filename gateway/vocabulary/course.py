@@ -34,7 +34,8 @@ class Plan:
     def complete(self, fresh: Mapping[int, Answer]) -> tuple[Answer, ...]:
         """Every unit's answer in the order asked; `fresh` holds one answer for each position in `missing`."""
         known = {**self.stored, **fresh}
-        return tuple(known[self.twins.get(position, position)] for position in range(len(self.keys)))
+        twins = self.twins
+        return tuple([known[twins.get(position, position)] for position in range(len(self.keys))])
 
 
 @dataclass(frozen=True, slots=True)

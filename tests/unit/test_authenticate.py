@@ -107,3 +107,10 @@ def test_what_no_header_can_carry_is_not_passed_through(header: str | None, code
     with pytest.raises(GatewayError) as raised:
         pass_through(header, CALLER, SECRET)
     assert raised.value.code is code
+
+
+@pytest.mark.parametrize("space", [character for character in map(chr, range(0x3001)) if character.isspace()])
+def test_no_kind_of_space_is_part_of_a_token(space: str) -> None:
+    with pytest.raises(GatewayError) as caught:
+        authenticate(f"Bearer a{space}b", DIRECTORY, SECRET, NOW)
+    assert caught.value.code is Code.AUTH_INVALID_FORMAT

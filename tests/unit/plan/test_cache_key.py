@@ -103,6 +103,16 @@ def test_no_two_units_share_a_record(one: tuple[Item, ...], other: tuple[Item, .
     assert (unit_record(one) == unit_record(other)) is (one == other)
 
 
+def prefixed(value: bytes) -> bytes:
+    return len(value).to_bytes(8, "little") + value
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=40))
+def test_a_single_text_has_the_record_of_any_item(text: str) -> None:
+    part = prefixed(b"text") + prefixed(text.encode("utf-8", "surrogatepass"))
+    assert unit_record((Item.text(text),)) == prefixed(prefixed(b"text") + prefixed(part))
+
+
 @given(st.text(max_size=8), st.text(max_size=8), st.text(max_size=8), st.text(max_size=8))
 def test_splicing_fields_does_not_collide(a: str, b: str, c: str, d: str) -> None:
     one, other = job(model=a, revision=b), job(model=c, revision=d)
