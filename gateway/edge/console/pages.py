@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -32,15 +33,18 @@ HEADERS = {
 class Pages:
     """One template a page; everything that is put into one is escaped. Files are read off the event loop, once."""
 
-    def __init__(self) -> None:
-        self._templates = Environment(
+    @cached_property
+    def _templates(self) -> Environment:
+        """Asked for in threads alone, since it looks at the disk; made twice at worst."""
+        made = Environment(
             loader=PackageLoader(__package__),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters |= {"moment": _moment, "number": _number}
+        made.filters |= {"moment": _moment, "number": _number}
+        return made
 
     async def page(self, name: str, content: Mapping[str, object], status: int = 200) -> web.Response:
         """The page of that name."""

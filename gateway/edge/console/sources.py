@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gateway.config.addresses import address
+from gateway.dispatch.health import State
 from gateway.errors import StoreError
 from gateway.settle.statement import By, figures, grouped, hours
 from gateway.vocabulary import Tally, total
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from gateway.administration.administrator import Administrator
     from gateway.config.snapshot import Snapshot
-    from gateway.dispatch.fleet import Fleet
+    from gateway.dispatch.fleet import Fleet, Place
     from gateway.ports import Clock, Ledger, QuotaStore
     from gateway.ports.jobs import Jobs
     from gateway.vocabulary import Account
@@ -28,7 +29,10 @@ DAY = 86_400
 MOST_TENANTS = 200
 """Tenants that a page adds up: each is a question to the store."""
 
+WELL = "well"
+
 _AT_ONCE = 8
+_STATES = {State.CLOSED: WELL, State.OPEN: "open", State.HALF_OPEN: "half open"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +83,20 @@ class Sources:
         }
         told: list[dict[str, object]] = []
         for name, backend in snapshot.config.backends.items():
-            models = []
-            for model in sorted(model for owner, model in routes if owner == name):
-                place = known.get((name, model))
-                state = "not asked yet" if place is None else place.breaker.state(now).value
-                if place is not None and place.ejection.out(now):
-                    state = "ejected"
-                models.append({"name": model, "state": state, "tokens": place.outstanding if place else 0})
+            models = [
+                {"name": model, **_state(known.get((name, model)), now)}
+                for model in sorted(model for owner, model in routes if owner == name)
+            ]
             told.append({"name": name, "dialect": backend.dialect, "url": address(backend.url), "models": models})
         return told
+
+
+def _state(place: Place | None, now: float) -> dict[str, object]:
+    """How a place is, in a word; one that nobody asked yet counts as well."""
+    if place is None:
+        return {"state": "not asked yet", "well": True, "tokens": 0}
+    state = "ejected" if place.ejection.out(now) else _STATES[place.breaker.state(now)]
+    return {"state": state, "well": state == WELL, "tokens": place.outstanding}
 
 
 def report(rows: Rows, by: By) -> list[dict[str, object]]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Form = TypeVar("Form", bound=Section)
 
 _JOBS = 50
+_KEPT = ("model", "texts", "new")
 _DAYS = {"1": 1, "7": 7, "30": 30}
 
 
@@ -146,11 +147,11 @@ class Views:
 
     async def _try(self, _query: Query) -> Content:
         names = models(self.sources.snapshot())
-        return {"models": names, "form": {}, "outcome": None, "problem": ""}
+        return {"models": names, "form": dict.fromkeys(_KEPT, ""), "outcome": None, "problem": ""}
 
     async def _send(self, form: Query, address: str) -> Content:
         """The key is not sent back: it is typed anew for the next call."""
-        content = await self._try({}) | {"form": {name: form[name] for name in form.keys() & {"model", "texts", "new"}}}
+        content = await self._try({}) | {"form": {name: form.get(name, "") for name in _KEPT}}
         try:
             return content | {"outcome": await self._playground.send(form, address)}
         except GatewayError as error:

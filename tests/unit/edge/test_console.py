@@ -172,7 +172,7 @@ async def test_without_a_session_nothing_is_shown_and_nothing_done(world: World,
     world.cookie = cookie
     for page in (*PAGES, "/none"):
         answer, text = await world.get(page)
-        assert (answer.status, answer.headers["Location"], text) == (303, "/console/login", "303: See Other")
+        assert (answer.status, answer.headers["Location"], text) == (303, "/console/login", "")
     for form in FORMS:
         answer, _ = await world.send(form, {"name": "shop", "tenant": "search"})
         assert (answer.status, answer.headers["Location"]) == (303, "/console/login")
@@ -267,7 +267,9 @@ async def test_whatever_the_store_holds_is_escaped_and_no_page_has_a_script(worl
     texts.append((await world.send("playground", {"model": "m", "texts": f"</textarea>{SCRIPT}", "key": "x"}))[1])
     assert sum("&lt;script&gt;" in text for text in texts) >= 6
     for text in texts:
-        assert not re.search(r"<script|<style|\sstyle=|\son[a-z]+=|javascript:|https?://", text), text
+        assert not re.search(
+            r"<script|<style|\sstyle=|\son[a-z]+=|javascript:|(src|href|action)=\"(?!/console|#main)", text
+        ), text
 
 
 async def test_pages_load_nothing_from_elsewhere_and_run_nothing(world: World) -> None:
