@@ -17,6 +17,7 @@ from gateway.admit.budgets import Budgets
 from gateway.admit.bulk_gate import BulkGate
 from gateway.admit.estimate import YARDSTICK, Estimator
 from gateway.admit.reservation import Admission
+from gateway.app.console import console
 from gateway.app.relays import Relays
 from gateway.app.routes import Parts, Routes
 from gateway.app.training import Trainer
@@ -157,7 +158,9 @@ class App:
         self.edge = Edge(pipeline, self._operations, usage, clock, observer, routes=self._routes.paths)
         accounts = RedisAccounts(quota_line, keys, clock)
         self._follower = Follower(accounts, clock, observer, snapshot, partial(setattr, pipeline, "snapshot"))
-        self._admin = Admin(_administrator(accounts, pipeline, clock), admission, snapshot.secret, clock, observer)
+        desk = _administrator(accounts, pipeline, clock)
+        pages = console(parts, desk, ledger, quota, self._leases, self._fleet)
+        self._admin = Admin(desk, admission, snapshot.secret, clock, observer, console=pages)
         self._http = [HttpServer(application, config.server.errors, clock) for application in (self.edge, self._admin)]
         self._servers: list[asyncio.Server] = []
         self._background: list[asyncio.Task[None]] = []

@@ -61,7 +61,7 @@ async def _ask(upstream: Upstream, config: Config, name: str, backend: Backend, 
     """What is said of one backend, and whether it is well, as far as can be known for nothing."""
     from gateway.backends import DIALECTS  # noqa: PLC0415 - as in `backends`
     from gateway.backends.tokenizing import tokenize, tokens_of  # noqa: PLC0415 - as above
-    from gateway.cli.check import address  # noqa: PLC0415 - as above
+    from gateway.config.addresses import address  # noqa: PLC0415 - as above
     from gateway.config.serving import served_models  # noqa: PLC0415 - as above
     from gateway.ports import Exchange  # noqa: PLC0415 - as above
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path  # noqa: TC003 - typer reads the annotation at run time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from gateway.config.addresses import address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,9 +73,3 @@ def _tenants(config: Config) -> Iterator[str]:
         yield "tenant    none configured: the first start makes the tenant `dev` with a key"
     for name, tenant in config.tenants.items():
         yield f"tenant    {name}: tier {tenant.tier}, org {tenant.org}, keys: {len(tenant.keys)}"
-
-
-def address(url: str) -> str:
-    """A URL without user, password and query, which may be secret."""
-    # Greedy on purpose: an unescaped / ? or # in a password must not bring part of it to the screen.
-    return re.split("[?#]", re.sub(r"^([a-z]+:/*).*@", r"\1", url))[0]

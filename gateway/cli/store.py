@@ -80,6 +80,6 @@ def _socket(config: Config) -> Path:
 
 
 def _shown(config: Config) -> str:
-    from gateway.cli.check import address  # noqa: PLC0415 - as above
+    from gateway.config.addresses import address  # noqa: PLC0415 - as above
 
     return address(config.store.url) if config.store.url else str(_socket(config))

@@ -75,7 +75,7 @@ def secret(
 
 def _client(notice: Notice) -> str:
     """Who is told about a job, and where, without the path, which may be a secret; empty for one to the operator."""
-    from gateway.cli.check import address  # noqa: PLC0415 - as above
+    from gateway.config.addresses import address  # noqa: PLC0415 - as above
 
     return f"{notice.tenant} {'/'.join(address(notice.address).split('/')[:3])}" if notice.tenant else ""
 

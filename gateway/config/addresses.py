@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,6 +23,12 @@ def is_address(url: str, schemes: tuple[str, ...]) -> bool:
     except ValueError:
         return False
     return parts.scheme in schemes and bool(parts.path if parts.scheme == "unix" else parts.hostname)
+
+
+def address(url: str) -> str:
+    """A URL without user, password and query, which may be secret."""
+    # Greedy on purpose: an unescaped / ? or # in a password must not bring part of it to the screen.
+    return re.split("[?#]", re.sub(r"^([a-z]+:/*).*@", r"\1", url))[0]
 
 
 def store_problems(config: Config, origin: Origin) -> Iterator[Problem]:

@@ -180,6 +180,10 @@ class Fleet:
             self._observer.upstream_health(place.backend, place.model, "ejected")
         place.ejection.eject(self._clock.monotonic())
 
+    def places(self) -> list[Place]:
+        """Every backend that was asked so far, for each of its models."""
+        return list(self._places.values())
+
     def place(self, order: Order, route: Route) -> Place:
         """What is known of a route's backend."""
         return self._place(route, order.backend(route).url)

@@ -10,6 +10,7 @@ from aiohttp import hdrs, web
 from gateway.authenticate import digest, same, token_of
 from gateway.edge.admin_routes import AdminRoutes
 from gateway.edge.call import request_id
+from gateway.edge.console.console import HOME
 from gateway.edge.errors import MethodError, failure_response
 from gateway.errors import (
     Code,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from gateway.administration.administrator import Administrator
     from gateway.admit.reservation import Admission
     from gateway.edge.admin_routes import Route
+    from gateway.edge.console.console import Console
     from gateway.observe.observer import RequestObserver
     from gateway.ports import Clock
 
@@ -38,9 +40,17 @@ NAME = "NAME"
 class Admin:
     """The application behind the admin listener. Without the token nothing is told, not even which routes there are."""
 
-    def __init__(
-        self, administrator: Administrator, admission: Admission, secret: bytes, clock: Clock, observer: RequestObserver
+    def __init__(  # noqa: PLR0913 - the composition root hands over each part once
+        self,
+        administrator: Administrator,
+        admission: Admission,
+        secret: bytes,
+        clock: Clock,
+        observer: RequestObserver,
+        *,
+        console: Console | None = None,
     ) -> None:
+        self._console = console
         self._desk = administrator
         self._admission = admission
         self._secret = secret
@@ -64,7 +74,10 @@ class Admin:
         facts = Facts("admin", request_id(request, self._clock))
         failure: GatewayError | None = None
         try:
-            response = await self._serve(request)
+            if self._console is not None and f"{request.path}/".startswith(f"{HOME}/"):
+                response = await self._console.answer(request, facts)
+            else:
+                response = await self._serve(request)
         except GatewayError as error:
             failure = error
         except StoreError:

@@ -56,7 +56,7 @@ def banner(facts: Facts) -> str:
     if facts.metrics:
         lines.append(f"Metrics:  {facts.address}/metrics")
     if facts.admin is not None:
-        lines.append(f"Admin:    {facts.admin}/admin/")
+        lines += [f"Admin:    {facts.admin}/admin/", f"Console:  {facts.admin}/console"]
     lines.append(f"Store:    {facts.store}")
     if facts.model is not None:
         lines.append(f"Model:    {facts.model}")

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli import build
-from gateway.cli.check import address
 from gateway.cli.load import load_config
+from gateway.config.addresses import address
 from gateway.config.problem import ConfigError
 from gateway.config.schema import Config
 

@@ -82,6 +82,6 @@ def test_examples_of_the_jina_catalogue_take_texts_and_give_plain_vectors() -> N
 
 def test_the_admin_api_and_keys_passed_through_are_named() -> None:
     text = banner(replace(FACTS, key=None, admin="http://127.0.0.1:8081", passthrough=True))
-    assert "Admin:    http://127.0.0.1:8081/admin/\n" in text
+    assert "Admin:    http://127.0.0.1:8081/admin/\nConsole:  http://127.0.0.1:8081/console\n" in text
     assert "Key:      your own of the backend, as " in text
     assert "Admin:" not in banner(FACTS)
