@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import socket
-from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """A port where something listens that never answers HTTP: it refuses by closing."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        yield listener.getsockname()[1]
+    """The port of a web server that is no gateway."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
 
 
 def run(folder: Path, text: str) -> Result:
@@ -63,8 +65,7 @@ def test_a_store_that_is_away_and_a_folder_that_is_none(tmp_path: Path) -> None:
     assert "store.url" in result.stdout
 
 
-def test_a_port_that_another_program_has(tmp_path: Path, taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.cli.examine.SECONDS", 0.2)
+def test_a_port_that_another_program_has(tmp_path: Path, taken: int) -> None:
     result = run(tmp_path, f"server: {{port: {taken}}}\n")
     assert isinstance(result.exception, SystemExit), repr(result.exception)
     assert graded(result)[f"port {taken}"] == "problem", repr(result.exception)
