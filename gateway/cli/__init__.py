@@ -10,6 +10,7 @@ import typer
 COMMANDS = (
     "gateway.cli.serve",
     "gateway.cli.check",
+    "gateway.cli.doctor",
     "gateway.cli.backends",
     "gateway.cli.cache",
     "gateway.cli.usage",

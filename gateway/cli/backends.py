@@ -63,11 +63,9 @@ async def _ask(upstream: Upstream, config: Config, name: str, backend: Backend, 
     from gateway.backends.tokenizing import tokenize, tokens_of  # noqa: PLC0415 - as above
     from gateway.config.addresses import address  # noqa: PLC0415 - as above
     from gateway.config.serving import served_models  # noqa: PLC0415 - as above
-    from gateway.ports import Exchange  # noqa: PLC0415 - as above
 
     dialect, key = next(each for each in DIALECTS if each.name == backend.dialect), backend.credentials[0]
-    health = None if dialect.health is None else Exchange("GET", dialect.health)
-    said, reply = await _send(upstream, name, health)
+    said, well = await health(upstream, name, backend)
     lines = [f"{name}: {backend.dialect}, {address(backend.url)}", f"health  {said}"]
     routes = [route for served in served_models(config).values() for route in served.routes if route.backend == name]
     for model in sorted({route.backend_model for route in routes}):
@@ -77,7 +75,18 @@ async def _ask(upstream: Upstream, config: Config, name: str, backend: Backend, 
         tokens = None if counted is None else tokens_of(backend.dialect, counted)
         known += [] if tokens is None else [f"{tokens} tokens in {text!r}"]
         lines.append(f"model   {model}: {', '.join(known) or 'it tells nothing'}")
-    return lines, health is None or (reply is not None and reply.status == _OK)
+    return lines, well
+
+
+async def health(upstream: Upstream, name: str, backend: Backend) -> tuple[str, bool]:
+    """What a backend says of itself, in a word, and whether it is well, as far as can be known for nothing."""
+    from gateway.backends import DIALECTS  # noqa: PLC0415 - as in `backends`
+    from gateway.ports import Exchange  # noqa: PLC0415 - as above
+
+    dialect = next(each for each in DIALECTS if each.name == backend.dialect)
+    asked = None if dialect.health is None else Exchange("GET", dialect.health)
+    said, reply = await _send(upstream, name, asked)
+    return said, asked is None or (reply is not None and reply.status == _OK)
 
 
 async def _send(upstream: Upstream, name: str, exchange: Exchange | None) -> tuple[str, RawReply | None]:
