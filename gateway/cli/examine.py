@@ -16,8 +16,8 @@ from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
 
 from gateway.cli import verdicts
 from gateway.cli.backends import health
-from gateway.cli.check import address
 from gateway.cli.verdicts import Grade, Verdict
+from gateway.config.addresses import address
 from gateway.config.defaults import EMBEDDED
 from gateway.errors import StoreError
 from gateway.processes.data_dir import STORE_SOCKET, running_socket
