@@ -13,7 +13,8 @@
 | assemble     | gateway.endpoints         | answers → the reply's bytes                                         |
 | observe      | gateway.observe           | facts → metrics and logs                                            |
 
-Below it: `gateway.leasing` holds parts of limits for `admit` and `dispatch`; `gateway.segmenter` cuts texts.
+Below it: `gateway.leasing` holds parts of limits for `admit` and `dispatch`; `gateway.segmenter` cuts texts,
+`gateway.classifiers` learns labels, and `gateway.training` keeps what is learnt around a job.
 Outgoing HTTP: `gateway.upstream` to addresses of the config, `gateway.fetch` to those that clients name, which
 `gateway.guard` judges. `gateway.local_calls` is the line of a call that no backend answers, `gateway.relay` that
 of one that passes through, over `gateway.streams`.
