@@ -47,9 +47,9 @@ LIMITS = Limits(100_000_000, 1_000_000_000, 10_000)
 class Crowded(RedisQuota):
     """More workers than any limit has units: half a share is nothing."""
 
-    async def register(self, worker: str, seconds: float, former: str = "") -> Census:
+    async def register(self, worker: str, seconds: float, predecessor: str = "") -> Census:
         """The census, with a crowd that is not there."""
-        return (await super().register(worker, seconds, former))._replace(workers=10**9)
+        return (await super().register(worker, seconds, predecessor))._replace(workers=10**9)
 
 
 @dataclass(frozen=True)

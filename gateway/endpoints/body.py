@@ -84,6 +84,18 @@ def drop_unknown(fields: dict[str, Json], schema: type[Request]) -> tuple[str, .
     return tuple(f"dropped unknown field '{name[:MAX_ECHO]}'" for name in unknown[:MAX_ERRORS])
 
 
+def refuse_beside_classifier(fields: Mapping[str, Json], reasons: Mapping[str, str]) -> None:
+    """Refuse what contradicts a `classifier_id`: a `model`, which it has already, and each field with a reason here.
+
+    Raises:
+        GatewayError: INPUT_INVALID.
+    """
+    reasons = {"model": 'only either "model" or "classifier_id" should be provided', **reasons}
+    wrong = [FieldError(f"body -> {name}", why, "value_error") for name, why in reasons.items() if name in fields]
+    if wrong:
+        raise invalid_request(tuple(wrong))
+
+
 def check(schema: type[R], fields: dict[str, Json], model: Model, names: Mapping[str, str] | None = None) -> R:
     """The request, valid.
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import orjson
 
 from gateway.catalogue.model import Model
-from gateway.endpoints.body import MAX_ECHO, check, drop_unknown
+from gateway.endpoints.body import MAX_ECHO, check, drop_unknown, refuse_beside_classifier
 from gateway.endpoints.classify_reply import entries, softmax, unit_rows
 from gateway.endpoints.parameters import classification_parameters
 from gateway.endpoints.schemas_classify import FewShotClassificationRequest
 from gateway.endpoints.transaction import FewShot
-from gateway.errors import FieldError, invalid_request
 from gateway.vocabulary import Job, Shape
 
 if TYPE_CHECKING:
@@ -42,16 +41,7 @@ def read_few_shot(fields: dict[str, Json], *, lenient: bool) -> FewShot:
     Raises:
         GatewayError: INPUT_INVALID.
     """
-    wrong = [
-        FieldError(f"body -> {name}", message, "value_error")
-        for name, message in (
-            ("model", 'only either "model" or "classifier_id" should be provided'),
-            ("labels", '"labels" field should not be provided for few-shot classification'),
-        )
-        if name in fields
-    ]
-    if wrong:
-        raise invalid_request(tuple(wrong))
+    refuse_beside_classifier(fields, {"labels": '"labels" field should not be provided for few-shot classification'})
     warnings = drop_unknown(fields, FewShotClassificationRequest) if lenient else ()
     request = check(FewShotClassificationRequest, fields, _UNTRAINED)
     return FewShot(request.classifier_id[:MAX_ECHO], request.input, warnings)

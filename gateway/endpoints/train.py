@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from gateway.catalogue.model import Family, Model
-from gateway.endpoints.body import MAX_ECHO, check, choose, decode, drop_unknown
+from gateway.endpoints.body import MAX_ECHO, check, choose, decode, drop_unknown, refuse_beside_classifier
 from gateway.endpoints.items import points_elsewhere
 from gateway.endpoints.parameters import classification_parameters
 from gateway.endpoints.schemas_train import IMAGES, SCHEMAS, UpdateTrainingRequest
@@ -137,16 +137,7 @@ def check_modalities(items: Items, model: Model) -> None:
 
 
 def _update(fields: dict[str, Json], *, lenient: bool) -> Update:
-    wrong = [
-        FieldError(f"body -> {name}", message, "value_error")
-        for name, message in (
-            ("model", 'only either "model" or "classifier_id" should be provided'),
-            ("access", "the access of a classifier is chosen when it is created"),
-        )
-        if name in fields
-    ]
-    if wrong:
-        raise invalid_request(tuple(wrong))
+    refuse_beside_classifier(fields, {"access": "the access of a classifier is chosen when it is created"})
     warnings = drop_unknown(fields, UpdateTrainingRequest) if lenient else ()
     request = check(UpdateTrainingRequest, fields, _ANY)
     items, labels = _apart(request.input)

@@ -157,7 +157,7 @@ class Leases:
         """One turn of `keep`."""
         asked = self._clock.monotonic()
         try:
-            census = await self._store.register(self._seat.worker, REGISTRATION_SECONDS, self._seat.former)
+            census = await self._store.register(self._seat.worker, REGISTRATION_SECONDS, self._seat.predecessor)
         except StoreError:
             self._failed()
             return

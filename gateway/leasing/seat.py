@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """`worker` is its name, unique for ever; `former` that of the worker which had its place and died, if any.
+    """`worker` is its name, unique for ever; `predecessor` that of the worker which had its place and died, if any.
 
     `first_run` is the run id of a server that was started for this gateway, before any of its workers.
     """
 
     worker: str
-    former: str = ""
+    predecessor: str = ""
     first_run: str = ""

@@ -125,10 +125,10 @@ class QuotaStore(Protocol):
         """
         ...
 
-    async def register(self, worker: str, seconds: float, former: str = "") -> Census:
+    async def register(self, worker: str, seconds: float, predecessor: str = "") -> Census:
         """This worker lives, and counts as one for `seconds`, and for some minutes more until it leaves.
 
-        `former` is the worker whose place it has taken, which died.
+        `predecessor` is the worker whose place it has taken, which died.
         """
         ...
 

@@ -87,10 +87,10 @@ def _run(launch: Launch, lines: Iterator[str], listeners: list[socket.socket], r
 def _seat(launch: Launch) -> Seat:
     """A new name, left where the next worker of this place finds it."""
     file = Path(launch.config.server.data_dir) / "run" / f"worker-{launch.worker}.name"
-    former = file.read_text(encoding="ascii") if file.exists() else ""
+    predecessor = file.read_text(encoding="ascii", errors="replace") if file.exists() else ""
     name = secrets.token_hex(16)
     file.write_text(name, encoding="ascii")
-    return Seat(name, former, launch.first_run)
+    return Seat(name, predecessor, launch.first_run)
 
 
 def _lines(descriptor: int) -> Iterator[str]:

@@ -49,8 +49,8 @@ class ParkingQuota:
             raise StoreError("no reply")
         return grant
 
-    async def register(self, worker: str, seconds: float, former: str = "") -> ports.Census:
-        return await self._call("register", self.inner.register(worker, seconds, former))
+    async def register(self, worker: str, seconds: float, predecessor: str = "") -> ports.Census:
+        return await self._call("register", self.inner.register(worker, seconds, predecessor))
 
     async def leave(self, worker: str) -> None:
         await self._call("leave", self.inner.leave(worker))

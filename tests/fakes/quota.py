@@ -153,7 +153,7 @@ class FakeQuota:
         for at in range(3):
             holder.held[at] -= min(statement.released[at], holder.held[at])
 
-    async def register(self, worker: str, seconds: float, former: str = "") -> Census:
+    async def register(self, worker: str, seconds: float, predecessor: str = "") -> Census:
         now = self._now()
         if self._heard and now - max(self._heard.values()) > LONG:
             self._absence, self._back, self._hold = now, False, (0.0, 0)
@@ -164,8 +164,8 @@ class FakeQuota:
             self._heard = {name: heard for name, heard in self._heard.items() if heard >= self._absence}
             self._absence = None
         self._heard = {name: heard for name, heard in self._heard.items() if heard > now - KEPT - seconds}
-        if self._absence is None and self._heard.get(former, -inf) >= now - SILENT:
-            del self._heard[former]
+        if self._absence is None and self._heard.get(predecessor, -inf) >= now - SILENT:
+            del self._heard[predecessor]
         since = now - SILENT if self._absence is None else self._absence
         silent = sum(heard < since for heard in self._heard.values())
         self._heard[worker] = now

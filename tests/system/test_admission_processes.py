@@ -111,4 +111,5 @@ def test_a_million_decisions_admit_exactly_the_limit(valkey_url: str, tmp_path: 
 def test_never_more_at_once_than_there_are_slots(valkey_url: str, tmp_path: Path, slots: int) -> None:
     demand = Demand(f"{slots} slots", (None, None, slots), 1_000, seconds=0.005)
     most = run(valkey_url, tmp_path, 16, demand)[demand.subject].most_at_once()
-    assert slots // 2 < most <= slots  # a machine that is busy otherwise does not come to use all at one instant
+    # 16 processes on a machine that is busy otherwise do not come to use many at one instant.
+    assert min(slots, 16) <= most <= slots

@@ -82,9 +82,9 @@ class RedisQuota:
             known,
         )
 
-    async def register(self, worker: str, seconds: float, former: str = "") -> Census:
+    async def register(self, worker: str, seconds: float, predecessor: str = "") -> Census:
         """As QuotaStore.register. Raises StoreError. Each node of a cluster has a run id of its own: none is told."""
-        arguments = (self._now(), worker, int(seconds * MS), former)
+        arguments = (self._now(), worker, int(seconds * MS), predecessor)
         workers, rank, now_ms, *absence = await self._register.run(self._line, self._keys.workers, arguments)
         missing, of, returning = absence[0], absence[1], bool(absence[2])
         if self._line.clustered:

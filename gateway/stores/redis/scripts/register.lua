@@ -33,8 +33,8 @@ if at and now - at >= TOLD_MS then
   at, back = nil, false
 end
 redis.call('ZREMRANGEBYSCORE', WORKERS, '-inf', now - KEPT_MS)
-local former = ARGV[4] ~= '' and redis.call('ZSCORE', WORKERS, ARGV[4])
-if former and tonumber(former) >= silent_since and not at then redis.call('ZREM', WORKERS, ARGV[4]) end
+local predecessor = ARGV[4] ~= '' and redis.call('ZSCORE', WORKERS, ARGV[4])
+if predecessor and tonumber(predecessor) >= silent_since and not at then redis.call('ZREM', WORKERS, ARGV[4]) end
 local before = '(' .. string.format('%.0f', at and at + ms or silent_since)
 local silent = redis.call('ZCOUNT', WORKERS, '-inf', before)
 redis.call('ZADD', WORKERS, now + ms, ARGV[2])
