@@ -51,6 +51,10 @@ class BulkGate:
         self._probing = False
         self.places = _FIRST
 
+    def interactive(self, now: float) -> None:
+        """An interactive call came, which goes its own way; `now` in monotonic seconds."""
+        self._people = now
+
     async def through(self, lane: Lane, tenant: str, facts: Facts, serving: Coroutine[None, None, T]) -> T:
         """What `serving` returns, which a bulk call begins when it has a place; tenants take turns."""
         if lane is not Lane.BULK:

@@ -17,7 +17,9 @@ from gateway.admit.budgets import Budgets
 from gateway.admit.bulk_gate import BulkGate
 from gateway.admit.estimate import YARDSTICK, Estimator
 from gateway.admit.reservation import Admission
+from gateway.app.cache import cached
 from gateway.app.console import console
+from gateway.app.fast import fast_calls
 from gateway.app.relays import Relays
 from gateway.app.routes import Parts, Routes
 from gateway.app.training import Trainer
@@ -45,23 +47,17 @@ from gateway.observe.observer import RequestObserver
 from gateway.observe.process_metrics import ProcessMetrics
 from gateway.pipeline import Pipeline
 from gateway.plan.inputs import Inputs
-from gateway.plan.planner import Planner
 from gateway.settle.ledger import Books
 from gateway.stores.journal import FileJournal
-from gateway.stores.layered import LayeredAnswers
 from gateway.stores.redis.accounts import RedisAccounts
-from gateway.stores.redis.cache import RedisAnswers
 from gateway.stores.redis.calls_back import hear
 from gateway.stores.redis.canaries import RedisCanaries
-from gateway.stores.redis.claims import RedisClaims
 from gateway.stores.redis.client import Line, connect
 from gateway.stores.redis.keys import Keys
 from gateway.stores.redis.notices import RedisNotices
 from gateway.stores.redis.pauses import RedisPauses
 from gateway.stores.redis.quota import RedisQuota
-from gateway.stores.redis.sketch import Sketch
 from gateway.stores.redis.usage import RedisLedger
-from gateway.stores.redis.votes import RedisVotes
 from gateway.tasks import TaskGroup
 from gateway.tokens.counter import load
 from gateway.upstream import Upstream
@@ -78,9 +74,6 @@ if TYPE_CHECKING:
 _BACKLOG = 1024
 _CACHE_RESTS = 0.5
 """Seconds that the cache is skipped after it did not answer; the limits have a fallback of their own."""
-_LAYER_SECONDS = 60.0
-"""A worker may answer from its own memory for this long after an entry was deleted in the store."""
-
 _COLLECT_AFTER = 10_000
 """Objects more than freed; Python's own figure, 700, is reached within one large list."""
 
@@ -118,14 +111,11 @@ class App:
         quota_line = Line(self._clients[0], self._tasks, config.store.timeout)
         cache_line = Line(self._clients[1], self._tasks, config.store.timeout, _CACHE_RESTS)
         quota = RedisQuota(quota_line, keys, config.limits.lease_seconds)
-        claims = RedisClaims(cache_line, keys, config.cache.claim_seconds)
         self._upstream = Upstream(config.backends, config.fetch.networks)
         ledger_line = Line(self._clients[0], self._tasks, config.store.timeout)
         ledger = RedisLedger(ledger_line, keys, config.ledger.retain_days, clock)
         budgets = Budgets(ledger, clock)
-        seconds = config.limits.lease_seconds
-        self._leases = Leases(quota, clock, self._tasks, observer, lease_seconds=seconds, seed=budgets.used, seat=seat)
-        self._leases.longest_seconds = config.server.timeout
+        self._leases = self._leases_of(config, quota, clock, budgets, seat)
         outside = Outside(self._leases, RedisPauses(quota_line, keys), clock, self._tasks, observer, snapshot.secret)
         journal = FileJournal(Path(config.server.data_dir) / "ledger", clock.identifier())
         notices = RedisNotices(ledger_line, keys)
@@ -133,48 +123,51 @@ class App:
         self._courier = self._courier_of(notices, lambda: pipeline.snapshot.config, clock)
         self._books = Books(journal, ledger, clock, observer, self._thresholds.touched)
         dispatcher = self._dispatcher(outside, RedisCanaries(quota_line, keys), lambda: pipeline.snapshot)
-        trainer = Trainer(quota_line, keys, clock, self._tasks, observer, lock_seconds=seconds)
+        trainer = Trainer(quota_line, keys, clock, self._tasks, observer, lock_seconds=config.limits.lease_seconds)
         admission = Admission(self._leases, quota, observer)
         estimator = Estimator(load({served.model.tokenizer or YARDSTICK for served in snapshot.served.values()}))
+        cache, bulk_gate = cached(cache_line, keys, snapshot, clock, observer), BulkGate(clock, observer, self._tasks)
         pipeline = Pipeline(
             snapshot=snapshot,
             admission=admission,
             budgets=budgets,
             estimator=estimator,
-            planner=self._planner(cache_line, snapshot, clock),
-            in_flight=InFlight(claims, clock, self._tasks, config.cache.claim_seconds),
+            planner=cache.planner,
+            in_flight=InFlight(cache.claims, clock, self._tasks, config.cache.claim_seconds),
             dispatcher=dispatcher,
             transactions=trainer.desk,
-            bulk_gate=BulkGate(clock, observer, self._tasks),
+            bulk_gate=bulk_gate,
             clock=clock,
             observer=observer,
             count=self._books.add,
             inputs=Inputs(self._upstream.foreign, clock),
         )
         self._operations = Operations(pipeline, quota, metrics)
-        usage = UsageReport(pipeline, self._books, clock)
         parts = Parts(pipeline, admission, self._books, self._upstream, quota_line, keys, self._tasks, clock, observer)
         self._routes = Routes(parts, self._relays(parts, cache_line, budgets, estimator), trainer, dispatcher)
-        self.edge = Edge(pipeline, self._operations, usage, clock, observer, routes=self._routes.paths)
+        fast = self._fast = fast_calls(parts, self._leases, bulk_gate, cache)
+        usage, paths = UsageReport(pipeline, self._books, clock), self._routes.paths
+        self.edge = Edge(pipeline, self._operations, usage, clock, observer, routes=paths, fast=fast)
         accounts = RedisAccounts(quota_line, keys, clock)
         self._follower = Follower(accounts, clock, observer, snapshot, partial(setattr, pipeline, "snapshot"))
         desk = _administrator(accounts, pipeline, clock)
         pages = console(parts, desk, ledger, quota, self._leases, self._fleet)
         self._admin = Admin(desk, admission, snapshot.secret, clock, observer, console=pages)
-        self._http = [HttpServer(application, config.server.errors, clock) for application in (self.edge, self._admin)]
+        shape = config.server.errors
+        self._http = [HttpServer(self.edge, shape, clock, fast), HttpServer(self._admin, shape, clock)]
         self._servers: list[asyncio.Server] = []
         self._background: list[asyncio.Task[None]] = []
 
+    def _leases_of(
+        self, config: Config, quota: RedisQuota, clock: Clock, budgets: Budgets, seat: Seat | None
+    ) -> Leases:
+        seconds = config.limits.lease_seconds
+        leases = Leases(quota, clock, self._tasks, self._observer, lease_seconds=seconds, seed=budgets.used, seat=seat)
+        leases.longest_seconds = config.server.timeout
+        return leases
+
     def _courier_of(self, notices: Notices, config: Callable[[], Config], clock: Clock) -> Courier:
         return Courier(notices, self._upstream, OperatorAddresses(config), clock, self._observer)
-
-    def _planner(self, line: Line, snapshot: Snapshot, clock: Clock) -> Planner:
-        cache = snapshot.config.cache
-        stored = RedisAnswers(line, self._keys, cache.ttl, clock, self._observer)
-        votes = RedisVotes(line, self._keys, cache.ttl, self._observer)
-        return Planner(
-            LayeredAnswers(stored, cache.memory, _LAYER_SECONDS, clock), votes, Sketch(line, self._keys), clock
-        )
 
     def _dispatcher(self, outside: Outside, canaries: Canaries, snapshot: Callable[[], Snapshot]) -> Dispatcher:
         clock, observer = outside.clock, outside.observer
@@ -230,7 +223,7 @@ class App:
 
         The order loses nothing: answers say `Connection: close` first, pools close last.
         """
-        self.edge.closing = self._admin.closing = True
+        self.edge.closing = self._admin.closing = self._fast.closing = True
         for server in self._servers:
             server.close()
         for http in self._http:

@@ -44,8 +44,12 @@ _JSON_TYPE = re.compile(r"application/(?:[a-z0-9.-]+\+)?json", re.IGNORECASE)
 
 def request_id(request: web.BaseRequest, clock: Clock) -> str:
     """The client's `X-Request-Id` where it is safe to echo, else a new one."""
-    sent = request.headers.get("X-Request-Id")
-    return sent if sent is not None and _REQUEST_ID.fullmatch(sent) else clock.identifier()
+    return known_id(request.headers.get("X-Request-Id")) or clock.identifier()
+
+
+def known_id(sent: str | None) -> str | None:
+    """An id that a client sent, where it is safe to echo."""
+    return sent if sent is not None and _REQUEST_ID.fullmatch(sent) else None
 
 
 def _stay() -> None:

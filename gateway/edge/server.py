@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from aiohttp import web
 
 from gateway.edge.call import call_of, request_id
+from gateway.edge.connection import Connection
 from gateway.edge.errors import MethodError, error_body, failure_response
 from gateway.edge.hang_up import CLOSED_REQUEST, HangUp
 from gateway.edge.limit_headers import cache_headers, limit_headers, warning_headers
@@ -23,6 +24,7 @@ from gateway.vocabulary import Facts
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from gateway.edge.fast_calls import FastCalls
     from gateway.edge.operations import Operations
     from gateway.edge.usage import UsageReport
     from gateway.endpoints.endpoint import Endpoint
@@ -66,8 +68,10 @@ class Edge:
         observer: RequestObserver,
         *,
         routes: Mapping[str, Route] = MappingProxyType({}),
+        fast: FastCalls | None = None,
     ) -> None:
-        """`routes`: by path, or by the beginning of paths where it ends in a slash."""
+        """`routes`: by path, or by the beginning of paths where it ends in a slash; `fast`: who learns of answers."""
+        self._fast = fast
         self._routes = routes
         self._below = tuple(sorted((path for path in routes if path.endswith("/")), key=len, reverse=True))
         self._pipeline = pipeline
@@ -130,7 +134,10 @@ class Edge:
         if endpoint is not self._endpoints.get(request.path):
             call = replace(call, partial=False)  # other dialects have no word for what is left out
         with hang_up.watch(request):
+            candidate = request.protocol.take_candidate() if isinstance(request.protocol, Connection) else None
             reply = await self._pipeline.serve(endpoint, call, facts)
+        if self._fast is not None and candidate is not None:
+            self._fast.learn(candidate, reply, facts)
         headers = limit_headers(facts.remaining) | cache_headers(reply) | warning_headers(reply.warnings)
         body = reply.body if reply.pieces is None else Pieces(reply.pieces, request.transport)
         return json_response(body, headers=headers)
@@ -166,36 +173,10 @@ class Application(Protocol):
         ...
 
 
-class _Connection(web.RequestHandler):  # type: ignore[misc,type-arg,unused-ignore] # aiohttp marks it final for subclasses it cannot foresee; only the error page is changed
-    """A connection whose protocol errors are answered like all others, and whose end a request may hear of."""
-
-    __slots__ = ("hang_up",)
-    hang_up: HangUp | None
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """The client is gone."""
-        super().connection_lost(exc)
-        if self.hang_up is not None:
-            self.hang_up.lost()
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002 - aiohttp's signature; its text may quote the request
-    ) -> web.StreamResponse:
-        """JSON instead of aiohttp's text or HTML page, and no traceback."""
-        if request.writer.output_size > 0:
-            raise ConnectionError("the answer has begun already") from exc
-        server: Any = self._manager
-        return server.protocol_error(request, status)  # type: ignore[no-any-return]
-
-
 class HttpServer(web.Server):  # type: ignore[type-arg,unused-ignore]
     """aiohttp's low-level server: no routing table, no middleware, no decompression of bodies."""
 
-    def __init__(self, application: Application, error_shape: str, clock: Clock) -> None:
+    def __init__(self, application: Application, error_shape: str, clock: Clock, fast: FastCalls | None = None) -> None:
         super().__init__(
             application.answer,
             handler_cancellation=False,
@@ -203,13 +184,14 @@ class HttpServer(web.Server):  # type: ignore[type-arg,unused-ignore]
             auto_decompress=False,
             lingering_time=_LINGERING,
         )
+        self._fast = fast
         self._error_shape: Any = error_shape
         self._clock = clock
 
     def __call__(self) -> web.RequestHandler:
         """A protocol for a new connection."""
-        connection = _Connection(self, loop=self._loop, **self._kwargs)
-        connection.hang_up = None
+        connection = Connection(self, loop=self._loop, **self._kwargs)
+        connection.hang_up, connection.fast = None, self._fast
         return connection
 
     def protocol_error(self, request: web.BaseRequest, status: int) -> web.Response:

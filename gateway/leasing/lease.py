@@ -167,6 +167,10 @@ class Lease:
                 entry[0] += spent[0]
                 entry[1] += spent[1]
 
+    def spend(self, tokens: int, now: float) -> None:
+        """Take one request and `tokens` of what is idle, and settle them at the same moment; no slot is needed."""
+        self.settle(self.take(1, tokens, 0, now), 1, tokens)
+
     def refused(self, amounts: tuple[int, int, int], now: float) -> Grant | None:
         """The grant that a full window would give again, without asking; its wait is what is left of it."""
         return None if self.refusal is None else self.refusal.again(amounts, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cache, cached_property
+from typing import TYPE_CHECKING
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -18,6 +19,9 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from gateway.observe.limit_metrics import LimitMetrics
 from gateway.observe.queue_metrics import forget_dead_workers
 from gateway.vocabulary import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 """Set before this module is imported, workers keep their values in that folder, and any of them shows the sum."""
@@ -40,6 +44,7 @@ class Metrics:
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call] # a series more for each, which nobody asks for
         self.registry = registry = CollectorRegistry()
+        self.before_render: list[Callable[[], None]] = []
         self._requests = Counter(
             "gateway_requests", "Answered requests.", ("endpoint", "status", "code"), registry=registry
         )
@@ -125,6 +130,8 @@ class Metrics:
 
     def render(self) -> tuple[bytes, str]:
         """All values in Prometheus' text format, and its content type; of all workers where they share a folder."""
+        for report in self.before_render:
+            report()
         registry = self.registry
         if folder := os.environ.get(MULTIPROCESS):
             forget_dead_workers(folder)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gateway.errors import Code
+from gateway.observe.histograms import observe_all
 from gateway.observe.logs import places
 from gateway.observe.notice_metrics import NoticeMetrics
 from gateway.observe.queue_metrics import QueueMetrics
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from prometheus_client import CollectorRegistry
 
@@ -45,6 +46,10 @@ class RequestObserver:
         """Where metrics of parts that not every gateway has are kept, too."""
         return self._metrics.registry
 
+    def before_render(self, report: Callable[[], None]) -> None:
+        """Have `report` called when this process shows its metrics."""
+        self._metrics.before_render.append(report)
+
     def request(self, facts: Facts, seconds: float, error: GatewayError | None, status: int = 200) -> None:
         """Count a request; log it when it failed because of us, or when the sample takes it."""
         metrics = self._metrics
@@ -52,23 +57,40 @@ class RequestObserver:
         metrics.latency(facts.endpoint).observe(seconds)
         if error is not None and error.code in _REJECTIONS:
             metrics.rejection(error.code.value).inc()
-        tenant = metrics.limits.tenant(facts.tenant) if facts.tenant else ""
-        metrics.limits.left(tenant, facts.remaining)
-        self._count_units(facts, tenant)
         self._count_estimate(facts)
-        self._count_savings(facts, tenant)
-        if status >= _SERVER_ERROR or (self._sample and self._clock.random() < self._sample):
+        self._count_facts(facts)
+        if status >= _SERVER_ERROR or self.sampled():
             self._line(facts, seconds, error, status)
 
-    def _count_units(self, facts: Facts, tenant: str) -> None:
+    def repeated(self, facts: Facts, seconds: Sequence[float]) -> None:
+        """Count as many requests as `seconds` has, answered from the cache with these facts; they are not logged."""
+        self._metrics.request(facts.endpoint, "200", "OK").inc(len(seconds))
+        observe_all(self._metrics.latency(facts.endpoint), seconds)
+        self._count_facts(facts, len(seconds))
+
+    def sampled(self) -> bool:
+        """Whether a successful request is to be logged."""
+        return self._sample > 0 and self._clock.random() < self._sample
+
+    def line(self, facts: Facts, seconds: float) -> None:
+        """Log a successful request."""
+        self._line(facts, seconds, None, 200)
+
+    def _count_facts(self, facts: Facts, times: int = 1) -> None:
+        tenant = self._metrics.limits.tenant(facts.tenant) if facts.tenant else ""
+        self._metrics.limits.left(tenant, facts.remaining)
+        self._count_units(facts, tenant, times)
+        self._count_savings(facts, tenant, times)
+
+    def _count_units(self, facts: Facts, tenant: str, times: int) -> None:
         metrics = self._metrics
         for outcome, count in (("hit", facts.hits), ("miss", facts.misses), ("duplicate", facts.duplicates)):
             if count:
-                metrics.units(facts.endpoint, outcome).inc(count)
+                metrics.units(facts.endpoint, outcome).inc(count * times)
         for kind, tokens in (("reported", facts.reported_tokens), ("upstream", facts.upstream_tokens)):
             if tokens:
-                metrics.tokens(facts.model, kind).inc(tokens)
-                metrics.tenant_tokens(tenant, kind).inc(tokens)
+                metrics.tokens(facts.model, kind).inc(tokens * times)
+                metrics.tenant_tokens(tenant, kind).inc(tokens * times)
 
     def _count_estimate(self, facts: Facts) -> None:
         if facts.estimated_tokens and facts.upstream_tokens:
@@ -76,13 +98,13 @@ class RequestObserver:
             if facts.upstream_tokens > facts.estimated_tokens:
                 self._metrics.excess(facts.model).inc(facts.upstream_tokens - facts.estimated_tokens)
 
-    def _count_savings(self, facts: Facts, tenant: str) -> None:
+    def _count_savings(self, facts: Facts, tenant: str, times: int) -> None:
         metrics = self._metrics
         for saving in facts.savings:
-            metrics.saved("tokens", facts.model, saving.cause.value).inc(saving.tokens)
-            metrics.saved("dollars", facts.model, saving.cause.value).inc(saving.dollars)
-            metrics.saved("seconds", facts.model, saving.cause.value).inc(saving.seconds)
-            metrics.tenant_saved(tenant, saving.cause.value).inc(saving.tokens)
+            metrics.saved("tokens", facts.model, saving.cause.value).inc(saving.tokens * times)
+            metrics.saved("dollars", facts.model, saving.cause.value).inc(saving.dollars * times)
+            metrics.saved("seconds", facts.model, saving.cause.value).inc(saving.seconds * times)
+            metrics.tenant_saved(tenant, saving.cause.value).inc(saving.tokens * times)
 
     def _line(self, facts: Facts, seconds: float, error: GatewayError | None, status: int) -> None:
         write = self._log.error if status >= _SERVER_ERROR else self._log.info

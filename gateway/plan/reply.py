@@ -32,4 +32,5 @@ def reply(endpoint: Endpoint, job: Job, plan: Plan, fresh: Fresh, facts: Facts) 
         collapsed=bool(fresh.shared) and len(fresh.shared) == facts.misses,
         bypassed=not plan.storable,
         warnings=job.warnings,
+        sources=() if plan.missing or plan.derived or plan.foreign else tuple(zip(plan.keys, answers, strict=True)),
     )

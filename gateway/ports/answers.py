@@ -33,6 +33,10 @@ class Votes(Protocol):
 class Trace(Protocol):
     """Remembers a sample of what the cache was asked."""
 
+    def sampled(self, keys: Sequence[ItemKey]) -> tuple[ItemKey, ...]:
+        """Those that are in the sample, each once: `seen` of the others does nothing."""
+        ...
+
     def seen(self, keys: Sequence[ItemKey]) -> None:
         """These were asked for now; nobody waits."""
         ...

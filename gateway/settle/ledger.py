@@ -72,6 +72,10 @@ class Books:
         hour = self._clock.epoch() // SECONDS_PER_HOUR
         account = Account(hour, facts.tenant, facts.key_id, facts.model, facts.endpoint)
         tally = Tally(1, facts.reported_tokens, facts.paid_tokens, facts.nanos, facts.saved_tokens, facts.saved_nanos)
+        self.add_row(account, tally)
+
+    def add_row(self, account: Account, tally: Tally) -> None:
+        """Count what was made of the facts before."""
         if not self._journal.append(account, tally):
             self._make_room(account, tally)
         self._open[account] = self._open.get(account, _NOTHING).plus(tally)

@@ -62,6 +62,17 @@ class LayeredAnswers:
                     self._hold(keys[at], answer, now)
         return found
 
+    def holds(self, sources: Sequence[tuple[bytes, Answer]], now: float) -> bool:
+        """Whether each of these very answers is still held under its proof; they count as used then."""
+        entries = self._held
+        for proof, answer in sources:
+            held = entries.get(proof)
+            if held is None or held.answer is not answer or held.until <= now:
+                return False
+        for proof, _ in sources:
+            entries.move_to_end(proof)
+        return True
+
     async def put(self, entries: Sequence[tuple[ItemKey, Answer]]) -> None:
         """As AnswerStore.put."""
         now = self._clock.monotonic()

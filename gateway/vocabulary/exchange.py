@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Mapping
 
+    from gateway.vocabulary.content import Answer, ItemKey
     from gateway.vocabulary.limits import Limits, Meter
 
 
@@ -153,7 +154,8 @@ class Reply:
 
     A large body has `pieces` instead of bytes, made while they are sent, to be gone through once.
     `hits` were stored, `misses` were asked, `duplicates` are copies of another input in the same list. `collapsed`:
-    everything missing was being asked for by another request already. `refused` inputs are left out.
+    everything missing was being asked for by another request already. `refused` inputs are left out. `sources` is
+    all that it is made of, where all was stored as it is.
     """
 
     body: bytes = b""
@@ -166,3 +168,4 @@ class Reply:
     bypassed: bool = False
     refused: int = 0
     warnings: tuple[str, ...] = ()
+    sources: tuple[tuple[ItemKey, Answer], ...] = ()

@@ -39,6 +39,7 @@ from gateway.leasing.leases import Leases
 from gateway.pipeline import Pipeline
 from gateway.plan.planner import Planner
 from gateway.settle.ledger import Books
+from gateway.stores.layered import LayeredAnswers
 from gateway.tasks import TaskGroup
 from gateway.training.shelf import Shelf
 from gateway.training.transactions import TrainingDesk
@@ -85,6 +86,7 @@ class Gateway:
     config: Config = field(default_factory=configured)
     observer: Observer | None = None
     estimator: Estimator = field(default_factory=Estimator)
+    layered: bool = False
 
     def __post_init__(self) -> None:
         self.clock = FakeClock()
@@ -116,16 +118,19 @@ class Gateway:
         self.shelf = Shelf(self.classifiers, self.clock, self.tasks, observer, 15.0)
         self.desk = TrainingDesk(self.shelf, self.clock, at_once)
         self.admission = Admission(self.leases, self.quota, observer)
+        self.layer = LayeredAnswers(self.answers, 10_000_000, 60.0, self.clock)
+        self.bulk_gate = BulkGate(self.clock, observer, self.tasks)
+        answers = self.layer if self.layered else self.answers
         self.pipeline = Pipeline(
             snapshot=snapshot_of(self.config),
             admission=self.admission,
             budgets=self.budgets,
             estimator=self.estimator,
-            planner=Planner(self.answers, self.votes, self.trace, self.clock),
+            planner=Planner(answers, self.votes, self.trace, self.clock),
             in_flight=InFlight(self.claims, self.clock, self.tasks, 10.0),
             dispatcher=self.dispatcher,
             transactions=self.desk,
-            bulk_gate=BulkGate(self.clock, observer, self.tasks),
+            bulk_gate=self.bulk_gate,
             clock=self.clock,
             observer=observer,
             count=self.count,

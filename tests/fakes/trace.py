@@ -14,5 +14,8 @@ class FakeTrace:
     def __init__(self) -> None:
         self.keys: list[ItemKey] = []
 
+    def sampled(self, keys: Sequence[ItemKey]) -> tuple[ItemKey, ...]:
+        return tuple(keys)
+
     def seen(self, keys: Sequence[ItemKey]) -> None:
         self.keys += keys

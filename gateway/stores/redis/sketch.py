@@ -30,14 +30,17 @@ class Sketch:
         self._line = line
         self._key = keys.sketch
 
+    def sampled(self, keys: Sequence[ItemKey]) -> tuple[ItemKey, ...]:
+        """As Trace.sampled: addresses are evenly spread, and a digest's first byte is as good as any."""
+        return tuple({key.address: key for key in keys if not key.address[0]}.values())
+
     def seen(self, keys: Sequence[ItemKey]) -> None:
         """Write down that these were asked for; nobody waits, and what the store does not take is lost.
 
         The store's clock tells when, so that gateways need no common one.
         """
-        sampled = [key.address for key in keys if not key.address[0]]  # evenly spread: a digest's first byte
-        for address in dict.fromkeys(sampled):
-            written = self._line.queue("XADD", self._key, "MAXLEN", "~", LONGEST, "*", _FIELD, address)
+        for key in self.sampled(keys):
+            written = self._line.queue("XADD", self._key, "MAXLEN", "~", LONGEST, "*", _FIELD, key.address)
             written.add_done_callback(_forget)
 
 

@@ -1,83 +1,17 @@
 from __future__ import annotations
 
-import asyncio
 import socket
 from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
-from fakes.batches import Engine
-from fakes.gateway import Gateway, configured
-from fakes.streams import FakeStreams, relay_of
+from fakes.gateway import configured
+from fakes.served import Served, serving
 
-from gateway.app.relays import relayed_paths
-from gateway.clock import SystemClock
-from gateway.config.schema import Observe, Server
-from gateway.edge.batches import Batches
-from gateway.edge.bulk import Bulk
-from gateway.edge.classifiers import Classifiers
-from gateway.edge.operations import Operations
-from gateway.edge.relayed import Door
-from gateway.edge.segment import Segmenter
-from gateway.edge.server import Edge, HttpServer
-from gateway.edge.usage import UsageReport
-from gateway.edge.webhook_secret import PATH as WEBHOOK_SECRET
-from gateway.edge.webhook_secret import WebhookSecret
-from gateway.endpoints.batch import ALL, ONE
-from gateway.endpoints.bulk import BELOW
-from gateway.endpoints.bulk import PATH as BULK
-from gateway.endpoints.classifiers import PATH as CLASSIFIERS
-from gateway.jobs.telling import Telling
-from gateway.local_calls import LocalCalls
-from gateway.observe.metrics import Metrics
-from gateway.observe.observer import RequestObserver
+from gateway.config.schema import Server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-
-    from gateway.edge.server import Route
-
-
-class Served:
-    """A gateway on fakes behind a real socket."""
-
-    def __init__(self, server: Server) -> None:
-        self.metrics = Metrics()
-        self.observer = RequestObserver(self.metrics, Observe(log_sample=0.0), SystemClock())
-        self.gateway = Gateway(configured(server=server), self.observer)
-        operations = Operations(self.gateway.pipeline, self.gateway.quota, self.metrics)
-        usage = UsageReport(self.gateway.pipeline, self.gateway.books, self.gateway.clock)
-        calls = LocalCalls(self.gateway.pipeline, self.gateway.admission, self.gateway.count)
-        self.segmenter = Segmenter(self.gateway.pipeline, calls, self.gateway.clock)
-        secret = WebhookSecret(self.gateway.pipeline, self.gateway.clock)
-        made = self.gateway
-        classifiers = Classifiers(made.pipeline, calls, made.shelf, made.dispatcher, made.clock)
-        self.streams = FakeStreams()
-        door = Door(self.gateway.pipeline, relay_of(self.gateway, self.streams), self.gateway.clock)
-        clock = self.gateway.clock
-        self.engine = engine = Engine(self.gateway)
-        batches = Batches(
-            pipeline=self.gateway.pipeline,
-            calls=calls,
-            jobs=engine.jobs,
-            files=engine.files,
-            telling=Telling(engine.events, lambda: self.gateway.pipeline.snapshot),
-            watch=engine.watch,
-            clock=clock,
-        )
-        routes: dict[str, Route] = {
-            **relayed_paths(door, self.segmenter),
-            ONE: batches,
-            ALL: batches,
-            WEBHOOK_SECRET: secret,
-            **dict.fromkeys((CLASSIFIERS, f"{CLASSIFIERS}/"), classifiers),
-        }
-        bulk = Bulk(batches, self.gateway.pipeline, engine.files)
-        routes |= {BULK: bulk, BELOW: bulk}
-        self.edge = Edge(self.gateway.pipeline, operations, usage, clock, self.observer, routes=routes)
-        self.http: HttpServer
-        self.address = ("127.0.0.1", 0)
-        self.url = ""
 
 
 @pytest.fixture
@@ -87,17 +21,8 @@ def server_settings() -> Server:
 
 @pytest.fixture
 async def served(server_settings: Server) -> AsyncIterator[Served]:
-    made = Served(server_settings)
-    http = made.http = HttpServer(made.edge, server_settings.errors, SystemClock())
-    listener = socket.create_server(("127.0.0.1", 0))
-    made.address = listener.getsockname()
-    made.url = f"http://127.0.0.1:{made.address[1]}"
-    server = await asyncio.get_running_loop().create_server(http, sock=listener)
-    yield made
-    server.close()
-    http.pre_shutdown()
-    await http.shutdown(1.0)
-    made.segmenter.close()
+    async with serving(configured(server=server_settings)) as made:
+        yield made
 
 
 @pytest.fixture

@@ -144,3 +144,17 @@ def test_after_each_call_it_is_within_its_limit_and_never_wrong(limit: int, step
             assert made.weight == sum(held.weight for held in made._held.values())
 
     asyncio.run(run())
+
+
+async def test_an_answer_is_held_as_long_as_it_is_this_very_one_and_counts_as_used() -> None:
+    made, _, clock = layer(limit=2 * weigh(answer(1)))
+    first, second = answer(1), answer(2)
+    await made.put([(key(1), first), (key(2), second)])
+    assert made.holds([(key(1).proof, first), (key(2).proof, second)], clock.now)
+    assert not made.holds([(key(1).proof, answer(1))], clock.now)
+    assert not made.holds([(key(1).proof, first), (key(3).proof, second)], clock.now)
+    assert made.holds([(key(1).proof, first)], clock.now)
+    await made.put([(key(3), answer(3))])
+    assert made.holds([(key(1).proof, first)], clock.now)
+    assert not made.holds([(key(2).proof, second)], clock.now)
+    assert not made.holds([(key(1).proof, first)], clock.now + 60.0)

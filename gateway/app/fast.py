@@ -1,0 +1,33 @@
+"""E: the fast path of a worker, put together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.edge.fast_calls import FastCalls
+from gateway.fast.path import FastPath
+
+if TYPE_CHECKING:
+    from gateway.admit.bulk_gate import BulkGate
+    from gateway.app.cache import Cached
+    from gateway.app.routes import Parts
+    from gateway.leasing.leases import Leases
+
+
+def fast_calls(parts: Parts, leases: Leases, bulk_gate: BulkGate, cache: Cached) -> FastCalls:
+    """What stands before the HTTP parser of a worker's connections."""
+    pipeline = parts.pipeline
+    path = FastPath(
+        snapshot=lambda: pipeline.snapshot,
+        answers=cache.answers,
+        leases=leases,
+        trace=cache.trace,
+        bulk_gate=bulk_gate,
+        books=parts.books,
+        observer=parts.observer,
+        clock=parts.clock,
+        tasks=parts.tasks,
+        cache_bytes=pipeline.snapshot.config.cache.memory,
+    )
+    parts.observer.before_render(path.report)
+    return FastCalls(path, parts.clock)

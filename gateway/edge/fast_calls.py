@@ -1,0 +1,135 @@
+"""E: whole requests as bytes → the bytes of responses on the fast path, or word that the HTTP parser must take them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http import SERVER_SOFTWARE
+
+from gateway.authenticate import recognise
+from gateway.edge.call import known_id
+from gateway.edge.client_address import client_address
+from gateway.edge.limit_headers import cache_headers, warning_headers
+from gateway.edge.request_head import read_head
+from gateway.errors import GatewayError
+from gateway.fast.repeat import Candidate, Question
+
+if TYPE_CHECKING:
+    from gateway.config.snapshot import Snapshot
+    from gateway.edge.request_head import RequestHead
+    from gateway.fast.path import FastPath
+    from gateway.fast.repeat import Repeat
+    from gateway.ports import Clock
+    from gateway.vocabulary import Caller, Facts, Reply
+
+PATHS = frozenset({"/v1/embeddings", "/v1/rerank"})
+_HEADS = 4_096
+"""Heads known by their digest; each client's calls have the same one, but for ids."""
+
+_DIGEST_BYTES = 16
+
+
+@dataclass(slots=True, eq=False)
+class KnownHead:
+    """What a head says, and whose it is as long as the snapshot is the same. The key in it is not kept."""
+
+    head: RequestHead
+    snapshot: Snapshot | None = None
+    caller: Caller | None = None
+
+
+class FastCalls:
+    """One for a worker: knows heads, and stands between connections and the fast path."""
+
+    def __init__(self, fast_path: FastPath, clock: Clock) -> None:
+        self._fast_path = fast_path
+        self._clock = clock
+        self._heads: dict[bytes, KnownHead] = {}
+        self.closing = False
+
+    def known(self, raw: bytes) -> KnownHead | None:
+        """What a head says; None: the parser must say."""
+        secret = self._fast_path.snapshot().secret[:64]
+        digest = blake2b(raw, digest_size=_DIGEST_BYTES, key=secret).digest()
+        known = self._heads.get(digest)
+        if known is None:
+            head = read_head(raw)
+            if head is None:
+                return None
+            known = KnownHead(replace(head, credentials=None))
+            if head.request_id is None:  # the next one differs
+                if len(self._heads) >= _HEADS:
+                    self._heads.clear()
+                self._heads[digest] = known
+        return known
+
+    def takes(self, known: KnownHead) -> bool:
+        """Whether it is a call of the kind that may be answered here."""
+        return known.head.ordinary and known.head.path in PATHS and not self.closing
+
+    def ask(self, known: KnownHead, raw: bytes, body: bytes, remote: str) -> tuple[bytes, bytes] | Candidate | None:
+        """The head and body of the response; else what is to be learnt from the pipeline's answer, if anything."""
+        started = self._clock.monotonic()
+        caller = self._caller(known, raw)
+        if caller is None:
+            return None
+        snapshot = self._fast_path.snapshot()
+        head = known.head
+        digest = blake2b(body, digest_size=_DIGEST_BYTES, key=snapshot.secret[:64]).digest()
+        question = Question(head.path, caller.org, caller.tenant, caller.key_id, digest)
+        client = ""
+        if snapshot.config.limits.rpm_per_address is not None:
+            client = client_address(remote, head.forwarded, snapshot.config.limits.trusted_proxies)
+        identifier = known_id(head.request_id) or self._clock.identifier()
+        repeat = self._fast_path.answer(question, caller, client, identifier, started)
+        if repeat is None:
+            return Candidate(question, snapshot, caller)
+        return _head(repeat, identifier), repeat.body
+
+    def knows_caller(self, known: KnownHead, raw: bytes) -> bool:
+        """Whether it is such a call, of somebody who may call."""
+        return self.takes(known) and self._caller(known, raw) is not None
+
+    def learn(self, candidate: Candidate, reply: Reply, facts: Facts) -> None:
+        """The pipeline answered it with that reply."""
+        fields = cache_headers(reply) | warning_headers(reply.warnings)
+        lines = [f"{name}: {value}" for name, value in fields.items()]
+        head = "\r\n".join(
+            (
+                "HTTP/1.1 200 OK",
+                *lines,
+                "Content-Type: application/json",
+                f"Content-Length: {len(reply.body)}",
+                f"Server: {SERVER_SOFTWARE}",
+                "",
+            )
+        )
+        self._fast_path.learn(candidate, head.encode(), reply, facts)
+
+    def _caller(self, known: KnownHead, raw: bytes) -> Caller | None:
+        """Who asks; None for nobody, who is told so, and counted, by the pipeline."""
+        snapshot = self._fast_path.snapshot()
+        if known.snapshot is not snapshot:
+            head = read_head(raw)
+            try:
+                known.caller = recognise(head.credentials if head else None, snapshot, self._clock.epoch())
+            except GatewayError:
+                return None
+            known.snapshot = snapshot
+        caller = known.caller
+        if caller is not None and caller.expires is not None and caller.expires <= self._clock.epoch():
+            return None
+        return caller
+
+
+def _head(repeat: Repeat, identifier: str) -> bytes:
+    remaining = repeat.remaining
+    limits = ""
+    if remaining is not None and remaining.requests is not None:
+        limits = f"X-RateLimit-Remaining-Requests: {remaining.requests}\r\n"
+    if remaining is not None and remaining.tokens is not None:
+        limits = f"{limits}X-RateLimit-Remaining-Tokens: {remaining.tokens}\r\n"
+    return repeat.head + f"{limits}X-Request-Id: {identifier}\r\nDate: {rfc822_formatted_time()}\r\n\r\n".encode()

@@ -1,0 +1,1 @@
+"""C: answers to calls that came before, without the pipeline."""

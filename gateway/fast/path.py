@@ -1,0 +1,172 @@
+"""C: calls that came before and are answered wholly from this process: admitted, counted and answered at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from gateway.admit.limits import remaining
+from gateway.admit.meters import meters_of, tenant_meter
+from gateway.fast.repeat import Repeat, Repeats
+from gateway.vocabulary import SECONDS_PER_HOUR, Account, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gateway.admit.bulk_gate import BulkGate
+    from gateway.config.snapshot import Snapshot
+    from gateway.fast.repeat import Candidate, Question
+    from gateway.leasing.leases import Leases
+    from gateway.ports import Clock, Trace
+    from gateway.settle.ledger import Books
+    from gateway.tasks import TaskGroup
+    from gateway.vocabulary import Answer, Caller, Facts, Remaining, Reply
+
+REPORT_SECONDS = 0.25
+"""What was answered here is in the metrics after so long, and whenever this process shows them."""
+
+_SHARE = 8
+"""Calls may take one part in so many of what the in-process cache may take, beside it."""
+
+
+class InProcess(Protocol):
+    """The in-process layer of the cache."""
+
+    def holds(self, sources: Sequence[tuple[bytes, Answer]], now: float) -> bool:
+        """Whether each of these very answers is still held under its proof; they count as used then."""
+        ...
+
+
+class FastObserver(Protocol):
+    """ports.Observer, of calls that are told together."""
+
+    def sampled(self) -> bool:
+        """Whether a successful request is to be logged."""
+        ...
+
+    def line(self, facts: Facts, seconds: float) -> None:
+        """Log one."""
+        ...
+
+    def repeated(self, facts: Facts, seconds: Sequence[float]) -> None:
+        """As many requests as `seconds` has, all with these facts."""
+        ...
+
+
+class FastPath:
+    """One for a worker.
+
+    What the pipeline does for a call that is wholly stored depends on nothing but the snapshot, the caller, the body
+    and the answers; where all are what they were, the reply is, too. Limits are spent, the ledger and the cache's trace
+    are told, each time; only metrics are told later, several at once. Whatever is in doubt (a limit that must ask the
+    store, an answer that was replaced, a snapshot that changed) goes the pipeline's way. Nothing here waits.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it stands on, by name
+        self,
+        *,
+        snapshot: Callable[[], Snapshot],
+        answers: InProcess,
+        leases: Leases,
+        trace: Trace,
+        bulk_gate: BulkGate,
+        books: Books,
+        observer: FastObserver,
+        clock: Clock,
+        tasks: TaskGroup,
+        cache_bytes: int,
+    ) -> None:
+        self.snapshot = snapshot
+        self._answers = answers
+        self._leases = leases
+        self._trace = trace
+        self._bulk_gate = bulk_gate
+        self._books = books
+        self._observer = observer
+        self._clock = clock
+        self._tasks = tasks
+        self.repeats = Repeats(cache_bytes // _SHARE)
+        self._unreported: list[Repeat] = []
+        self._reporting = False
+
+    def answer(self, question: Question, caller: Caller, client: str, request_id: str, started: float) -> Repeat | None:
+        """The response to a call, which is admitted and counted then; None: nothing happened, the pipeline must.
+
+        `client` is the address that a limit for addresses counts, `started` when the call came (monotonic seconds).
+        """
+        repeat = self.repeats.get(question)
+        if repeat is None:
+            return None
+        if repeat.snapshot is not self.snapshot() or not self._answers.holds(repeat.sources, started):
+            self.repeats.forget(question)
+            return None
+        meters = repeat.meters
+        if meters is None:
+            meters = meters_of(repeat.snapshot, caller, repeat.facts.endpoint, repeat.facts.model, client)
+        if not self._leases.spend_at_once(meters, repeat.tokens):
+            return None
+        repeat.remaining = self._left(repeat)
+        self.repeats.use(question)
+        self._bulk_gate.interactive(started)
+        self._count(repeat)
+        seconds = self._clock.monotonic() - started
+        if not repeat.seconds:
+            self._unreported.append(repeat)
+        repeat.seconds.append(seconds)
+        if self._observer.sampled():
+            facts = replace(repeat.facts, request_id=request_id, remaining=repeat.remaining)
+            self._observer.line(facts, seconds)
+        if not self._reporting:
+            self._reporting = True
+            self._tasks.spawn(self._report_later(), "report repeated calls")
+        return repeat
+
+    def learn(self, candidate: Candidate, head: bytes, reply: Reply, facts: Facts) -> None:
+        """Remember a call that was answered wholly from the cache; others are not. `head` is as in Repeat."""
+        question, snapshot = candidate.question, candidate.snapshot
+        if not reply.sources or not reply.body:
+            return
+        limits = snapshot.config.limits
+        meters = meters_of(snapshot, candidate.caller, facts.endpoint, facts.model, "")
+        repeat = Repeat(
+            snapshot=snapshot,
+            sources=tuple({key.proof: answer for key, answer in reply.sources}.items()),
+            head=head,
+            body=reply.body,
+            facts=replace(facts, stages=[]),
+            tokens=facts.reported_tokens if limits.count_cached_tokens else 0,
+            meters=meters if limits.rpm_per_address is None else None,
+            tenant=tenant_meter(meters),
+            sampled=self._trace.sampled([key for key, _ in reply.sources]),
+            account=Account(self._hour(), facts.tenant, facts.key_id, facts.model, facts.endpoint),
+            tally=Tally(1, facts.reported_tokens, 0, 0, facts.saved_tokens, facts.saved_nanos),
+        )
+        self.repeats.keep(question, repeat)
+
+    def report(self) -> None:
+        """Bring what was answered since the last time into the metrics."""
+        unreported, self._unreported = self._unreported, []
+        for repeat in unreported:
+            seconds, repeat.seconds = repeat.seconds, []
+            self._observer.repeated(replace(repeat.facts, remaining=self._left(repeat)), seconds)
+
+    async def _report_later(self) -> None:
+        await self._clock.sleep(REPORT_SECONDS)
+        self._reporting = False
+        self.report()
+
+    def _count(self, repeat: Repeat) -> None:
+        """In the ledger, and in the trace of what the cache was asked."""
+        hour = self._hour()
+        if repeat.account.hour != hour:
+            repeat.account = repeat.account._replace(hour=hour)
+        self._books.add_row(repeat.account, repeat.tally)
+        if repeat.sampled:
+            self._trace.seen(repeat.sampled)
+
+    def _left(self, repeat: Repeat) -> Remaining | None:
+        tenant = repeat.tenant
+        return None if tenant is None else remaining(self._leases.of(tenant).used, tenant.limits)
+
+    def _hour(self) -> int:
+        return self._clock.epoch() // SECONDS_PER_HOUR
