@@ -7,7 +7,6 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import pytest
 from fakes.gateway import OTHER_KEY, configured
 from fakes.gateway import snapshot_of as snapshot_made
@@ -160,15 +159,6 @@ async def test_a_special_call_teaches_nothing_about_an_ordinary_one() -> None:
             assert (await line.ask(wire(ONE, more="X-Gateway-Cache-Salt: s\r\n")))[0] == 200
         _, fields, _ = await line.ask(wire(ONE))
         assert fields["Cache-Status"] == "gateway; fwd=miss; stored"
-
-
-    [20],
-    [-1],
-    [-len(orjson.dumps(ONE))],
-    [-len(orjson.dumps(ONE)), -5, -2],
-    [1, 2, 3],
-    [-len(orjson.dumps(ONE)) - 2],
-]
 
 
 async def test_what_was_answered_is_in_the_metrics_soon_by_itself() -> None:
