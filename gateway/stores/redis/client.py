@@ -14,9 +14,10 @@ from redis.exceptions import NoScriptError
 
 from gateway.errors import StoreError
 from gateway.stores.redis.cluster import FAILURES, Cluster, Command, Field
+from gateway.stores.redis.wire import LateError, LostError, Wires
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from redis.asyncio.cluster import ClusterNode
 
@@ -58,7 +59,22 @@ def connect(url: str, timeout_seconds: float, connections: int = CONNECTIONS, *,
     pool = BlockingConnectionPool.from_url(
         url, max_connections=connections, timeout=timeout_seconds, retry=Retry(NoBackoff(), 0), **options
     )
-    return Redis.from_pool(pool)
+    return Store(pool, timeout_seconds)
+
+
+class Store(Redis):
+    """A client, and its lean connections (None where the server is reached in another way than they know)."""
+
+    def __init__(self, pool: BlockingConnectionPool, timeout_seconds: float) -> None:
+        super().__init__(connection_pool=pool)
+        self.auto_close_connection_pool = True
+        self.wires = Wires(pool, timeout_seconds) if Wires.reach(pool) else None
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: FBT001 - redis-py's signature
+        """End every connection, once what is being answered is."""
+        if self.wires is not None:
+            await self.wires.close()
+        await super().aclose(close_connection_pool)
 
 
 async def ask_all(client: Client, commands: Sequence[Command], node: ClusterNode | None = None) -> list[Any]:
@@ -88,9 +104,10 @@ class Line:
     """Asks the store in batches: whatever is asked in one turn of the event loop goes out in one pipeline.
 
     The cost of a command lies in the call, not in its bytes, so under load a batch of ten costs little more than one.
-    A batch runs in a task of its own, which no cancelled request can interrupt: a command cut off between request
-    and reply would leave that reply on a pooled connection for somebody else. A waiting caller may go away; the batch
-    ends by itself, at the latest by the client's timeouts, and its task is in `tasks`, so that shutdown waits for it.
+    It goes by a lean connection, or else by redis-py in a task of its own, which no cancelled request can interrupt: a
+    command cut off between request and reply would leave that reply on a pooled connection for somebody else. A waiting
+    caller may go away; the batch ends by itself, at the latest by the client's timeouts; shutdown waits for it, by
+    `tasks` or as the client is closed.
     On a cluster each node has a batch of its own, and a command names its key right after its name.
     After a batch that had no answer everything fails at once for `rest_seconds` (not on a cluster, whose other nodes
     may answer).
@@ -103,6 +120,9 @@ class Line:
         self._rest_seconds = 0.0 if isinstance(client, Cluster) else rest_seconds
         self._rests_until = float("-inf")
         self._waiting: list[Question] = []
+        self._wires = client.wires if isinstance(client, Store) else None
+        callbacks: Any = client.response_callbacks if self._wires else {}
+        self._read: Mapping[Field, Callable[[Any], Any]] = dict(callbacks)
 
     @property
     def clustered(self) -> bool:
@@ -136,8 +156,26 @@ class Line:
         loop = asyncio.get_running_loop()
         if self._waiting:
             loop.call_soon(self._send)
+        if self._wires is not None:
+            self._wires.send([command for command, _ in batch], [self._taker(*asked) for asked in batch])
+            return
         for part in self._apart(batch):
             self._begin(part)
+
+    def _taker(self, command: Command, waiting: asyncio.Future[Any]) -> Callable[[Any], None]:
+        """Takes the reply to a command, in the form that redis-py gives it."""
+        read = self._read.get(command[0])
+
+        def take(reply: Any) -> None:  # noqa: ANN401 - each command has its own reply
+            if isinstance(reply, (LostError, LateError)):
+                self._rest()
+                reply = StoreError(str(reply))
+            elif read is not None and not isinstance(reply, Exception):
+                reply = read(reply)
+            if not waiting.done():
+                _settle(waiting, reply)
+
+        return take
 
     def _begin(self, batch: list[Question]) -> None:
         loop = asyncio.get_running_loop()
@@ -176,13 +214,14 @@ class Line:
 def _answer(batch: Sequence[Question], replies: Sequence[Any]) -> None:
     """Give every caller that still waits its reply."""
     for (_, waiting), reply in zip(batch, replies, strict=True):
-        if waiting.done():
-            continue
-        if isinstance(reply, NoScriptError):
-            waiting.set_exception(MissingScriptError(type(reply).__name__))
-        elif isinstance(reply, StoreError):
-            waiting.set_exception(StoreError(str(reply)))
-        elif isinstance(reply, Exception):
-            waiting.set_exception(StoreError(type(reply).__name__))
-        else:
-            waiting.set_result(reply)
+        if not waiting.done():
+            _settle(waiting, reply)
+
+
+def _settle(waiting: asyncio.Future[Any], reply: object) -> None:
+    if not isinstance(reply, Exception):
+        waiting.set_result(reply)
+    elif isinstance(reply, NoScriptError):
+        waiting.set_exception(MissingScriptError(type(reply).__name__))
+    else:
+        waiting.set_exception(StoreError(str(reply) if isinstance(reply, StoreError) else type(reply).__name__))
