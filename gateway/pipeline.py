@@ -19,10 +19,10 @@ from gateway.plan.inputs import validated
 from gateway.plan.partial import with_copies, without_refused
 from gateway.plan.planner import Inquiry, complete, only_if_cached_error
 from gateway.plan.reply import reply
-from gateway.settle.savings import savings
-from gateway.settle.usage import charge, counted
+from gateway.settle.outcome import settled
+from gateway.settle.usage import counted
 from gateway.stages import Timed
-from gateway.vocabulary import Cause, Fresh, Job, Stage, nanos
+from gateway.vocabulary import Fresh, Job, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -263,15 +263,6 @@ def _work(snapshot: Snapshot, caller: Caller, job: Job, call: Call) -> _Work:
 
 
 def _record(work: _Work, quota: Reservation, plan: Plan, fresh: Fresh, facts: Facts) -> None:
-    charged = charge(plan, fresh, work.job.times)
-    facts.reported_tokens, facts.upstream_tokens = charged.reported, charged.upstream
-    facts.misses, facts.duplicates = len(plan.missing) + len(plan.foreign), len(plan.twins)
-    facts.hits = len(plan.keys) - facts.misses - facts.duplicates
-    price = work.price
-    facts.savings = savings(plan, fresh, work.job, price)
-    facts.paid_tokens = charged.upstream + charged.foreign
-    facts.nanos = nanos(price, facts.paid_tokens)
-    facts.saved_tokens = sum(saving.tokens for saving in facts.savings if saving.cause is not Cause.PROMOTED)
-    facts.saved_nanos = nanos(price, facts.saved_tokens)
+    charged = settled(work.job, plan, fresh, work.price, facts)
     window = counted(charged, count_cached=work.snapshot.config.limits.count_cached_tokens, times=work.job.times)
     quota.record(charged, window, facts.paid_tokens, facts.nanos)

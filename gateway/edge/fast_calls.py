@@ -14,8 +14,10 @@ from gateway.edge.call import known_id
 from gateway.edge.client_address import client_address
 from gateway.edge.limit_headers import cache_headers, warning_headers
 from gateway.edge.request_head import read_head
+from gateway.endpoints import ENDPOINTS
 from gateway.errors import GatewayError
 from gateway.fast.repeat import Candidate, Question
+from gateway.vocabulary import Facts
 
 if TYPE_CHECKING:
     from gateway.config.snapshot import Snapshot
@@ -23,9 +25,11 @@ if TYPE_CHECKING:
     from gateway.fast.path import FastPath
     from gateway.fast.repeat import Repeat
     from gateway.ports import Clock
-    from gateway.vocabulary import Caller, Facts, Reply
+    from gateway.vocabulary import Caller, Reply
 
-PATHS = frozenset({"/v1/embeddings", "/v1/rerank"})
+_NAMES = frozenset({"embeddings", "rerank"})
+_ENDPOINTS = {f"/v1/{endpoint.name}": endpoint for endpoint in ENDPOINTS if endpoint.name in _NAMES}
+PATHS = frozenset(_ENDPOINTS)
 _HEADS = 4_096
 """Heads known by their digest; each client's calls have the same one, but for ids."""
 
@@ -86,7 +90,16 @@ class FastCalls:
         identifier = known_id(head.request_id) or self._clock.identifier()
         repeat = self._fast_path.answer(question, caller, client, identifier, started)
         if repeat is None:
-            return Candidate(question, snapshot, caller)
+            candidate = Candidate(question, snapshot, caller)
+            endpoint = _ENDPOINTS[head.path]
+            facts = Facts(endpoint.name, identifier)
+            reply = self._fast_path.work_out(candidate, endpoint, body, facts)
+            if reply is None:
+                return candidate
+            self.learn(candidate, reply, facts)
+            repeat = self._fast_path.answer(question, caller, client, identifier, started)
+            if repeat is None:
+                return candidate
         return _head(repeat, identifier), repeat.body
 
     def knows_caller(self, known: KnownHead, raw: bytes) -> bool:

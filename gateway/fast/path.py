@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.admit.limits import remaining
 from gateway.admit.meters import meters_of, tenant_meter
+from gateway.fast.attempts import Attempts
 from gateway.fast.repeat import Repeat, Repeats
+from gateway.fast.work import worked_out
 from gateway.vocabulary import SECONDS_PER_HOUR, Account, Tally
 
 if TYPE_CHECKING:
@@ -15,15 +18,19 @@ if TYPE_CHECKING:
 
     from gateway.admit.bulk_gate import BulkGate
     from gateway.config.snapshot import Snapshot
+    from gateway.endpoints.endpoint import Endpoint
     from gateway.fast.repeat import Candidate, Question
     from gateway.leasing.leases import Leases
     from gateway.ports import Clock, Trace
     from gateway.settle.ledger import Books
     from gateway.tasks import TaskGroup
-    from gateway.vocabulary import Answer, Caller, Facts, Remaining, Reply
+    from gateway.vocabulary import Answer, Caller, Facts, ItemKey, Remaining, Reply
 
 REPORT_SECONDS = 0.25
 """What was answered here is in the metrics after so long, and whenever this process shows them."""
+
+MOST_BYTES = 65_536
+"""Of a body that is worked out at once; what takes longer must let others run meanwhile."""
 
 _SHARE = 8
 """Calls may take one part in so many of what the in-process cache may take, beside it."""
@@ -31,6 +38,10 @@ _SHARE = 8
 
 class InProcess(Protocol):
     """The in-process layer of the cache."""
+
+    def held(self, keys: Sequence[ItemKey], now: float) -> dict[bytes, Answer] | None:
+        """The answers by their proofs, if all are held here; nothing is asked, and nothing counts as used."""
+        ...
 
     def holds(self, sources: Sequence[tuple[bytes, Answer]], now: float) -> bool:
         """Whether each of these very answers is still held under its proof; they count as used then."""
@@ -86,6 +97,7 @@ class FastPath:
         self._clock = clock
         self._tasks = tasks
         self.repeats = Repeats(cache_bytes // _SHARE)
+        self._attempts = Attempts()
         self._unreported: list[Repeat] = []
         self._reporting = False
 
@@ -142,6 +154,17 @@ class FastPath:
             tally=Tally(1, facts.reported_tokens, 0, 0, facts.saved_tokens, facts.saved_nanos),
         )
         self.repeats.keep(question, repeat)
+
+    def work_out(self, candidate: Candidate, endpoint: Endpoint, body: bytes, facts: Facts) -> Reply | None:
+        """The reply to a call that did not come before, if all its answers are held here, for `learn`; else None.
+
+        It is what the pipeline would say, without the pipeline's way there; mistakes in the body are its to name.
+        """
+        if len(body) > MOST_BYTES or not self._attempts.worth():
+            return None
+        reply = worked_out(candidate, endpoint, body, facts, partial(self._answers.held, now=self._clock.monotonic()))
+        self._attempts.tried(success=reply is not None)
+        return reply
 
     def report(self) -> None:
         """Bring what was answered since the last time into the metrics."""

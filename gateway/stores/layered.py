@@ -62,6 +62,17 @@ class LayeredAnswers:
                     self._hold(keys[at], answer, now)
         return found
 
+    def held(self, keys: Sequence[ItemKey], now: float) -> dict[bytes, Answer] | None:
+        """The answers by their proofs, if all are held here; nothing is asked, and nothing counts as used."""
+        entries = self._held
+        found: dict[bytes, Answer] = {}
+        for key in keys:
+            held = entries.get(key.proof)
+            if held is None or held.until <= now:
+                return None
+            found[key.proof] = held.answer
+        return found
+
     def holds(self, sources: Sequence[tuple[bytes, Answer]], now: float) -> bool:
         """Whether each of these very answers is still held under its proof; they count as used then."""
         entries = self._held
