@@ -11,7 +11,7 @@ from gateway.fast.repeat import Repeat, Repeats
 from gateway.vocabulary import SECONDS_PER_HOUR, Account, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Sequence
 
     from gateway.admit.bulk_gate import BulkGate
     from gateway.config.snapshot import Snapshot
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 REPORT_SECONDS = 0.25
 """What was answered here is in the metrics after so long, and whenever this process shows them."""
+
+_NO_CONTEXT: tuple[str, ...] = ()
+"""Calls whose client traces them do not come here."""
 
 _SHARE = 8
 """Calls may take one part in so many of what the in-process cache may take, beside it."""
@@ -39,6 +42,10 @@ class InProcess(Protocol):
 
 class FastObserver(Protocol):
     """ports.Observer, of calls that are told together."""
+
+    def traces(self, headers: Container[str]) -> bool:
+        """Whether a request with these headers is to be traced."""
+        ...
 
     def sampled(self) -> bool:
         """Whether a successful request is to be logged."""
@@ -103,6 +110,8 @@ class FastPath:
         meters = repeat.meters
         if meters is None:
             meters = meters_of(repeat.snapshot, caller, repeat.facts.endpoint, repeat.facts.model, client)
+        if self._observer.traces(_NO_CONTEXT):
+            return None
         if not self._leases.spend_at_once(meters, repeat.tokens):
             return None
         repeat.remaining = self._left(repeat)
@@ -133,7 +142,7 @@ class FastPath:
             sources=tuple({key.proof: answer for key, answer in reply.sources}.items()),
             head=head,
             body=reply.body,
-            facts=replace(facts, stages=[]),
+            facts=replace(facts, stages=[], trace=None),
             tokens=facts.reported_tokens if limits.count_cached_tokens else 0,
             meters=meters if limits.rpm_per_address is None else None,
             tenant=tenant_meter(meters),
