@@ -64,7 +64,7 @@ lock: $(VENV)/test.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
 	echo '# What the image installs, each file by its hash. Made new by `make lock`; a test compares it with pyproject.toml.' > lock.new
 	$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header \
-	  --extra local --extra s3 --extra gcs pyproject.toml >> lock.new
+	  --extra local --extra s3 --extra gcs --extra otel pyproject.toml >> lock.new
 	mv lock.new deploy/requirements.lock
 
 docs: $(VENV)/test.stamp
@@ -72,6 +72,8 @@ docs: $(VENV)/test.stamp
 	  page = Path("docs/configuration.md"); page.write_text(page.read_text().partition(START)[0] + START + reference())'
 	$(BIN)/python -c 'from pathlib import Path; from gateway.observe.document import START, reference; \
 	  page = Path("docs/metrics.md"); page.write_text(page.read_text().partition(START)[0] + START + reference())'
+	$(BIN)/python -c 'from pathlib import Path; from gateway.observe.spans import START, reference; \
+	  page = Path("docs/traces.md"); page.write_text(page.read_text().partition(START)[0] + START + reference())'
 	$(BIN)/python grafana/build.py
 
 clean:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from gateway.plan.inputs import Inputs
     from gateway.plan.planner import Planner
     from gateway.ports import Clock, Observer
-    from gateway.vocabulary import Answer, Call, Caller, Facts, Plan, Reply
+    from gateway.vocabulary import Answer, Call, Caller, Facts, Plan, Reply, RequestTrace
 
     Commit = Callable[[Sequence[Answer]], Awaitable[None]]
 
@@ -141,7 +141,7 @@ class Pipeline:
                 reserved = to_reserve(job, plan, estimate, count_cached=limits.count_cached_tokens)
                 await quota.cover(reserved, *to_pay(estimate, work.price))
             with self.stage(facts, Stage.DISPATCH):
-                fresh = await self._dispatch(work, plan, estimate)
+                fresh = await self._dispatch(work, plan, estimate, facts.trace)
             facts.estimated_tokens = self._estimator.learn(estimate, fresh)
             plan, answered = without_refused(plan, fresh)
             if commit is not None:
@@ -184,7 +184,7 @@ class Pipeline:
             raise only_if_cached_error(plan)
         return plan
 
-    async def _dispatch(self, work: _Work, plan: Plan, estimate: Estimate) -> Fresh:
+    async def _dispatch(self, work: _Work, plan: Plan, estimate: Estimate, trace: RequestTrace | None) -> Fresh:
         """Answers for what is missing: from whoever is asking for it already, else from the backend."""
         if not plan.missing:
             return Fresh({})
@@ -207,6 +207,7 @@ class Pipeline:
             lane=work.call.lane,
             passed=caller.credential,
             timeout=work.call.timeout,
+            trace=trace,
         )
 
         async def fill(positions: Sequence[int], sent: Callable[[], None]) -> Found:

@@ -36,3 +36,5 @@ class Timed:
         seconds = self._clock.monotonic() - self._started
         self._facts.stages.append((self._stage, seconds))
         self._observer.stage(self._stage, seconds)
+        if self._facts.trace is not None:
+            self._facts.trace.stage(self._stage, self._started, seconds)

@@ -163,6 +163,7 @@ def internals() -> list[Panel]:
         panel("p99 of each stage", (quantile(0.99, "gateway_stage_seconds", "stage"), "{{stage}}"), unit="s"),
         panel("Store failures by role", (rate("gateway_store_failures_total", "role"), "{{role}}"), unit="ops"),
         panel("Not journaled", (rate("gateway_ledger_unjournaled_total"), "requests"), unit="reqps"),
+        panel("Spans of traces", (rate("gateway_spans_total", "outcome"), "{{outcome}}"), unit="ops", about="Empty where nothing is traced."),
         panel("Configuration read again", (increase("gateway_config_reloads_total", "outcome"), "{{outcome}}")),
         panel("Probes and metrics", (rate(REQUESTS, "endpoint", 'endpoint=~"health|live|ready|metrics"'), "{{endpoint}}"), unit="reqps"),
         panel("Series in a scrape", ('scrape_samples_scraped{job="gateway"}', "{{instance}}")),

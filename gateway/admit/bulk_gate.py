@@ -69,6 +69,8 @@ class BulkGate:
         seconds = self._clock.monotonic() - started
         facts.stages.append((Stage.ADMIT, seconds))
         self._observer.stage(Stage.ADMIT, seconds)
+        if facts.trace is not None:
+            facts.trace.stage(Stage.ADMIT, started, seconds)
         try:
             return await serving
         finally:

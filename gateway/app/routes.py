@@ -65,6 +65,7 @@ class Routes:
         if parts.pipeline.snapshot.config.server.docs:
             self.paths |= dict.fromkeys(DOCS, DocsPage())
         self._trainer = trainer
+        self._tracing = parts.observer.tracing
         classifiers = Classifiers(parts.pipeline, calls, trainer.shelf, dispatcher, parts.clock)
         self.paths |= dict.fromkeys((CLASSIFIERS, f"{CLASSIFIERS}/"), classifiers)
 
@@ -81,3 +82,4 @@ class Routes:
         self._segmenter.close()
         self._trainer.close()
         await self._relays.close()
+        await self._tracing.close()

@@ -22,6 +22,7 @@ from gateway.app.console import console
 from gateway.app.fast import fast_calls
 from gateway.app.relays import Relays
 from gateway.app.routes import Parts, Routes
+from gateway.app.tracing import observer_of
 from gateway.app.training import Trainer
 from gateway.clock import SystemClock
 from gateway.dispatch.checks import HealthChecks
@@ -43,7 +44,6 @@ from gateway.notify.courier import Courier
 from gateway.notify.thresholds import Records, Thresholds
 from gateway.observe.logs import configure
 from gateway.observe.metrics import Metrics
-from gateway.observe.observer import RequestObserver
 from gateway.observe.process_metrics import ProcessMetrics
 from gateway.pipeline import Pipeline
 from gateway.plan.inputs import Inputs
@@ -101,7 +101,7 @@ class App:
         config = snapshot.config
         clock = SystemClock()
         metrics = Metrics()
-        observer = self._observer = RequestObserver(metrics, config.observe, clock)
+        observer = self._observer = observer_of(config, metrics, clock)
         keys = self._keys = Keys(config.store.prefix)
         self._probe = partial(ProcessMetrics(metrics.registry).probe, clock)
         self._settings = config.server

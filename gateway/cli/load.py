@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gateway.config.parse import read
 from gateway.config.problem import ConfigError, Problem
+from gateway.observe.otlp import missing_extra as missing_otel
 from gateway.stores.objects import missing_extra
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ def _not_installed(loaded: Loaded) -> Iterator[Problem]:
         if extra is not None:
             remedy = f"install it: pip install 'gateway[{extra}]'"
             yield loaded.origin.problem(path, "needs a package that is not installed", remedy)
+    if loaded.config.traces.endpoint is not None and (extra := missing_otel()) is not None:
+        remedy = f"install it: pip install 'gateway[{extra}]'"
+        yield loaded.origin.problem(("traces", "endpoint"), "needs a package that is not installed", remedy)
 
 
 def config_path(path: Path | None) -> Path | None:

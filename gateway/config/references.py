@@ -10,6 +10,7 @@ from gateway.config.defaults import EMBEDDED, merged_tiers, with_defaults
 from gateway.config.jobs import check_jobs
 from gateway.config.problem import Origin, Path, Problem, suggestion
 from gateway.config.serving import catalogue_model, directly_served, embeds, served_models
+from gateway.config.traces import check_traces
 from gateway.config.webhooks import check_webhooks
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def check_references(config: Config, origin: Origin) -> list[Problem]:
         *relay_problems(with_defaults(config), origin),
         *service_problems(config, origin),
         *_webhooks(config, origin),
+        *check_traces(config.traces, origin),
         *check_jobs(config.jobs, origin),
     ]
 

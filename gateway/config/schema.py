@@ -11,6 +11,7 @@ from gateway.config.fetching import Fetching
 from gateway.config.jobs import Jobs
 from gateway.config.section import Name, Positive, Price, Seconds, Section
 from gateway.config.spending import Balance, Budget  # noqa: TC001 - pydantic evaluates annotations
+from gateway.config.traces import Traces
 from gateway.config.webhooks import Webhook  # noqa: TC001 - as above
 from gateway.vocabulary import CacheScope, Fallback
 
@@ -214,8 +215,9 @@ class Observe(Section):
     log_format: Literal["auto", "pretty", "json"] = Field("auto", description="auto: pretty on a terminal, else json")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe level shown")
     log_sample: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.01, description="share of successful requests logged; failures of ours are always logged"
+        0.01, description="share of successful requests logged; failures and slow ones are always logged"
     )
+    log_slow: Seconds = Field(5.0, description="seconds from which on a request is slow, and always logged")
 
 
 class Config(Section):
@@ -235,3 +237,4 @@ class Config(Section):
     jobs: Jobs = Jobs()
     admin: Admin = Admin()
     observe: Observe = Observe()
+    traces: Traces = Traces()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gateway.dispatch.order import Order
     from gateway.dispatch.retry import Row
     from gateway.ports import Clock, Observer
+    from gateway.vocabulary import CallSpan
 
 POLL_SECONDS = 0.05
 """How often those who wait for a probe look whether it has reported."""
@@ -51,7 +52,8 @@ class Trip:
     """One call's way: over which route, with how many tokens at most, since when (monotonic seconds).
 
     `cut_short`: the client's deadline leaves it less time than the backend may take. `other_key`: its key was refused,
-    and the backend has another.
+    and the backend has another. `tries` came before it; `hedged`: the one before is still running. `span`: how it is
+    traced, once it has left.
     """
 
     route: Route
@@ -61,6 +63,9 @@ class Trip:
     started: float
     cut_short: bool = False
     other_key: bool = False
+    tries: int = 0
+    hedged: bool = False
+    span: CallSpan | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -155,6 +160,8 @@ class Fleet:
             if misfit:
                 self._observer.upstream_misfit(place.backend)
         self._tell(place, now)
+        if trip.span is not None:
+            trip.span.ended("cancelled" if outcome is None else outcome.kind.value, outcome.tokens if outcome else 0)
 
     def lasted(self, order: Order, trip: Trip) -> None:
         """A first call was answered, or was overtaken by its hedge: how long that took the next hedges wait for."""
@@ -215,7 +222,7 @@ class Fleet:
             traffic = self._traffic_of(order)
             traffic.retries.seen(now)
             traffic.hedger.seen(now, tokens)
-        return Trip(routes[index], place, tokens, admitted, now)
+        return Trip(routes[index], place, tokens, admitted, now, hedged=hedge)
 
     def _fit(self, order: Order) -> tuple[Route, ...]:
         """The routes that answer in the vector space of the job's revision, as far as is known."""

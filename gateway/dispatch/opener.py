@@ -13,6 +13,7 @@ from gateway.dispatch.passage import SHORTEST, Flow
 from gateway.dispatch.retry import decide, failure
 from gateway.dispatch.sender import DIALECT
 from gateway.dispatch.station import LateError
+from gateway.dispatch.tracing import came_back, departing
 from gateway.errors import FieldError, GatewayError, TransportError, service_timeout, service_unavailable
 from gateway.ports import RawReply
 
@@ -58,12 +59,13 @@ class Opener:
         Raises:
             GatewayError: none began.
         """
-        order, attempt, again = passage.order, 0, False
+        order, attempt, tries, again = passage.order, 0, 0, False
         tried: set[str] = set()
         while True:
             async with AsyncExitStack() as stack:
                 try:
                     trip = await self._fleet.choose(order, passage.tokens, order.deadline, avoid=tried, again=again)
+                    trip.tries, tries = tries, tries + 1
                     leg = await stack.enter_async_context(self._leg(passage, trip))
                 except LateError as late:
                     raise self._late(order, late) from None
@@ -134,10 +136,12 @@ class Opener:
         until = started + min(left, backend.timeout)
         base, exchange = passage.exchange(trip.route, credential)
         order.sent()
+        exchange = departing(exchange, trip, (order,), url=base)
         stream: Stream | None = None
         try:
             try:
                 stream = await self._transport.open(base, exchange, until - started)
+                came_back(trip, stream.status)
                 leg.outcome, leg.flow = await self._begun(passage, trip, stream, until)
             except TransportError as error:
                 leg.outcome = Outcome(_lost(error))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gateway.config.backends import Backend
     from gateway.config.snapshot import Route, Served, Snapshot
     from gateway.errors import GatewayError
-    from gateway.vocabulary import Answer, Caller, Job, Modality, Unit
+    from gateway.vocabulary import Answer, Caller, Job, Modality, RequestTrace, Unit
 
 _MARKS = 8
 """Bytes of quotes, comma and a field name around an item in JSON."""
@@ -31,6 +31,7 @@ class Order:
     `estimate` gives the tokens that some positions cost at most. `arrived` is awaited with each call's answers as they
     come, so that what was paid for is kept even when another call fails. `passed` is the caller's own key where keys
     are passed through, `timeout` the seconds that the request may take in all. `sent` is called when a call leaves.
+    `trace` is whose calls these are, where somebody wants to know.
     """
 
     snapshot: Snapshot
@@ -44,6 +45,7 @@ class Order:
     passed: str | None = field(default=None, repr=False)
     timeout: float = float("inf")
     sent: Callable[[], None] = _untold
+    trace: RequestTrace | None = None
 
     def backend(self, route: Route) -> Backend:
         """The settings of the backend that a route leads to."""

@@ -11,6 +11,7 @@ from gateway.backends.dialect import Ask, Outcome, OutcomeKind
 from gateway.dispatch.fair_queue import Ticket
 from gateway.dispatch.retry import decide
 from gateway.dispatch.station import LateError
+from gateway.dispatch.tracing import came_back, departing
 from gateway.errors import TransportError
 
 if TYPE_CHECKING:
@@ -84,10 +85,11 @@ class Sender:
         Raises:
             LateError: no backend was well, or had a turn for it, in time.
         """
-        order, attempt, again = sent.order, 0, False
+        order, attempt, tries, again = sent.order, 0, 0, False
         tried: set[str] = set()
         while True:
             trip = await self._fleet.choose(order, sent.tokens, sent.deadline, avoid=tried, again=again)
+            trip.tries, tries = tries, tries + 1
             outcome = await self._hedged(sent, trip)
             if outcome.kind is OutcomeKind.ANSWERED:
                 self._fleet.lasted(order, trip)
@@ -130,6 +132,7 @@ class Sender:
             await asyncio.wait({first, alarm}, return_when=asyncio.FIRST_COMPLETED)
             second = None if first.done() else self._fleet.hedge(sent.order, trip)
             if second is not None:
+                second.tries = trip.tries + 1
                 running.add(asyncio.ensure_future(self._travel(parcel(sent.wants), second)))
             return await _first_answer(running)
         finally:
@@ -167,10 +170,13 @@ class Sender:
         started = self._clock.monotonic()
         left = max(0.001, sent.deadline - started)
         trip.cut_short = left < backend.timeout
-        for order in {want.order for want in sent.wants}:
+        orders = dict.fromkeys([want.order for want in sent.wants])
+        for order in orders:
             order.sent()
+        exchange = departing(dialect.encode(ask), trip, orders, items=len(ask.units))
         try:
-            reply = await self._transport.send(name, dialect.encode(ask), min(left, backend.timeout))
+            reply = await self._transport.send(name, exchange, min(left, backend.timeout))
+            came_back(trip, reply.status)
             outcome = await _decoded(dialect, ask, reply)
         except TransportError as error:
             outcome = Outcome(_lost(error))

@@ -100,6 +100,9 @@ class Edge:
         dialect = front(path, identifier, request.headers.get(SDK_HEADER, ""))
         endpoint = dialect or self._endpoints.get(path)
         facts = Facts(endpoint.name if endpoint else "other", identifier)
+        if path not in self._reads and self._observer.traces(request.headers):
+            route = path if endpoint or path in self._routes else ""
+            facts.trace = self._observer.trace(request.headers, request.method, route)
         shape = (dialect and dialect.errors) or self._pipeline.snapshot.config.server.errors
         failure: GatewayError | None = None
         hang_up = HangUp()

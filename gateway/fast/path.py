@@ -14,7 +14,7 @@ from gateway.fast.work import worked_out
 from gateway.vocabulary import SECONDS_PER_HOUR, Account, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Sequence
 
     from gateway.admit.bulk_gate import BulkGate
     from gateway.config.snapshot import Snapshot
@@ -31,6 +31,9 @@ REPORT_SECONDS = 0.25
 
 MOST_BYTES = 65_536
 """Of a body that is worked out at once; what takes longer must let others run meanwhile."""
+
+_NO_CONTEXT: tuple[str, ...] = ()
+"""Calls whose client traces them do not come here."""
 
 _SHARE = 8
 """Calls may take one part in so many of what the in-process cache may take, beside it."""
@@ -50,6 +53,10 @@ class InProcess(Protocol):
 
 class FastObserver(Protocol):
     """ports.Observer, of calls that are told together."""
+
+    def traces(self, headers: Container[str]) -> bool:
+        """Whether a request with these headers is to be traced."""
+        ...
 
     def sampled(self) -> bool:
         """Whether a successful request is to be logged."""
@@ -115,6 +122,8 @@ class FastPath:
         meters = repeat.meters
         if meters is None:
             meters = meters_of(repeat.snapshot, caller, repeat.facts.endpoint, repeat.facts.model, client)
+        if self._observer.traces(_NO_CONTEXT):
+            return None
         if not self._leases.spend_at_once(meters, repeat.tokens):
             return None
         repeat.remaining = self._left(repeat)
@@ -145,7 +154,7 @@ class FastPath:
             sources=tuple({key.proof: answer for key, answer in reply.sources}.items()),
             head=head,
             body=reply.body,
-            facts=replace(facts, stages=[]),
+            facts=replace(facts, stages=[], trace=None),
             tokens=facts.reported_tokens if limits.count_cached_tokens else 0,
             meters=meters if limits.rpm_per_address is None else None,
             tenant=tenant_meter(meters),

@@ -10,6 +10,7 @@ from gateway.observe.metrics import Metrics
 from gateway.observe.notice_metrics import NoticeMetrics
 from gateway.observe.process_metrics import ProcessMetrics
 from gateway.observe.queue_metrics import QueueMetrics
+from gateway.observe.span_metrics import SpanMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,7 @@ def instruments() -> list[Instrument]:
     """Every metric that a worker may show, by name."""
     metrics = Metrics()
     metrics.reloads  # noqa: B018 - registered when it is first asked for
-    for part in (QueueMetrics, NoticeMetrics, JobMetrics, ProcessMetrics):
+    for part in (QueueMetrics, NoticeMetrics, JobMetrics, ProcessMetrics, SpanMetrics):
         part(metrics.registry)
     return sorted(_all(metrics.registry), key=lambda instrument: instrument.name)
 

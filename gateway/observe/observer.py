@@ -1,4 +1,4 @@
-"""E: turns facts into metrics and log lines."""
+"""E: turns facts into metrics, log lines and traces."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from gateway.config.traces import Traces
 from gateway.errors import Code
 from gateway.observe.histograms import observe_all
 from gateway.observe.logs import places
 from gateway.observe.notice_metrics import NoticeMetrics
 from gateway.observe.queue_metrics import QueueMetrics
+from gateway.observe.request_log import RequestLog
+from gateway.observe.tracing import Tracing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,18 +28,21 @@ if TYPE_CHECKING:
 
 _REJECTIONS = frozenset(code for code in Code if code.value.startswith(("AUTH", "RATE_")))
 _ORDINARY = frozenset({"answered", "invalid", "model_not_found"})
-_SERVER_ERROR = 500
 _QUIET_SECONDS = 1.0
 
 
 class RequestObserver:
     """ports.Observer, and the edge's: the last word on every request."""
 
-    def __init__(self, metrics: Metrics, settings: Observe, clock: Clock) -> None:
+    def __init__(self, metrics: Metrics, settings: Observe, clock: Clock, tracing: Tracing | None = None) -> None:
         self._metrics = metrics
         self._queues = QueueMetrics(metrics.registry)
         self._notices = NoticeMetrics(metrics.registry)
-        self._sample = settings.log_sample
+        self._requests = RequestLog(settings, clock)
+        self.tracing = tracing or Tracing(Traces(), None, clock)
+        # Bound once: the first is asked of every request.
+        self.traces = self.tracing.wants
+        self.trace = self.tracing.begin
         self._clock = clock
         self._log = structlog.get_logger("gateway")
         self._told: dict[str, float] = {}
@@ -51,7 +57,7 @@ class RequestObserver:
         self._metrics.before_render.append(report)
 
     def request(self, facts: Facts, seconds: float, error: GatewayError | None, status: int = 200) -> None:
-        """Count a request; log it when it failed because of us, or when the sample takes it."""
+        """Count a request; log it if the log wants it, end its trace."""
         metrics = self._metrics
         metrics.request(facts.endpoint, str(status), error.code.value if error else "OK").inc()
         metrics.latency(facts.endpoint).observe(seconds)
@@ -59,8 +65,9 @@ class RequestObserver:
             metrics.rejection(error.code.value).inc()
         self._count_estimate(facts)
         self._count_facts(facts)
-        if status >= _SERVER_ERROR or self.sampled():
-            self._line(facts, seconds, error, status)
+        self._requests.request(facts, seconds, error, status)
+        if facts.trace is not None:
+            facts.trace.answered(facts, error.code.value if error else "", status)
 
     def repeated(self, facts: Facts, seconds: Sequence[float]) -> None:
         """Count as many requests as `seconds` has, answered from the cache with these facts; they are not logged."""
@@ -70,11 +77,11 @@ class RequestObserver:
 
     def sampled(self) -> bool:
         """Whether a successful request is to be logged."""
-        return self._sample > 0 and self._clock.random() < self._sample
+        return self._requests.sampled()
 
     def line(self, facts: Facts, seconds: float) -> None:
         """Log a successful request."""
-        self._line(facts, seconds, None, 200)
+        self._requests.line(facts, seconds)
 
     def _count_facts(self, facts: Facts, times: int = 1) -> None:
         tenant = self._metrics.limits.tenant(facts.tenant) if facts.tenant else ""
@@ -105,26 +112,6 @@ class RequestObserver:
             metrics.saved("dollars", facts.model, saving.cause.value).inc(saving.dollars * times)
             metrics.saved("seconds", facts.model, saving.cause.value).inc(saving.seconds * times)
             metrics.tenant_saved(tenant, saving.cause.value).inc(saving.tokens * times)
-
-    def _line(self, facts: Facts, seconds: float, error: GatewayError | None, status: int) -> None:
-        write = self._log.error if status >= _SERVER_ERROR else self._log.info
-        write(
-            "request",
-            request_id=facts.request_id,
-            endpoint=facts.endpoint,
-            status=status,
-            code=error.code.value if error else "OK",
-            model=facts.model,
-            tenant=facts.tenant,
-            key=facts.key_id,
-            items=facts.items,
-            hits=facts.hits,
-            misses=facts.misses,
-            tokens=facts.reported_tokens,
-            upstream_tokens=facts.upstream_tokens,
-            milliseconds=round(seconds * 1000, 3),
-            stages=_milliseconds(facts.stages),
-        )
 
     def defect(self, facts: Facts, error: Exception) -> None:
         """An exception nobody expected: its type and where it passed, without its message, which may quote an input."""
@@ -221,11 +208,3 @@ class RequestObserver:
         if now - self._told.get(role, -_QUIET_SECONDS) >= _QUIET_SECONDS:
             self._told[role] = now
             self._log.warning("store command failed", role=role)
-
-
-def _milliseconds(stages: Sequence[tuple[Stage, float]]) -> dict[str, float]:
-    """What each stage took in all: admission is at the door, and again once it is known what is missing."""
-    spent: dict[str, float] = {}
-    for stage, seconds in stages:
-        spent[stage.value] = spent.get(stage.value, 0.0) + seconds * 1_000
-    return {stage: round(milliseconds, 3) for stage, milliseconds in spent.items()}

@@ -155,6 +155,7 @@ class Relay:
             passed=caller.credential,
             timeout=call.timeout,
             sent=sent,
+            trace=journey.facts.trace,
         )
         return Passage(order, journey.tokens, errand.exchange, errand.keeps, errand.blamed)
 

@@ -22,6 +22,7 @@ from gateway.vocabulary.exchange import CacheScope, Call, Caller, Directives, La
 from gateway.vocabulary.ledger import SECONDS_PER_HOUR, Account, Batch, Tally, total
 from gateway.vocabulary.limits import Fallback, Limits, Meter, Scope
 from gateway.vocabulary.money import dollars, nanos
+from gateway.vocabulary.tracing import CallSpan, Departure, RequestTrace, TraceContext
 
 __all__ = [
     "FLOAT_BYTES",
@@ -33,9 +34,11 @@ __all__ = [
     "Batch",
     "CacheScope",
     "Call",
+    "CallSpan",
     "Caller",
     "Cause",
     "Charge",
+    "Departure",
     "Directives",
     "Facts",
     "Fallback",
@@ -53,11 +56,13 @@ __all__ = [
     "Plan",
     "Remaining",
     "Reply",
+    "RequestTrace",
     "Saving",
     "Scope",
     "Shape",
     "Stage",
     "Tally",
+    "TraceContext",
     "Unit",
     "dollars",
     "nanos",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gateway.errors import GatewayError
     from gateway.vocabulary.content import Answer, ItemKey
     from gateway.vocabulary.exchange import Remaining, Stage
+    from gateway.vocabulary.tracing import RequestTrace
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,3 +117,4 @@ class Facts:
     savings: tuple[Saving, ...] = ()
     remaining: Remaining | None = None
     stages: list[tuple[Stage, float]] = field(default_factory=list)
+    trace: RequestTrace | None = None

@@ -40,7 +40,7 @@ class Upstream:
     """Its memory: every request body, the faults to come, and the TCP port that the latest call came from.
 
     A call with an input among `bad` is refused as a whole; others take `seconds`. `keys` are the keys it takes;
-    `presented` are those of all calls, in order.
+    `presented` are those of all calls, in order. `heads` are the headers of calls over HTTP.
     """
 
     calls: list[dict[str, Any]] = field(default_factory=list)
@@ -51,6 +51,7 @@ class Upstream:
     bad: set[str] = field(default_factory=set)
     seconds: float = 0.0
     training: Training = field(default_factory=Training)
+    heads: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def inputs(self) -> list[Any]:
@@ -93,6 +94,7 @@ class Upstream:
 
         async def answer(request: web.Request) -> web.StreamResponse:
             body = await request.read()
+            self.heads.append({name.lower(): value for name, value in request.headers.items()})
             assert request.transport is not None
             self.caller = request.transport.get_extra_info("peername")[1]
             if self.faults:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fakes.clock import settled
 from fakes.gateway import SEARCH_KEY, Gateway, configured
+from fakes.spans import NO_HEADERS, Kept, tracing_of
 from fakes.streams import FakeClient, FakeStream, FakeStreams, relay_of
 
 from gateway.config.backends import Backend, KeyLimits, ModelEntry, Replica
 from gateway.config.schema import Tenant, Tier
+from gateway.config.traces import Traces
 from gateway.endpoints import chat
 from gateway.errors import Code, GatewayError, TransportError
 from gateway.vocabulary import Directives, Facts
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from gateway.config.snapshot import Snapshot
     from gateway.endpoints.passing import Errand
     from gateway.relay import Whole
+    from gateway.vocabulary import RequestTrace
 
 BODY = {"model": "talker", "messages": [{"role": "user", "content": "Say hello to them all."}], "max_tokens": 100}
 PROMPT = 6
@@ -54,6 +57,7 @@ class Talk:
         self.relay = relay_of(gateway, self.streams)
         self.client = FakeClient()
         self.facts = Facts(chat.NAME, "request-1")
+        self.trace: RequestTrace | None = None
         self.body = json.dumps({**BODY, "stream": True, **changes}).encode()
 
     async def ask(self) -> Whole | None:
@@ -62,7 +66,7 @@ class Talk:
         async def check(snapshot: Snapshot) -> Errand:
             return chat.errand_of(await call.read(), snapshot)
 
-        self.facts = Facts(chat.NAME, "request-1")
+        self.facts = Facts(chat.NAME, "request-1", trace=self.trace)
         return await self.relay.serve(call, self.facts, check, self.client)
 
     async def begun(self) -> asyncio.Task[Whole | None]:
@@ -90,6 +94,21 @@ async def test_a_stream_is_settled_for_what_it_says_it_counted() -> None:
     assert talk.client.written == [HELLO, DONE]
     talk.settled(10)
     assert talk.facts.remaining is not None
+
+
+async def test_a_trace_shows_each_try_and_how_long_the_stream_took() -> None:
+    made, kept = gateway(retries=1), Kept()
+    talk = Talk(TransportError("scripted"), FakeStream(made.clock, steps=[HELLO, 1.0, USAGE, DONE]), gateway=made)
+    talk.trace = tracing_of(Traces(endpoint="http://x", sample=1), kept, made.clock).begin(NO_HEADERS, "POST", "")
+    task = await talk.begun()
+    await made.clock.advance(1.0)
+    assert await task is None
+    lost, streamed = kept.spans
+    assert (lost.name, lost.attributes["gateway.outcome"]) == ("chat talker", "reset")
+    assert (streamed.attributes["gateway.outcome"], streamed.attributes["http.request.resend_count"]) == ("answered", 1)
+    assert streamed.ended - streamed.began == 1_000_000_000
+    carried = [exchange.headers["traceparent"] for _, exchange in talk.streams.asked]
+    assert carried == [span.context.headers["traceparent"] for span in kept.spans]
 
 
 async def test_without_a_count_our_estimate_holds() -> None:

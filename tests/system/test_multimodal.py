@@ -122,6 +122,7 @@ class Pictures:
     calls: list[tuple[str, list[str]]] = field(default_factory=list)
     picture: bytes = b"\xff\xd8\xff a picture"
     looked: int = 0
+    traced: list[tuple[str, bool]] = field(default_factory=list)
 
     def application(self) -> web.Application:
         application = web.Application(client_max_size=1 << 26)
@@ -133,13 +134,15 @@ class Pictures:
         body = await request.json()
         modality, inputs = body["modality"], body["input"]
         self.calls.append((modality, inputs))
+        self.traced.append(("embed", "traceparent" in request.headers))
         if modality != "text" and (len(inputs) > 32 or not all(value.startswith("data:") for value in inputs)):
             return web.json_response({"detail": [{"type": "value_error", "msg": "Not a valid data URI"}]}, status=422)
         data = [{"index": at, "embedding": vector(modality, value)} for at, value in enumerate(inputs)]
         return web.json_response({"model": body["model"], "data": data, "usage": {"total_tokens": len(data)}})
 
-    async def look(self, _: web.Request) -> web.Response:
+    async def look(self, request: web.Request) -> web.Response:
         self.looked += 1
+        self.traced.append(("look", "traceparent" in request.headers))
         return web.Response(body=self.picture)
 
 
@@ -192,8 +195,11 @@ async def test_a_mixed_list_is_cut_by_kind_and_comes_back_in_order(pictures: tup
         again = await gateway.embed([{"image": seen}, {"image": f"{url}/x.jpg"}], model="clip")
         assert (again.cached, server.looked, len(server.calls)) == ((2, 0), 2, 4)
         server.picture += b"!"
-        changed = await gateway.embed([{"image": f"{url}/x.jpg"}], model="clip")
+        wanted = {"model": "clip", "input": [{"image": f"{url}/x.jpg"}]}
+        changed = await gateway.post("/v1/embeddings", wanted, traceparent=f"00-{'a' * 32}-{'b' * 16}-01")
         assert changed.cached == (0, 1)
+        # A client's trace goes on to backends, and never to an address that it names.
+        assert server.traced[-2:] == [("look", False), ("embed", True)]
         labelled = await gateway.post("/v1/classify", {"model": "clip", "input": sent[:2], "labels": ["x", "y"]})
         assert labelled.status == 200, labelled.json
         refused = await gateway.embed([{"image": images[0]}], model="plain")

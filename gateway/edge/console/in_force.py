@@ -28,7 +28,7 @@ def _of(path: str, value: object) -> Iterator[tuple[str, str]]:
         for name, field in type(value).model_fields.items():
             inner = getattr(value, name)
             if not field.repr:
-                yield _joined(path, name), NONE if inner in {None, ()} else HIDDEN
+                yield _joined(path, name), HIDDEN if inner else NONE
             else:
                 yield from _of(_joined(path, name), inner)
     elif isinstance(value, dict) and value:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from fakes.clock import FakeClock, settled
 from fakes.observer import FakeObserver
+from fakes.spans import NO_HEADERS, Kept, tracing_of
 
 from gateway.admit.bulk_gate import CALM_PROBES, PEOPLE_SECONDS, PROBE_SECONDS, BulkGate
+from gateway.config.traces import Traces
 from gateway.tasks import TaskGroup
 from gateway.vocabulary import Facts, Lane, Stage
 
@@ -158,12 +160,17 @@ async def test_tenants_take_turns(worker: Worker) -> None:
 async def test_waiting_is_seen_as_admission(worker: Worker) -> None:
     for _ in range(4):
         worker.ask()
-    facts = Facts("embeddings", "1")
+    facts, kept = Facts("embeddings", "1"), Kept()
+    facts.trace = tracing_of(Traces(endpoint="http://x", sample=1), kept, worker.clock).begin(NO_HEADERS, "POST", "")
     worker.ask(facts=facts)
     await worker.clock.advance(3 * PROBE_SECONDS)
     await worker.end(1)
     [(stage, seconds)] = facts.stages
     assert (stage, round(seconds, 6)) == (Stage.ADMIT, 3 * PROBE_SECONDS)
+    assert facts.trace is not None
+    facts.trace.answered(facts, "", 200)
+    waited = kept.spans[0]
+    assert (waited.name, round((waited.ended - waited.began) / 1e9, 6)) == ("admit", 3 * PROBE_SECONDS)
 
 
 def gone(_: Worker, waits: asyncio.Task[None]) -> None:

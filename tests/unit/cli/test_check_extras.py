@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from gateway.cli import COMMANDS, build
 from gateway.errors import StoreError
+from gateway.observe import otlp
 from gateway.stores import objects
 
 if TYPE_CHECKING:
@@ -58,3 +59,14 @@ def test_with_the_packages_nothing_is_wrong(path: Path) -> None:
 def test_a_storage_without_its_package_says_so() -> None:
     with pytest.raises(StoreError, match=r"needs the extra `gateway\[gcs\]`"):
         objects.filesystem("gs")
+
+
+def test_traces_name_their_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = tmp_path / "gateway.yaml"
+    written.write_text("traces:\n  endpoint: http://collector:4318\n")
+    assert CliRunner().invoke(build(COMMANDS), ["check", "--config", str(written)]).exit_code == 0
+    monkeypatch.setattr(otlp, "find_spec", lambda _: None)
+    result = CliRunner().invoke(build(COMMANDS), ["check", "--config", str(written)])
+    assert result.exit_code == 1
+    remedy = "needs a package that is not installed; install it: pip install 'gateway[otel]'"
+    assert result.stderr.splitlines()[0] == f"{written}:2: traces.endpoint: {remedy}"

@@ -17,7 +17,7 @@ from gateway.config.schema import Config
 
 ROOT = Path(__file__).parents[3]
 ENVIRONMENT = {"SEARCH_KEY": "search-key", "JINA_API_KEY": "jina-key", "GATEWAY_SECRET": "0123456789abcdef"}
-ENVIRONMENT |= {"ADMIN_TOKEN": "fedcba9876543210", "WEBHOOK_SECRET": "w" * 24}
+ENVIRONMENT |= {"ADMIN_TOKEN": "fedcba9876543210", "WEBHOOK_SECRET": "w" * 24, "COLLECTOR_KEY": "k"}
 SETTINGS = [(section, name) for section, (model, _) in SECTIONS.items() for name in model.model_fields]
 
 

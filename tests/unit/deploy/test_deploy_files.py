@@ -80,7 +80,7 @@ def test_prometheus_scrapes_both_gateways_as_the_job_that_the_boards_ask_for() -
 def test_the_lock_has_every_dependency_by_hash() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = project["dependencies"] + [
-        entry for extra in ("local", "s3", "gcs") for entry in project["optional-dependencies"][extra]
+        entry for extra in ("local", "s3", "gcs", "otel") for entry in project["optional-dependencies"][extra]
     ]
     lock = (DEPLOY / "requirements.lock").read_text()
     locked = dict(re.findall(r"^([a-z0-9][\w.-]*)==(\S+)", lock, re.MULTILINE))

@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 import pytest
+from fakes.clock import FakeClock
 from fakes.gateway import OTHER_KEY, configured
 from fakes.gateway import snapshot_of as snapshot_made
+from fakes.spans import Kept, tracing_of
 from fakes.talk import LIST, ONE, RANK, generous, taken, talking, warm, wire
 
 from gateway.config.schema import LimitSettings, Tenant, Tier
+from gateway.config.traces import Traces
+from gateway.observe.spans import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from gateway.vocabulary import Facts
 
 
 CALLS = [
@@ -62,6 +68,22 @@ def figures(served: Any) -> list[str]:
 def rounded(match: re.Match[str]) -> str:
     """Sums of dollars differ in their last digits by the order in which they are made."""
     return f"{float(match[0]):.6g}"
+
+
+async def test_a_call_that_the_sample_takes_for_a_trace_is_the_pipelines() -> None:
+    async with talking(generous()) as (served, line):
+        before, clock, kept = await warm(served, line), FakeClock(chance=0.5), Kept()
+        tracing = tracing_of(Traces(endpoint="http://x", sample=0.6), kept, clock)
+        served.observer.traces, served.observer.trace = tracing.wants, tracing.begin
+        lines: list[Facts] = []
+        served.observer.sampled, served.observer.line = lambda: True, lambda facts, _: lines.append(facts)
+        await line.ask(wire(ONE))
+        assert taken(served) == before + 1
+        clock.chance = 0.7
+        await line.ask(wire(ONE))
+        assert taken(served) == before + 1
+        assert [span.name for span in kept.spans if span.kind is Kind.SERVER] == ["POST /v1/embeddings"]
+        assert [facts.trace for facts in lines] == [None], "what is learnt from a traced call has no trace of its own"
 
 
 async def test_a_limit_refuses_on_the_fast_path_at_the_same_call() -> None:
