@@ -23,6 +23,7 @@ from gateway.app.fast import fast_calls
 from gateway.app.relays import Relays
 from gateway.app.routes import Parts, Routes
 from gateway.app.training import Trainer
+from gateway.app.vitals import Sources, Vitals
 from gateway.clock import SystemClock
 from gateway.dispatch.checks import HealthChecks
 from gateway.dispatch.dispatcher import Dispatcher
@@ -142,7 +143,9 @@ class App:
             count=self._books.add,
             inputs=Inputs(self._upstream.foreign, clock),
         )
-        self._operations = Operations(pipeline, quota, metrics)
+        held = Sources(self._leases, self._shaper, self._fleet, cache.answers, quota_line, cache_line, keys)
+        self._vitals = Vitals(metrics, clock, held, lambda: self._http, lambda: self._operations.stale_config)
+        self._operations = Operations(pipeline, quota, self._vitals.render)
         parts = Parts(pipeline, admission, self._books, self._upstream, quota_line, keys, self._tasks, clock, observer)
         self._routes = Routes(parts, self._relays(parts, cache_line, budgets, estimator), trainer, dispatcher)
         fast = self._fast = fast_calls(parts, self._leases, bulk_gate, cache)
@@ -204,6 +207,7 @@ class App:
             self._tasks.spawn(self._checks.run(), "health checks"),
             self._tasks.spawn(self._drift_watch.run(), "canaries"),
             self._tasks.spawn(self._probe(), "event loop lag"),
+            self._tasks.spawn(self._vitals.run(), "vitals"),
             *self._routes.start(),
         ]
         for http, listener in zip(self._http, listeners, strict=False):
