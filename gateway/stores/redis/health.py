@@ -37,6 +37,7 @@ async def _told(line: Line) -> list[dict[str, Any]]:
     if not isinstance(client, Cluster):
         return [await line.ask("INFO")]
     with store_errors():
+        await client.initialize()
         replies = [reply for node in client.get_primaries() for reply in await ask_all(client, [("INFO",)], node)]
         for reply in replies:
             if isinstance(reply, Exception):

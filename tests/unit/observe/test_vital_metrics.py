@@ -19,8 +19,8 @@ from gateway.observe.store_metrics import SharedMetrics
 from gateway.vocabulary import Lane
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Mapping
+    from pathlib import Path
 
 
 def value(registry: CollectorRegistry, name: str, labels: Mapping[str, str] | None = None) -> float | None:
