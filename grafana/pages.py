@@ -46,7 +46,7 @@ def overview() -> list[Panel]:
     return [
         stat("Gateways up", "count(gateway_build_info)"),
         stat("Requests a second", rate(REQUESTS, where=ASKED), "reqps"),
-        stat("Errors of ours", ratio(rate(REQUESTS, where=ERRORS), rate(REQUESTS, where=ASKED)), "percentunit"),
+        stat("Errors of ours", ratio(f"({rate(REQUESTS, where=ERRORS)} or vector(0))", rate(REQUESTS, where=ASKED)), "percentunit"),
         stat("p99", quantile(0.99, "gateway_request_seconds", where=ASKED), "s"),
         stat("Inputs from the cache", ratio(rate(UNITS, where=HITS), rate(UNITS)), "percentunit"),
         stat("Dollars saved", increase("gateway_saved_dollars_total"), "currencyUSD"),

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,6 +57,14 @@ def queries() -> list[str]:
     return found
 
 
+async def drawn(board: str, url: str, folder: Path) -> bool:
+    """Whether grafana/render.py makes a picture of it."""
+    pytest.importorskip("matplotlib", reason="the extra `bench` is not installed")
+    command = [sys.executable, str(GRAFANA / "render.py"), url, str(folder), board, "--minutes", "1"]
+    await asyncio.to_thread(subprocess.run, command, check=True)
+    return (folder / f"{board}.png").read_bytes().startswith(b"\x89PNG")
+
+
 @pytest.mark.usefixtures("upstream")
 async def test_a_real_prometheus_answers_every_query(remote: Gateway, tmp_path: Path) -> None:
     binary("prometheus")
@@ -70,6 +80,7 @@ async def test_a_real_prometheus_answers_every_query(remote: Gateway, tmp_path: 
         assert {(rule["health"], rule.get("lastError", "")) for rule in rules} == {("ok", "")}
         assert not [rule["name"] for rule in rules if rule.get("state") == "firing"]
         stored = await prometheus.get("label/__name__/values")
+        assert await drawn("overview", prometheus.url, tmp_path)
     assert {name for name in stored if re.match(r"gateway_", str(name))} <= KNOWN
 
 
