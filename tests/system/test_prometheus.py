@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from alerts import alerts
+from fakes.jina_upstream import Fault
 from fakes.running_prometheus import GRAFANA, binary, scraping
 
 from gateway.observe.document import instruments
@@ -16,6 +17,7 @@ from gateway.observe.document import instruments
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from fakes.jina_upstream import Upstream
     from fakes.running_gateway import Gateway
 
 MODEL = "jina-embeddings-v3"
@@ -65,15 +67,16 @@ async def drawn(board: str, url: str, folder: Path) -> bool:
     return (folder / f"{board}.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.usefixtures("upstream")
-async def test_a_real_prometheus_answers_every_query(remote: Gateway, tmp_path: Path) -> None:
+async def test_a_real_prometheus_answers_every_query(remote: Gateway, upstream: Upstream, tmp_path: Path) -> None:
     binary("prometheus")
+    upstream.faults.append(Fault(503))
     for text in ("one", "two", "one"):
         assert (await remote.embed([text], model=MODEL)).status == 200
     assert (await remote.embed(["x"], model="nobody's")).status == 400
     async with scraping(remote, tmp_path) as prometheus:
         answers = {query: await prometheus.ask(query) for query in queries()}
         assert await prometheus.ask('up{job="gateway"} == 1')
+        assert await prometheus.ask('gateway_upstream_retries_total{endpoint="embeddings"} > 0')
         for part in SEEN:
             assert any(answer for query, answer in answers.items() if part in query), part
         rules = [rule for group in (await prometheus.get("rules"))["groups"] for rule in group["rules"]]
