@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from gateway.config.snapshot import Snapshot
     from gateway.leasing.seat import Seat
     from gateway.ports import Canaries, Clock, Notices
+    from gateway.stores.layered import LayeredAnswers
 
 _BACKLOG = 1024
 _CACHE_RESTS = 0.5
@@ -100,8 +101,7 @@ class App:
 
     def __init__(self, snapshot: Snapshot, store_url: str, seat: Seat | None = None) -> None:
         config = snapshot.config
-        clock = SystemClock()
-        metrics = Metrics()
+        clock, metrics = SystemClock(), Metrics()
         observer = self._observer = RequestObserver(metrics, config.observe, clock)
         keys = self._keys = Keys(config.store.prefix)
         self._probe = partial(ProcessMetrics(metrics.registry).probe, clock)
@@ -143,8 +143,7 @@ class App:
             count=self._books.add,
             inputs=Inputs(self._upstream.foreign, clock),
         )
-        held = Sources(self._leases, self._shaper, self._fleet, cache.answers, quota_line, cache_line, keys)
-        self._vitals = Vitals(metrics, clock, held, lambda: self._http, lambda: self._operations.stale_config)
+        self._vitals = self._vitals_of(metrics, clock, cache.answers, quota_line, cache_line)
         self._operations = Operations(pipeline, quota, self._vitals.render)
         parts = Parts(pipeline, admission, self._books, self._upstream, quota_line, keys, self._tasks, clock, observer)
         self._routes = Routes(parts, self._relays(parts, cache_line, budgets, estimator), trainer, dispatcher)
@@ -168,6 +167,10 @@ class App:
         leases = Leases(quota, clock, self._tasks, self._observer, lease_seconds=seconds, seed=budgets.used, seat=seat)
         leases.longest_seconds = config.server.timeout
         return leases
+
+    def _vitals_of(self, metrics: Metrics, clock: Clock, layer: LayeredAnswers, quota: Line, cache: Line) -> Vitals:
+        held = Sources(self._leases, self._shaper, self._fleet, layer, quota, cache, self._keys)
+        return Vitals(metrics, clock, held, lambda: self._http, lambda: self._operations.stale_config)
 
     def _courier_of(self, notices: Notices, config: Callable[[], Config], clock: Clock) -> Courier:
         return Courier(notices, self._upstream, OperatorAddresses(config), clock, self._observer)
