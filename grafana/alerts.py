@@ -116,6 +116,10 @@ def _serving() -> list[Alert]:
                'gateway_loop_lag_seconds_bucket{instance="a",le="+Inf"}': "0+240x91"}, 20, 60, {"instance": "a"}),
         Alert("GatewayVersionsDiffer", "count(count by (version) (gateway_build_info)) > 1", "1h", "ticket", "More than one version of the gateway has been running for an hour.",
               {'gateway_build_info{version="1",instance="a"}': "1x10 1x200", 'gateway_build_info{version="2",instance="b"}': "_x4 1x100 _x100"}, 90, 150),
+        Alert("GatewayConfigStale", 'max by (instance) (gateway_degraded{mode="config"}) == 1', "1h", "ticket", "{{ $labels.instance }} has run for an hour on a configuration that is no longer in its file.",
+              {'gateway_degraded{mode="config",instance="a"}': "0x4 1x90 0x60"}, 80, 120, {"instance": "a"}),
+        Alert("GatewayFilesShort", "max by (instance) (gateway_open_files / gateway_open_files_limit) > 0.8", "5m", "ticket", "A worker of {{ $labels.instance }} has few open files left.",
+              {'gateway_open_files{instance="a"}': "100x4 900x20 100x40", 'gateway_open_files_limit{instance="a"}': "1000x70"}, 15, 50, {"instance": "a"}),
         rare("GatewayConfigInvalid", "gateway_config_reloads_total", {"instance": "a", "outcome": "invalid"}, 'outcome="invalid"', "ticket",
              "{{ $labels.instance }} could not take up a changed configuration."),
     ]  # fmt: skip
@@ -123,6 +127,10 @@ def _serving() -> list[Alert]:
 
 def _stores() -> list[Alert]:
     return [
+        Alert("GatewayStoreDown", "min by (instance) (gateway_store_up) == 0", "1m", "page", "The store does not answer {{ $labels.instance }}.",
+              {'gateway_store_up{instance="a"}': "1x4 0x10 1x60"}, 10, 30, {"instance": "a"}),
+        rare("GatewayStoreRefusing", "gateway_store_rejected_connections_total", {"instance": "a"}, "", "ticket",
+             "The store of {{ $labels.instance }} refuses connections."),
         Alert("GatewayStoreFailing", "sum by (role) (rate(gateway_store_failures_total[5m])) > 0.1", "2m", "page", "Store commands for {{ $labels.role }} fail.",
               {'gateway_store_failures_total{role="quota"}': "0+60x20 1200x60"}, 15, 50, {"role": "quota"}),
         Alert("GatewayLimiterDegraded", "sum by (decision) (rate(gateway_limiter_degraded_total[5m])) > 0", "2m", "page", "Requests are {{ $labels.decision }} without the store.",
@@ -137,7 +145,14 @@ def _backends() -> list[Alert]:
     waits = 'histogram_quantile(0.95, sum by (le, backend) (rate(gateway_upstream_queue_seconds_bucket{lane="interactive"}[5m]))) > 5'
     series = 'gateway_upstream_queue_seconds_bucket{backend="jina",lane="interactive",le='
     jina = {"backend": "jina"}
+    left, whole = (f"sum by (backend, window) (gateway_upstream_key_{end})" for end in ("remaining", "limit"))
+    again = "sum(rate(gateway_upstream_retries_total[5m])) / (sum(rate(gateway_upstream_calls_total[5m])) > 0) > 0.05"
+    keys = '{backend="jina",account="0",window="tokens"}'
     return [
+        Alert("GatewayUpstreamKeysShort", f"{left} / {whole} < 0.05", "10m", "ticket", "Our keys at {{ $labels.backend }} have few {{ $labels.window }} left.",
+              {f"gateway_upstream_key_remaining{keys}": "1000x4 10x20 1000x40", f"gateway_upstream_key_limit{keys}": "1000x70"}, 20, 50, {**jina, "window": "tokens"}),
+        Alert("GatewayUpstreamRetrying", again, "10m", "ticket", "More than one call in twenty is sent again.",
+              {'gateway_upstream_retries_total{endpoint="embeddings",revision="r"}': "0+6x40 240x60", 'gateway_upstream_calls_total{backend="jina",outcome="answered"}': "0+60x101"}, 30, 70),
         Alert("GatewayUpstreamUnwell", unwell, "5m", "page", "{{ $labels.backend }} has been left alone for {{ $labels.model }} for 5 minutes.",
               {'gateway_upstream_unwell{backend="jina",model="m",state="open"}': "0x4 1x20 0x40"}, 15, 40, {**jina, "model": "m"}),
         Alert("GatewayUpstreamFailing", "gateway:upstream_failed:ratio_rate5m > 0.2", "5m", "ticket", "More than a fifth of the calls to {{ $labels.backend }} fail.",
@@ -158,6 +173,8 @@ def _money() -> list[Alert]:
     excess = 'sum by (model) (rate(gateway_token_excess_total[30m])) / sum by (model) (rate(gateway_tokens_total{kind="upstream"}[30m])) > 0.02'
     spent = {"tenant": "search", "meter": "day", "share": "1"}
     return [
+        Alert("GatewayBudgetShort", "max by (tenant, meter) (gateway_budget_used_ratio) > 0.9", "0m", "ticket", "{{ $labels.tenant }} has used nine tenths of its {{ $labels.meter }}.",
+              {'gateway_budget_used_ratio{tenant="search",meter="balance"}': "0.5x4 0.95x20 0.1x40"}, 10, 40, {"tenant": "search", "meter": "balance"}),
         rare("GatewayBudgetUsed", "gateway_spending_thresholds_total", spent, 'share="1"', "ticket", "{{ $labels.tenant }} has used all of its {{ $labels.meter }}."),
         Alert("GatewayEstimatesLow", excess, "30m", "ticket", "Too few tokens are reserved for {{ $labels.model }}.",
               {'gateway_token_excess_total{model="m"}': "0+100x120 12000x120", 'gateway_tokens_total{model="m",kind="upstream"}': "0+1000x240"}, 90, 200, {"model": "m"}),

@@ -24,6 +24,7 @@ from gateway.app.relays import Relays
 from gateway.app.routes import Parts, Routes
 from gateway.app.tracing import observer_of
 from gateway.app.training import Trainer
+from gateway.app.vitals import Sources, Vitals
 from gateway.clock import SystemClock
 from gateway.dispatch.checks import HealthChecks
 from gateway.dispatch.dispatcher import Dispatcher
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from gateway.config.snapshot import Snapshot
     from gateway.leasing.seat import Seat
     from gateway.ports import Canaries, Clock, Notices
+    from gateway.stores.layered import LayeredAnswers
 
 _BACKLOG = 1024
 _CACHE_RESTS = 0.5
@@ -99,8 +101,7 @@ class App:
 
     def __init__(self, snapshot: Snapshot, store_url: str, seat: Seat | None = None) -> None:
         config = snapshot.config
-        clock = SystemClock()
-        metrics = Metrics()
+        clock, metrics = SystemClock(), Metrics()
         observer = self._observer = observer_of(config, metrics, clock)
         keys = self._keys = Keys(config.store.prefix)
         self._probe = partial(ProcessMetrics(metrics.registry).probe, clock)
@@ -142,7 +143,8 @@ class App:
             count=self._books.add,
             inputs=Inputs(self._upstream.foreign, clock),
         )
-        self._operations = Operations(pipeline, quota, metrics)
+        self._vitals = self._vitals_of(metrics, clock, cache.answers, quota_line, cache_line)
+        self._operations = Operations(pipeline, quota, self._vitals.render)
         parts = Parts(pipeline, admission, self._books, self._upstream, quota_line, keys, self._tasks, clock, observer)
         self._routes = Routes(parts, self._relays(parts, cache_line, budgets, estimator), trainer, dispatcher)
         fast = self._fast = fast_calls(parts, self._leases, bulk_gate, cache)
@@ -165,6 +167,10 @@ class App:
         leases = Leases(quota, clock, self._tasks, self._observer, lease_seconds=seconds, seed=budgets.used, seat=seat)
         leases.longest_seconds = config.server.timeout
         return leases
+
+    def _vitals_of(self, metrics: Metrics, clock: Clock, layer: LayeredAnswers, quota: Line, cache: Line) -> Vitals:
+        held = Sources(self._leases, self._shaper, self._fleet, layer, quota, cache, self._keys)
+        return Vitals(metrics, clock, held, lambda: self._http, lambda: self._operations.stale_config)
 
     def _courier_of(self, notices: Notices, config: Callable[[], Config], clock: Clock) -> Courier:
         return Courier(notices, self._upstream, OperatorAddresses(config), clock, self._observer)
@@ -204,6 +210,7 @@ class App:
             self._tasks.spawn(self._checks.run(), "health checks"),
             self._tasks.spawn(self._drift_watch.run(), "canaries"),
             self._tasks.spawn(self._probe(), "event loop lag"),
+            self._tasks.spawn(self._vitals.run(), "vitals"),
             *self._routes.start(),
         ]
         for http, listener in zip(self._http, listeners, strict=False):

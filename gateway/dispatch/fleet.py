@@ -127,6 +127,13 @@ class Fleet:
         """Charge the retry budget."""
         self._traffic_of(order).retries.spend(self._clock.monotonic())
 
+    def retries(self) -> dict[tuple[str, str], int]:
+        """Calls that were sent again since the start, by endpoint and revision."""
+        found: dict[tuple[str, str], int] = {}
+        for (endpoint, revision, _), traffic in self._traffic.items():
+            found[endpoint, revision] = found.get((endpoint, revision), 0) + traffic.retries.spent
+        return found
+
     def hedge_after(self, order: Order, trip: Trip) -> float | None:
         """Seconds after which a call may be sent to another backend, too; None where it may not."""
         if len(order.served.routes) == 1 or order.of_the_caller(trip.route):

@@ -30,6 +30,7 @@ class RetryBudget:
     def __init__(self, part: float = RETRY_PART, floor: int = RETRY_FLOOR) -> None:
         self._part = part
         self._floor = floor
+        self.spent = 0
         self._calls = Recent(WINDOW_SECONDS / _SLOTS, _SLOTS - 1)
         self._extra = Recent(WINDOW_SECONDS / _SLOTS, _SLOTS)
 
@@ -42,5 +43,6 @@ class RetryBudget:
         return self._extra.total(now) + amount <= self._floor + self._part * self._calls.total(now)
 
     def spend(self, now: float, amount: int = 1) -> None:
-        """An extra call is sent."""
+        """An extra call is sent; `spent` is their number since the start."""
+        self.spent += amount
         self._extra.add(now, amount)

@@ -29,6 +29,11 @@ class Shaper:
         self._outside = outside
         self._stations: dict[str, tuple[Backend, Station]] = {}
 
+    @property
+    def stations(self) -> dict[str, Station]:
+        """Those of the backends that were asked so far, by name."""
+        return {name: station for name, (_, station) in self._stations.items()}
+
     @asynccontextmanager
     async def turn(self, name: str, backend: Backend, ticket: Ticket) -> AsyncGenerator[Turn, None]:
         """Wait for the right to send one call to backend `name`, and hold it while the block runs.

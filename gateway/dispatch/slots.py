@@ -46,6 +46,10 @@ class Slots:
         """Whether bulk that is owed its share may begin before interactive calls."""
         return self._size > 1 and self._bulk < self._open_to_bulk
 
+    def of(self, lane: Lane) -> int:
+        """Calls of a lane that run."""
+        return self._bulk if lane is Lane.BULK else self.running - self._bulk
+
     def take(self, lane: Lane) -> None:
         """A call begins."""
         self.running += 1

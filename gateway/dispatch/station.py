@@ -46,6 +46,14 @@ class Station:
         self._rung = False
         self._tried: tuple[Ticket | None, float] = (None, 0.0)
 
+    def waiting(self, lane: Lane) -> int:
+        """Calls that wait for their turn."""
+        return self._queue.length(lane)
+
+    def running(self, lane: Lane) -> int:
+        """Calls that have one."""
+        return self._slots.of(lane)
+
     def at_once(self, ticket: Ticket) -> Turn | None:
         """A turn, where there is nothing to wait for and nobody to ask."""
         slots, bulk = self._slots, ticket.lane is Lane.BULK

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import orjson
 from aiohttp import web
@@ -13,11 +13,15 @@ from gateway.endpoints.openapi import openapi
 from gateway.errors import StoreError, service_unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from aiohttp.payload import Payload
 
-    from gateway.observe.metrics import Metrics
     from gateway.pipeline import Pipeline
     from gateway.ports import QuotaStore
+
+Scrape: TypeAlias = "Callable[[], Awaitable[tuple[bytes, str]]]"
+"""All metrics as text, and its content type."""
 
 JSON_TYPE = "application/json"
 
@@ -30,10 +34,10 @@ def json_response(body: bytes | Payload, status: int = 200, headers: dict[str, s
 class Operations:
     """One method a route; each takes the part of the path behind the route's prefix."""
 
-    def __init__(self, pipeline: Pipeline, store: QuotaStore, metrics: Metrics) -> None:
+    def __init__(self, pipeline: Pipeline, store: QuotaStore, scrape: Scrape) -> None:
         self._pipeline = pipeline
         self._store = store
-        self._metrics = metrics
+        self._scrape = scrape
         self.stale_config = ""
 
     async def health(self, _rest: str) -> web.Response:
@@ -65,7 +69,7 @@ class Operations:
 
     async def metrics(self, _rest: str) -> web.Response:
         """All workers' metrics in Prometheus' text format."""
-        body, content_type = self._metrics.render()
+        body, content_type = await self._scrape()
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def describe(self, _rest: str) -> web.Response:

@@ -57,6 +57,7 @@ class Leases:
 
     While the store is away nothing is asked of it but the census of `tick`, which notices when it is back.
     `longest_seconds` is how long a request may take, so how long one that nobody knows of may keep its slots.
+    `refusals` counts what was refused, by the meter's scope and what it was short of.
     """
 
     def __init__(  # noqa: PLR0913 - what it stands on, by name
@@ -80,6 +81,12 @@ class Leases:
         self._observer = observer
         self._renew_seconds = lease_seconds / 3
         self._leases: dict[str, Lease] = {}
+        self.refusals: dict[tuple[str, str], int] = {}
+
+    @property
+    def held(self) -> tuple[Lease, ...]:
+        """What this worker has of every meter that was in use lately."""
+        return tuple(self._leases.values())
 
     @property
     def now(self) -> float:
@@ -242,9 +249,12 @@ class Leases:
         return wait
 
     def _refuse(self, want: Want, grant: Grant, wants: list[Want]) -> None:
-        if not want[0].meter.shadow:
+        meter = want[0].meter
+        if not meter.shadow:
+            limit = (meter.scope.value, grant.short_of or "unknown")
+            self.refusals[limit] = self.refusals.get(limit, 0) + 1
             raise RefusedError(want[0], grant)
-        self._observer.shadowed(want[0].meter.scope.value)
+        self._observer.shadowed(meter.scope.value)
         wants.remove(want)
 
     def _may_wait(self, grant: Grant, patience: float) -> bool:

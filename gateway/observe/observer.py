@@ -85,7 +85,6 @@ class RequestObserver:
 
     def _count_facts(self, facts: Facts, times: int = 1) -> None:
         tenant = self._metrics.limits.tenant(facts.tenant) if facts.tenant else ""
-        self._metrics.limits.left(tenant, facts.remaining)
         self._count_units(facts, tenant, times)
         self._count_savings(facts, tenant, times)
 
@@ -165,10 +164,9 @@ class RequestObserver:
         """The same of one to a client about its job."""
         self._notices.job_outcome(outcome).inc()
 
-    def upstream_queued(self, backend: str, lane: Lane, seconds: float, length: int) -> None:
+    def upstream_queued(self, backend: str, lane: Lane, seconds: float, length: int) -> None:  # noqa: ARG002 - ports.Observer
         """A call left the queue of a backend."""
         self._queues.seconds(backend, lane.value).observe(seconds)
-        self._queues.length(backend).set(length)
 
     def upstream_paused(self, backend: str) -> None:
         """A backend refused a call for its rate."""

@@ -17,7 +17,7 @@ _WAITS = (0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 
 
 
 class QueueMetrics:
-    """How long calls wait for a backend, how many do, and how often a backend made a key pause."""
+    """How long calls wait for a backend, and how often a backend made a key pause."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         seconds = Histogram(
@@ -26,13 +26,6 @@ class QueueMetrics:
             ("backend", "lane"),
             buckets=_WAITS,
             registry=registry,
-        )
-        length = Gauge(
-            "gateway_upstream_queue_length",
-            "Calls that wait for their turn at a backend.",
-            ("backend",),
-            registry=registry,
-            multiprocess_mode="livesum",
         )
         paused = Counter(
             "gateway_upstream_paused", "Pauses of a key after a backend's 429.", ("backend",), registry=registry
@@ -72,7 +65,6 @@ class QueueMetrics:
         self.misfits = cache(misfits.labels)
         self.hedged = cache(hedged.labels)
         self.seconds = cache(seconds.labels)
-        self.length = cache(length.labels)
         self.paused = cache(paused.labels)
 
 

@@ -37,6 +37,7 @@ class LayeredAnswers:
     Entries are found by their proof, which nobody can make for another's input. They live at most `seconds`, however
     often they are used, so that what is deleted in the store is forgotten here, too. An answer grows ready-to-send
     forms after it was handed out, so it is weighed again REWEIGH_SECONDS later. `limit_bytes` 0 holds nothing.
+    `evicted` went for want of room; `found` and `missing` is what `inner` had to be asked for.
     """
 
     def __init__(self, inner: AnswerStore, limit_bytes: int, seconds: float, clock: Clock) -> None:
@@ -46,7 +47,17 @@ class LayeredAnswers:
         self._clock = clock
         self._held: OrderedDict[bytes, _Held] = OrderedDict()
         self._touched: deque[tuple[float, bytes]] = deque()
-        self.weight = 0
+        self.weight = self.evicted = self.found = self.missing = 0
+
+    @property
+    def entries(self) -> int:
+        """Answers that are held."""
+        return len(self._held)
+
+    @property
+    def limit_bytes(self) -> int:
+        """What `weight`, their bytes, may come to."""
+        return self._limit
 
     async def get(self, keys: Sequence[ItemKey]) -> list[Answer | None]:
         """As AnswerStore.get."""
@@ -60,6 +71,8 @@ class LayeredAnswers:
                 if answer is not None:
                     found[at] = answer
                     self._hold(keys[at], answer, now)
+                    self.found += 1
+            self.missing += stored.count(None)
         return found
 
     def held(self, keys: Sequence[ItemKey], now: float) -> dict[bytes, Answer] | None:
@@ -138,6 +151,7 @@ class LayeredAnswers:
     def _evict(self) -> None:
         while self.weight > self._limit:
             self._drop(next(iter(self._held)))
+            self.evicted += 1
 
 
 def weigh(answer: Answer) -> int:

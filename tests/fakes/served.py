@@ -45,11 +45,14 @@ if TYPE_CHECKING:
 class Served:
     """A gateway on fakes behind a real socket."""
 
+    async def scrape(self) -> tuple[bytes, str]:
+        return self.metrics.render()
+
     def __init__(self, config: Config, *, fast: bool = True) -> None:
         self.metrics = Metrics()
         self.observer = RequestObserver(self.metrics, Observe(log_sample=0.0), SystemClock())
         self.gateway = Gateway(config, self.observer, layered=True)
-        operations = Operations(self.gateway.pipeline, self.gateway.quota, self.metrics)
+        operations = Operations(self.gateway.pipeline, self.gateway.quota, self.scrape)
         usage = UsageReport(self.gateway.pipeline, self.gateway.books, self.gateway.clock)
         calls = LocalCalls(self.gateway.pipeline, self.gateway.admission, self.gateway.count)
         self.segmenter = Segmenter(self.gateway.pipeline, calls, self.gateway.clock)

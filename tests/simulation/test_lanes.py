@@ -71,3 +71,17 @@ async def test_a_bulk_job_goes_on_beside_as_many_people_as_there_are_places(call
     calls += [asyncio.ensure_future(town.call(tenant="job", lane=Lane.BULK)) for _ in range(100)]
     await town.clock.advance(200)
     assert 30 <= town.served.count("job") <= 50
+
+
+async def test_what_waits_and_what_runs_can_be_seen() -> None:
+    town = Town(local_concurrency=2, seconds=1.0)
+    tasks = [asyncio.ensure_future(town.call(lane=lane)) for lane in (*[Lane.INTERACTIVE] * 3, Lane.BULK)]
+    await town.clock.advance(0.5)
+    (station,) = town.shapers[0].stations.values()
+    assert [(station.running(lane), station.waiting(lane)) for lane in (Lane.INTERACTIVE, Lane.BULK)] == [
+        (2, 1),
+        (0, 1),
+    ]
+    await town.clock.advance(5.0)
+    await asyncio.gather(*tasks)
+    assert [(station.running(lane), station.waiting(lane)) for lane in Lane] == [(0, 0), (0, 0)]

@@ -154,3 +154,28 @@ async def test_a_killed_worker_is_replaced_and_not_missed_among_the_living(pair:
         await store.aclose()
     name = (pair.data_dir / "run" / "worker-1.name").read_text()
     assert name.encode() not in before
+
+
+async def test_gauges_are_those_of_the_living_and_counters_of_all_there_were(pair: Gateway) -> None:
+    async def shown() -> dict[str, float]:
+        text = (await pair.get("/metrics")).body.decode()
+        lines = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
+        return {name: float(value) for name, value in lines if "_bucket" not in name}
+
+    async def both() -> bool:
+        return (await shown()).get("gateway_memory_limit_bytes") == 2 * 64 * 2**20
+
+    await until(both)
+    before = await shown()
+    assert before["gateway_store_up"] == 1
+    assert before["gateway_resident_bytes"] > 2 * 50 * 2**20
+    killed = pair.pid("worker-0")
+    os.kill(killed, signal.SIGKILL)
+
+    async def replaced() -> bool:
+        return pair.pid("worker-0") != killed and await both()
+
+    await until(replaced)
+    after = await shown()
+    assert after["gateway_cpu_seconds_total"] > before["gateway_cpu_seconds_total"]
+    assert after["gateway_tasks"] < 2 * before["gateway_tasks"]

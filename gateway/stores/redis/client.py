@@ -129,6 +129,11 @@ class Line:
         """Whether keys are spread over servers, so that no command may name two that share no tag."""
         return isinstance(self.client, Cluster)
 
+    @property
+    def resting(self) -> bool:
+        """Whether nothing is asked now, as there was no answer a moment ago."""
+        return asyncio.get_running_loop().time() < self._rests_until
+
     async def ask(self, *command: Field) -> Any:  # noqa: ANN401 - each command has its own reply
         """The reply to one command, given by its words.
 

@@ -33,7 +33,7 @@ def greedy(budget: RetryBudget, steps: list[tuple[float, int]]) -> tuple[list[fl
 
 def test_a_quiet_service_may_retry_its_floor_and_has_it_back_after_a_window() -> None:
     budget = RetryBudget()
-    assert len(greedy(budget, [(0, 0)])[1]) == RETRY_FLOOR
+    assert len(greedy(budget, [(0, 0)])[1]) == RETRY_FLOOR == budget.spent
     assert not budget.may(START + WINDOW_SECONDS - 0.6)
     assert budget.may(START + WINDOW_SECONDS + 0.5)
 

@@ -26,6 +26,7 @@ def test_bulk_that_is_due_may_use_the_reserve_but_has_never_more_places_than_bef
     for _ in range(3):
         slots.take(Lane.BULK)
     assert (slots.spare, slots.due, slots.full) == (False, True, False)
+    assert (slots.of(Lane.INTERACTIVE), slots.of(Lane.BULK)) == (2, 3)
     for _ in range(2):
         slots.take(Lane.BULK)
     assert (slots.due, slots.full) == (False, False)

@@ -7,11 +7,13 @@ from fakes.clock import FakeClock
 from prometheus_client import CollectorRegistry
 
 from gateway.config.schema import Observe
+from gateway.leasing.lease import Lease
 from gateway.observe.limit_metrics import OTHERS, TENANTS
+from gateway.observe.meter_metrics import MeterMetrics
 from gateway.observe.metrics import Metrics
 from gateway.observe.observer import RequestObserver
 from gateway.observe.process_metrics import PROBE_SECONDS, ProcessMetrics
-from gateway.vocabulary import Cause, Facts, Remaining, Saving
+from gateway.vocabulary import Cause, Facts, Limits, Meter, Saving, Scope
 
 MOST = 2_000
 
@@ -21,8 +23,11 @@ def answered(tenant: str) -> Facts:
     facts.model, facts.tenant = "m", tenant
     facts.reported_tokens = facts.upstream_tokens = facts.estimated_tokens = 3
     facts.savings = tuple(Saving(cause, 1, 2, 0.5, 0.1) for cause in Cause)
-    facts.remaining = Remaining(7, 900)
     return facts
+
+
+def lease(subject: str, scope: Scope = Scope.TENANT) -> Lease:
+    return Lease(Meter(subject, scope, Limits(10, 1_000, 4)), "holder", 0.0)
 
 
 def test_any_number_of_tenants_is_a_bounded_number_of_series() -> None:
@@ -36,16 +41,27 @@ def test_any_number_of_tenants_is_a_bounded_number_of_series() -> None:
     assert sum(len(metric.samples) for metric in metrics.registry.collect()) < MOST
 
 
-def test_what_is_left_is_shown_for_a_tenant_and_for_nobody_who_stands_for_many() -> None:
+def test_a_million_keys_are_no_series_and_all_gauges_at_their_fullest_few() -> None:
+    """What one call can vary is its key and so its tenant, its id, its model and path; the last two are test_series'
+    of the edge."""
     metrics = Metrics()
     observer = RequestObserver(metrics, Observe(log_sample=0.0), FakeClock())
-    for tenant in ("search", "passthrough", "@anonymous"):
-        observer.request(answered(tenant), 0.01, None)
-    left = [metric for metric in metrics.registry.collect() if metric.name == "gateway_limit_remaining"]
-    assert {(*sample.labels.values(), sample.value) for sample in left[0].samples} == {
-        ("search", "requests", 7),
-        ("search", "tokens", 900),
-    }
+    facts = Facts("other", "")
+    for number in range(1_000_000):
+        facts.tenant, facts.key_id, facts.request_id = f"t{number:x}", f"k{number:x}", f"r{number:x}"
+        observer.request(facts, 0.01, None)
+    meters = MeterMetrics(metrics.registry, metrics.limits.tenant)
+    for number in range(2 * TENANTS):
+        observer.request(answered(f"t{number:x}"), 0.01, None)
+    names = [f"t{number:x}" for number in range(1_000)]
+    meters.show_limits([one for name in names for one in (lease(f"t:{name}"), lease(f"b:{name}:day", Scope.BUDGET))], 1)
+    series = {sample.name + str(sample.labels) for metric in metrics.registry.collect() for sample in metric.samples}
+    assert sum("gateway_limit_used" in one for one in series) == 2 * TENANTS
+    assert sum("gateway_budget_used" in one for one in series) == TENANTS
+    assert len(series) < MOST
+    assert metrics.registry.get_sample_value(
+        "gateway_requests_total", {"endpoint": "other", "status": "200", "code": "OK"}
+    ) == 1_000_000  # fmt: skip
 
 
 class LateClock(FakeClock):

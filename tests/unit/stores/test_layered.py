@@ -158,3 +158,14 @@ async def test_an_answer_is_held_as_long_as_it_is_this_very_one_and_counts_as_us
     assert made.holds([(key(1).proof, first)], clock.now)
     assert not made.holds([(key(2).proof, second)], clock.now)
     assert not made.holds([(key(1).proof, first)], clock.now + 60.0)
+
+
+async def test_what_went_past_the_layer_is_known() -> None:
+    made, inner, _ = layer(limit=2 * weigh(answer(1)))
+    await inner.put([(key(1), answer(1))])
+    await made.get([key(1), key(2)])
+    await made.get([key(1)])
+    assert (made.found, made.missing, made.evicted, made.entries) == (1, 1, 0, 1)
+    await made.put([(key(number), answer(number)) for number in (3, 4)])
+    assert (made.evicted, made.entries) == (1, 2)
+    assert made.weight <= made.limit_bytes
