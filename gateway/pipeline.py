@@ -19,6 +19,7 @@ from gateway.plan.inputs import validated
 from gateway.plan.partial import with_copies, without_refused
 from gateway.plan.planner import Inquiry, complete, only_if_cached_error
 from gateway.plan.reply import reply
+from gateway.plan.told import told
 from gateway.settle.outcome import settled
 from gateway.settle.usage import counted
 from gateway.stages import Timed
@@ -265,5 +266,7 @@ def _work(snapshot: Snapshot, caller: Caller, job: Job, call: Call) -> _Work:
 
 def _record(work: _Work, quota: Reservation, plan: Plan, fresh: Fresh, facts: Facts) -> None:
     charged = settled(work.job, plan, fresh, work.price, facts)
+    if facts.told is not None:
+        facts.told.extend(told(plan, fresh))
     window = counted(charged, count_cached=work.snapshot.config.limits.count_cached_tokens, times=work.job.times)
     quota.record(charged, window, facts.paid_tokens, facts.nanos)

@@ -8,6 +8,7 @@ import structlog
 
 from gateway.config.traces import Traces
 from gateway.errors import Code
+from gateway.observe.calls import note
 from gateway.observe.histograms import observe_all
 from gateway.observe.logs import places
 from gateway.observe.notice_metrics import NoticeMetrics
@@ -126,8 +127,9 @@ class RequestObserver:
         """A stage ended."""
         self._metrics.stage[stage].observe(seconds)
 
-    def upstream_call(self, backend: str, endpoint: str, outcome: str, seconds: float, tokens: int) -> None:  # noqa: ARG002 - ports.Observer
+    def upstream_call(self, backend: str, endpoint: str, outcome: str, seconds: float, tokens: int) -> None:
         """A call to a backend ended; what is not the client's doing is logged, for whoever asks why."""
+        note(backend, outcome, seconds, tokens)
         self._metrics.upstream(backend, endpoint, outcome).inc()
         self._metrics.upstream_latency(backend).observe(seconds)
         if outcome not in _ORDINARY:

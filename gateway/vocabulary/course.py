@@ -95,6 +95,7 @@ class Facts:
     `estimated_tokens` were reserved for exactly what `upstream_tokens` then counted.
     `paid_tokens` and `nanos` are what it costs its tenant, `saved_tokens` and `saved_nanos` what it would have cost
     more (nano-dollars): what another org paid for costs its tenant as much, lest the ledger tells.
+    `told` is a list where somebody wants to know what became of each input (plan.told).
     """
 
     endpoint: str
@@ -118,3 +119,4 @@ class Facts:
     remaining: Remaining | None = None
     stages: list[tuple[Stage, float]] = field(default_factory=list)
     trace: RequestTrace | None = None
+    told: list[str] | None = None

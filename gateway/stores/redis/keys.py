@@ -76,6 +76,15 @@ class Keys:
         """What was added to a tenant's balance."""
         return f"{self.prefix}:{{{tenant}}}:topped-up"
 
+    def live(self, slot: int) -> str:
+        """What all workers did in some seconds."""
+        return f"{self.prefix}:l:{slot}"
+
+    @property
+    def live_reports(self) -> str:
+        """Each worker's last word on how it is."""
+        return f"{self.prefix}:l-reports"
+
     @property
     def usage_tenants(self) -> str:
         """Every tenant that has a ledger."""
