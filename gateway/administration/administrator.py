@@ -21,7 +21,7 @@ from gateway.errors import resource_busy
 from gateway.ports import AuditEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from gateway.config.accounts import Accounts, RuntimeTenant, TenantChanges
     from gateway.config.schema import Config
@@ -106,6 +106,10 @@ class Administrator:
         if key_of(await self.accounts(), key_id).revoked is not None:
             return
         await self._change(who, key_id, lambda accounts: key_revoked(accounts, key_id, self._clock.epoch()))
+
+    async def note(self, who: str, what: str, target: str, details: Mapping[str, str]) -> None:
+        """Write into the audit log what was done without a change of a tenant or a key."""
+        await self._change(who, target, lambda _: Change((), what, target, dict(details)))
 
     async def _change(self, who: str, name: str, decide: Callable[[Accounts], Change]) -> None:
         """Decide on what is there and do it, anew as long as somebody else was quicker."""

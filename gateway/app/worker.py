@@ -153,7 +153,7 @@ class App:
         accounts = RedisAccounts(quota_line, keys, clock)
         self._follower = Follower(accounts, clock, observer, snapshot, partial(setattr, pipeline, "snapshot"))
         desk = _administrator(accounts, pipeline, clock)
-        pages = console(parts, desk, ledger, quota, self._leases, self._fleet)
+        pages, self._pulse = console(parts, desk, ledger, quota, self._leases, self._fleet, budgets, metrics)
         self._admin = Admin(desk, admission, snapshot.secret, clock, observer, console=pages)
         shape = config.server.errors
         self._http = [HttpServer(self.edge, shape, clock, fast), HttpServer(self._admin, shape, clock)]
@@ -211,6 +211,7 @@ class App:
             self._tasks.spawn(self._drift_watch.run(), "canaries"),
             self._tasks.spawn(self._probe(), "event loop lag"),
             self._tasks.spawn(self._vitals.run(), "vitals"),
+            self._tasks.spawn(self._pulse.run(), "live figures"),
             *self._routes.start(),
         ]
         for http, listener in zip(self._http, listeners, strict=False):

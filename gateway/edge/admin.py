@@ -66,6 +66,8 @@ class Admin:
             ("keys", NAME, "rotate"): {"POST": routes.rotate_key},
             ("audit",): {"GET": routes.audit},
         }
+        if console is not None:
+            self._routes = {**self._routes, **{(name,): {"GET": answer} for name, answer in console.answers.items()}}
         self.closing = False
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:

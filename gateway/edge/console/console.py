@@ -39,6 +39,7 @@ class Console:
 
     def __init__(self, views: Views, admission: Admission, secret: bytes) -> None:
         self._views = views
+        self.answers = views.answers
         self._desk, self._clock = views.sources.desk, views.sources.clock
         self._admission = admission
         self._secret = secret

@@ -11,15 +11,21 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from gateway.edge.console.curves import milliseconds, percent, short, usd
+from gateway.vocabulary import dollars
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ASSETS = {"style.css": "text/css", "icon.svg": "image/svg+xml"}
+ASSETS = {"style.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 _POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types live"
 )
-"""No script at all: there is none."""
+"""One script, which is a file of ours; nothing in a page is run."""
+
+_KILO = 1_000
 
 HEADERS = {
     "Content-Security-Policy": _POLICY,
@@ -43,7 +49,8 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        made.filters |= {"moment": _moment, "number": _number}
+        made.filters |= {"moment": _moment, "number": _number, "size": _size, "usd": usd, "short": short}
+        made.filters |= {"percent": percent, "seconds": milliseconds, "nanos": dollars}
         return made
 
     async def page(self, name: str, content: Mapping[str, object], status: int = 200) -> web.Response:
@@ -72,3 +79,12 @@ def _moment(seconds: int | None) -> str:
 
 def _number(value: int) -> str:
     return f"{value:,}"
+
+
+def _size(count: float) -> str:
+    """Bytes in the unit that is read most easily."""
+    for unit in ("B", "kB", "MB"):
+        if count < _KILO:
+            return f"{count:.3g} {unit}"
+        count /= _KILO
+    return f"{count:,.3g} GB"

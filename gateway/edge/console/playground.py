@@ -1,4 +1,4 @@
-"""E: one embeddings call through the pipeline, as a client would make it, and how alike its texts are."""
+"""E: one embeddings or rerank call through the pipeline, as a client would make it, and the way that it took."""
 
 from __future__ import annotations
 
@@ -6,53 +6,80 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import orjson
 
+from gateway.edge.console.findings import alike, ranked
 from gateway.edge.limit_headers import cache_headers, limit_headers
 from gateway.endpoints import ENDPOINTS
 from gateway.errors import FieldError, GatewayError, invalid_request
-from gateway.vocabulary import Call, Directives, Facts, Modality, Shape
+from gateway.vocabulary import Call, Directives, Facts, Modality, Shape, dollars
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from gateway.config.snapshot import Snapshot
+    from gateway.edge.console.findings import Likeness, Rank
     from gateway.observe.observer import RequestObserver
     from gateway.pipeline import Pipeline
     from gateway.ports import Clock
 
-MOST_TEXTS = 12
+    Calls = Sequence[tuple[str, str, float, int]]
 
-_EMBEDDINGS = next(endpoint for endpoint in ENDPOINTS if endpoint.name == "embeddings")
+MOST_TEXTS = 12
+EMBED, RERANK = "embeddings", "rerank"
+
+_ENDPOINTS = {endpoint.name: endpoint for endpoint in ENDPOINTS if endpoint.name in {EMBED, RERANK}}
 _OK = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a call: texts, the cosine of each pair, the vectors' length, tokens, headers, seconds."""
+class Way:
+    """What a call went through: milliseconds by stage, what became of each input, calls to backends, costs (USD)."""
 
-    texts: list[str]
-    cosines: list[list[float]]
-    dimensions: int
+    stages: Sequence[tuple[str, float]]
+    told: Sequence[str]
+    calls: Calls
+    cost: str
+    saved: str
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a call: how alike texts are, or their ranking; tokens, headers, milliseconds, the way it took."""
+
+    texts: Sequence[str]
+    likeness: Likeness | None
+    ranking: Sequence[Rank]
     tokens: int
     headers: Mapping[str, str]
-    milliseconds: int
+    milliseconds: float
+    way: Way
 
 
 class Playground:
-    """Its calls are authenticated, limited, counted, charged and measured like all others."""
+    """Its calls are authenticated, limited, counted, charged and measured like all others.
+
+    `watched` gives a list of the calls to backends that are made while its block runs.
+    """
 
     def __init__(
-        self, pipeline: Pipeline, clock: Clock, observer: RequestObserver, status: Callable[[GatewayError], int]
+        self,
+        pipeline: Pipeline,
+        clock: Clock,
+        observer: RequestObserver,
+        status: Callable[[GatewayError], int],
+        watched: Callable[[], AbstractContextManager[Calls]],
     ) -> None:
         self._pipeline = pipeline
         self._clock = clock
         self._observer = observer
         self._status = status
+        self._watched = watched
 
     async def send(self, form: Mapping[str, str], client: str) -> Outcome:
-        """The outcome for a model, texts (one a line) and a key.
+        """The outcome for a model (`endpoint name`), texts (one a line), a query for a ranking, and a key.
 
         Raises:
             GatewayError: what a client would have been told.
@@ -61,12 +88,17 @@ class Playground:
         if not 1 <= len(texts) <= MOST_TEXTS:
             text = f"must be 1 to {MOST_TEXTS} lines"
             raise invalid_request((FieldError("body -> texts", text, "texts_count"),))
-        body = orjson.dumps({"model": form.get("model", ""), "input": texts})
-        call = self._call(body, form.get("key", ""), client, new="new" in form)
-        started, facts = self._clock.monotonic(), Facts("embeddings", call.request_id)
+        kind, _, model = form.get("model", "").rpartition(" ")
+        endpoint = _ENDPOINTS.get(kind, _ENDPOINTS[EMBED])
+        asked = (
+            {"query": form.get("query", ""), "documents": texts} if endpoint.name == RERANK else {"input": texts}
+        )
+        call = self._call(orjson.dumps({"model": model, **asked}), form.get("key", ""), client, new="new" in form)
+        started, facts = self._clock.monotonic(), Facts(endpoint.name, call.request_id, told=[])
         failure: GatewayError | None = None
         try:
-            reply = await self._pipeline.serve(_EMBEDDINGS, call, facts)
+            with self._watched() as calls:
+                reply = await self._pipeline.serve(endpoint, call, facts)
         except GatewayError as error:
             failure = error
             raise
@@ -74,8 +106,16 @@ class Playground:
             seconds = self._clock.monotonic() - started
             self._observer.request(facts, seconds, failure, self._status(failure) if failure else _OK)
         whole = reply.body if reply.pieces is None else b"".join(reply.pieces)
-        headers = limit_headers(facts.remaining) | cache_headers(reply)
-        return await asyncio.to_thread(_outcome, texts, whole, headers, round(seconds * 1_000))
+        content = orjson.loads(whole)
+        return Outcome(
+            texts,
+            None if endpoint.name == RERANK else await asyncio.to_thread(alike, content),
+            ranked(content, texts) if endpoint.name == RERANK else (),
+            content["usage"]["total_tokens"],
+            limit_headers(facts.remaining) | cache_headers(reply),
+            round(seconds * 1_000, 1),
+            _way(facts, calls),
+        )
 
     def _call(self, body: bytes, key: str, client: str, *, new: bool) -> Call:
         async def read() -> bytes:
@@ -93,20 +133,20 @@ class Playground:
         )
 
 
-def models(snapshot: Snapshot) -> list[str]:
-    """The models that embed texts, one vector each."""
-    entries = {entry.model.name: entry.model for entry in snapshot.served.values()}
-    return [
-        name
-        for name, model in sorted(entries.items())
-        if model.embeddings is not None and model.shape is Shape.DENSE and Modality.TEXT in model.modalities
-    ]
+def models(snapshot: Snapshot) -> dict[str, list[str]]:
+    """The models that embed texts, one vector each, and those that rank them."""
+    entries = sorted({entry.model.name: entry.model for entry in snapshot.served.values()}.items())
+    reading = [(name, model) for name, model in entries if Modality.TEXT in model.modalities]
+    return {
+        EMBED: [name for name, model in reading if model.embeddings is not None and model.shape is Shape.DENSE],
+        RERANK: [name for name, model in reading if model.rerank is not None],
+    }
 
 
-def _outcome(texts: list[str], body: bytes, headers: Mapping[str, str], milliseconds: int) -> Outcome:
-    content = orjson.loads(body)
-    vectors = np.array([entry["embedding"] for entry in content["data"]], dtype=np.float64)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit = vectors / np.where(lengths == 0, 1, lengths)
-    cosines = np.round(unit @ unit.T, 3).tolist()
-    return Outcome(texts, cosines, vectors.shape[1], content["usage"]["total_tokens"], headers, milliseconds)
+def _way(facts: Facts, calls: Calls) -> Way:
+    """The stages in the order of their first turn; admission has two."""
+    spent: dict[str, float] = {}
+    for stage, seconds in facts.stages:
+        spent[stage.value] = spent.get(stage.value, 0.0) + seconds * 1_000
+    told = facts.told or []
+    return Way(list(spent.items()), told, calls, dollars(facts.nanos), dollars(facts.saved_nanos), facts)

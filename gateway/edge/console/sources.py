@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gateway.config.addresses import address
 from gateway.dispatch.health import State
+from gateway.edge.console.lately import states
 from gateway.errors import StoreError
 from gateway.settle.statement import By, figures, grouped, hours
 from gateway.vocabulary import Tally, total
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from typing import Any
 
     from gateway.administration.administrator import Administrator
+    from gateway.admit.standing import Standing
     from gateway.config.snapshot import Snapshot
     from gateway.dispatch.fleet import Fleet, Place
+    from gateway.edge.console.lately import Lately
+    from gateway.edge.console.stock import Stock
     from gateway.ports import Clock, Ledger, QuotaStore
     from gateway.ports.jobs import Jobs
     from gateway.vocabulary import Account
 
     Rows = list[tuple[Account, Tally]]
+    Sums = tuple[Mapping[tuple[str, str], Mapping[str, float]], Mapping[str, Mapping[str, float]]]
 
 DAY = 86_400
 MOST_TENANTS = 200
@@ -37,7 +44,10 @@ _STATES = {State.CLOSED: WELL, State.OPEN: "open", State.HALF_OPEN: "half open"}
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """`workers` is how many share the limits now, as this one has heard. Methods raise StoreError."""
+    """`workers` is how many share the limits now, as this one has heard. Methods raise StoreError.
+
+    `sums` are savings by model and cause, and inputs by endpoint and source, of all workers since the gateway started.
+    """
 
     desk: Administrator
     ledger: Ledger
@@ -47,6 +57,10 @@ class Sources:
     clock: Clock
     snapshot: Callable[[], Snapshot]
     workers: Callable[[], int]
+    lately: Lately
+    standing: Standing
+    stock: Stock
+    sums: Callable[[], Awaitable[Sums]]
 
     async def store_well(self) -> bool:
         """Whether the store answers."""
@@ -74,32 +88,46 @@ class Sources:
         names = {*self.desk.config.tenants, *accounts.tenants, *await self.ledger.tenants()}
         return sorted(names)[:MOST_TENANTS]
 
-    def backends(self) -> list[dict[str, object]]:
-        """Each backend of the configuration with its models, as this worker finds them."""
-        snapshot, now = self.snapshot(), self.clock.monotonic()
-        known = {(place.backend, place.model): place for place in self.fleet.places()}
+    async def backends(self) -> list[dict[str, object]]:
+        """Each backend with its models, as all workers find them; as this one does while the store is away."""
+        snapshot = self.snapshot()
+        try:
+            reports = await self.lately.reports()
+        except StoreError:
+            reports = []
+        known = states(reports or [{"places": self.places()}])
         routes = {
             (route.backend, route.backend_model) for served in snapshot.served.values() for route in served.routes
         }
         told: list[dict[str, object]] = []
         for name, backend in snapshot.config.backends.items():
             models = [
-                {"name": model, **_state(known.get((name, model)), now)}
+                {"name": model, **_said(*known.get((name, model), (Counter(), 0)), len(reports))}
                 for model in sorted(model for owner, model in routes if owner == name)
             ]
             told.append({"name": name, "dialect": backend.dialect, "url": address(backend.url), "models": models})
         return told
 
-
-def _state(place: Place | None, now: float) -> dict[str, object]:
-    """How a place is, in a word; one that nobody asked yet counts as well."""
-    if place is None:
-        return {"state": "not asked yet", "well": True, "tokens": 0}
-    state = "ejected" if place.ejection.out(now) else _STATES[place.breaker.state(now)]
-    return {"state": state, "well": state == WELL, "tokens": place.outstanding}
+    def places(self) -> list[tuple[str, str, str, int]]:
+        """Each place that this worker has asked: backend, model, state, tokens under way."""
+        now = self.clock.monotonic()
+        return [(place.backend, place.model, _state(place, now), place.outstanding) for place in self.fleet.places()]
 
 
-def report(rows: Rows, by: By) -> list[dict[str, object]]:
+def _state(place: Place, now: float) -> str:
+    return "ejected" if place.ejection.out(now) else _STATES[place.breaker.state(now)]
+
+
+def _said(found: Counter[str], tokens: int, workers: int) -> dict[str, object]:
+    """How a place is, in words; one that nobody asked yet counts as well."""
+    unwell = [f"{state} at {count} of {workers}" for state, count in sorted(found.items()) if state != WELL]
+    if unwell and workers <= 1:
+        unwell = [state for state in sorted(found) if state != WELL]
+    state = ", ".join(unwell) or (WELL if found else "not asked yet")
+    return {"state": state, "well": not unwell, "tokens": tokens}
+
+
+def report(rows: Rows, by: By) -> list[dict[str, Any]]:
     """Rows as figures with the name they are grouped by, `saved` in per cent of the tokens that were asked for."""
     return [{"name": name, **summed(tally)} for name, tally in grouped(rows, by).items()]
 

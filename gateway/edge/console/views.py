@@ -9,11 +9,13 @@ from pydantic import ValidationError
 
 from gateway.config.accounts import RuntimeTenant, TenantChanges
 from gateway.edge.admin_routes import NewKey, NewTenant, Rotation
+from gateway.edge.console.cache_view import CacheView
 from gateway.edge.console.chart import HEIGHT, WIDTH, bars
 from gateway.edge.console.in_force import lines
+from gateway.edge.console.overview import Overview
 from gateway.edge.console.playground import models
 from gateway.edge.console.sources import MOST_TENANTS, all_of, days_of, report
-from gateway.errors import FieldError, GatewayError, StoreError, invalid_request
+from gateway.errors import FieldError, GatewayError, invalid_request
 from gateway.settle.statement import By
 
 if TYPE_CHECKING:
@@ -23,13 +25,14 @@ if TYPE_CHECKING:
     from gateway.config.section import Section
     from gateway.edge.console.playground import Playground
     from gateway.edge.console.sources import Sources
+    from gateway.tasks import TaskGroup
 
     Content: TypeAlias = dict[str, object]
     Query: TypeAlias = Mapping[str, str]
     Form = TypeVar("Form", bound=Section)
 
 _JOBS = 50
-_KEPT = ("model", "texts", "new")
+_KEPT = ("model", "query", "texts", "new")
 _DAYS = {"1": 1, "7": 7, "30": 30}
 
 
@@ -37,15 +40,18 @@ class Views:
     """Both tables raise GatewayError and StoreError.
 
     `pages`: the query → what the template is given. `actions`: a form's fields and the sender's address → the same, or
-    the page to go to.
+    the page to go to. `answers` are JSON for the admin API, by the last part of their path.
     """
 
-    def __init__(self, sources: Sources, playground: Playground) -> None:
+    def __init__(self, sources: Sources, playground: Playground, tasks: TaskGroup) -> None:
         self.sources = sources
+        self._cache, overview = CacheView(sources, tasks), Overview(sources)
         self._desk = sources.desk
         self._playground = playground
         self.pages: Mapping[str, Callable[[Query], Awaitable[Content]]] = {
-            "": self._overview,
+            "": overview.page,
+            "limits": overview.limits,
+            "cache": self._cache.page,
             "tenants": self._tenants,
             "keys": self._keys,
             "usage": self._usage,
@@ -61,24 +67,9 @@ class Views:
             "keys/rotate": self._rotate_key,
             "keys/revoke": self._revoke_key,
             "playground": self._send,
+            "cache/purge": self._cache.purge,
         }
-
-    async def _overview(self, _query: Query) -> Content:
-        """Works while the store is away, to say so."""
-        sources, snapshot = self.sources, self.sources.snapshot()
-        content: Content = {
-            "store": await sources.store_well(),
-            "workers": sources.workers(),
-            "served": sorted({entry.model.name for entry in snapshot.served.values()}),
-            "backends": sources.backends(),
-            "totals": None,
-        }
-        try:
-            rows = await sources.rows(await sources.tenants(), 7)
-        except StoreError:
-            return content
-        days = bars(days_of(rows, sources.clock.epoch(), 7))
-        return {**content, "totals": all_of(rows), "bars": days, "width": WIDTH, "height": HEIGHT}
+        self.answers = {"live": overview.live_json, "limits": overview.limits_json}
 
     async def _tenants(self, _query: Query) -> Content:
         accounts, config = await self._desk.accounts(), self._desk.config
@@ -122,14 +113,16 @@ class Views:
         chosen = query.get("tenant", "")
         rows = await self.sources.rows([chosen] if chosen else tenants, days)
         by = By.MODEL if chosen else By.TENANT
+        told = report(rows, by)
         return {
+            "largest": max((row["upstream_tokens"] + row["saved_tokens"] for row in told), default=0) or 1,
             "tenant": chosen,
             "tenants": tenants,
             "all": len(tenants) < MOST_TENANTS,
             "days": days,
             "choices": list(_DAYS.values()),
             "by": by.value,
-            "rows": report(rows, by),
+            "rows": told,
             "totals": all_of(rows),
             "bars": bars(days_of(rows, self.sources.clock.epoch(), days)),
             "width": WIDTH,
@@ -137,7 +130,7 @@ class Views:
         }
 
     async def _backends(self, _query: Query) -> Content:
-        return {"backends": self.sources.backends()}
+        return {"backends": await self.sources.backends()}
 
     async def _jobs(self, _query: Query) -> Content:
         return {"jobs": await self.sources.jobs.newest(None, _JOBS)}

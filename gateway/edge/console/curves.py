@@ -1,0 +1,124 @@
+"""P: where the lines of a plot over time go, in the units of an SVG's view box."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+WIDTH = 320
+HEIGHT = 132
+
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 6, 8, 20
+_STEPS = (1, 2, 2.5, 5, 10)
+_THOUSAND = 1_000
+_SMALL = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One line: `kind` is its class in the style sheet, `path` an SVG path, empty where there is nothing to draw."""
+
+    name: str
+    kind: str
+    path: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Lines over the same time; `marks` are heights and what is written there, `hours` the same across."""
+
+    title: str
+    summary: str
+    curves: Sequence[Curve]
+    marks: Sequence[tuple[float, str]]
+    empty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What is to be drawn: a value for each stretch of time, None where there is none."""
+
+    name: str
+    kind: str
+    values: Sequence[float | None]
+
+
+def plot(title: str, lines: Sequence[Line], shown: Callable[[float], str], top: float | None = None) -> Plot:
+    """Lines from zero up to `top`, by default a round number above the highest value."""
+    known = [value for line in lines for value in line.values if value is not None]
+    ceiling = top or _round_up(max(known, default=0.0))
+    curves = [Curve(line.name, line.kind, _path(line.values, ceiling), _last(line.values, shown)) for line in lines]
+    marks = [(_y(part * ceiling, ceiling), shown(part * ceiling)) for part in (0.0, 0.5, 1.0)]
+    summary = f"{title}, last 15 minutes: " + "; ".join(_said(line, shown) for line in lines)
+    return Plot(title, summary, curves, marks, not any(known))
+
+
+def short(value: float) -> str:
+    """A number in few letters: 0, 0.04, 1.5, 120, 1.2k, 3M."""
+    for size, letter in ((_THOUSAND**3, "G"), (_THOUSAND**2, "M"), (_THOUSAND, "k")):
+        if value >= size:
+            return f"{value / size:.3g}{letter}"
+    return f"{value:.3g}" if value < _SMALL else f"{value:.0f}"
+
+
+def percent(value: float) -> str:
+    """A part of one."""
+    return f"{100 * value:.0f} %"
+
+
+def milliseconds(value: float) -> str:
+    """Seconds in the unit that is read most easily."""
+    return f"{value:.3g} s" if value >= 1 else f"{value * _THOUSAND:.3g} ms"
+
+
+def usd(value: float) -> str:
+    """Dollars; small amounts keep three digits."""
+    return f"${value:.3g}" if value < _SMALL else f"${value:,.0f}"
+
+
+def _path(values: Sequence[float | None], ceiling: float) -> str:
+    """Straight lines between neighbours; a value that stands alone is a dot."""
+    parts, begun = [], False
+    step = (WIDTH - _LEFT - _RIGHT) / max(1, len(values) - 1)
+    for position, value in enumerate(values):
+        if value is None:
+            begun = False
+            continue
+        parts.append(f"{'L' if begun else 'M'}{_LEFT + position * step:.1f} {_y(value, ceiling):.1f}")
+        alone = not begun and (position + 1 == len(values) or values[position + 1] is None)
+        parts.append("h0.1" if alone else "")
+        begun = True
+    return "".join(parts)
+
+
+def _y(value: float, ceiling: float) -> float:
+    height = HEIGHT - _TOP - _BOTTOM
+    return round(_TOP + height * (1 - min(1.0, value / ceiling)), 1)
+
+
+def _round_up(value: float) -> float:
+    """A number that is easy to read, at least as high."""
+    if value <= 0:
+        return 1.0
+    size = 1.0
+    while size * _STEPS[-1] < value:
+        size *= 10
+    while size >= value:
+        size /= 10
+    return next(size * step for step in _STEPS if size * step >= value)
+
+
+def _last(values: Sequence[float | None], shown: Callable[[float], str]) -> str:
+    value = values[-1] if values else None
+    return "–" if value is None else shown(value)
+
+
+def _said(line: Line, shown: Callable[[float], str]) -> str:
+    known = [value for value in line.values if value is not None]
+    if not known:
+        return f"{line.name} none"
+    return f"{line.name} now {_last(line.values, shown)}, at most {shown(max(known))}"

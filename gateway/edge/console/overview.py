@@ -1,0 +1,105 @@
+"""E: what the overview, the limits page and the JSON behind `gateway top` and /admin/limits are given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+
+from gateway.admit.standing import MOST_TENANTS, nearest
+from gateway.edge.console.chart import HEIGHT, WIDTH, bars
+from gateway.edge.console.curves import HEIGHT as PLOT_HEIGHT
+from gateway.edge.console.curves import WIDTH as PLOT_WIDTH
+from gateway.edge.console.lately import minute, newest, plots, top_tenants
+from gateway.edge.console.sources import all_of, days_of
+from gateway.edge.operations import json_response
+from gateway.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiohttp import web
+
+    from gateway.admit.in_force import Bound
+    from gateway.edge.console.sources import Sources
+
+    Content = dict[str, object]
+    Query = Mapping[str, str]
+
+_NEAREST = 5
+_TOP = 10
+_PLOT: Content = {"plot_width": PLOT_WIDTH, "plot_height": PLOT_HEIGHT, "width": WIDTH, "height": HEIGHT}
+
+
+class Overview:
+    """Methods raise StoreError, except `page`, which works while the store is away, to say so."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    async def page(self, _query: Query) -> Content:
+        """The overview."""
+        sources, snapshot = self._sources, self._sources.snapshot()
+        content: Content = {
+            "store": await sources.store_well(),
+            "workers": sources.workers(),
+            "served": sorted({entry.model.name for entry in snapshot.served.values()}),
+            "backends": await sources.backends(),
+            "totals": None,
+            **_PLOT,
+        }
+        try:
+            slots, until = await sources.lately.slots()
+            rows = await sources.rows(await sources.tenants(), 7)
+            bounds = await sources.standing.of(snapshot)
+        except StoreError:
+            return content
+        return {
+            **content,
+            "totals": all_of(rows),
+            "bars": bars(days_of(rows, sources.clock.epoch(), 7)),
+            "plots": plots(slots, until),
+            "minute": minute(slots, until),
+            "tenants": top_tenants(slots, until, _NEAREST),
+            "bounds": [bound for bound in nearest(bounds, _NEAREST) if bound.used],
+        }
+
+    async def limits(self, query: Query) -> Content:
+        """The limits page: all, or a tenant's."""
+        snapshot, chosen = self._sources.snapshot(), query.get("tenant", "")
+        found = await self._sources.standing.of(snapshot, chosen or None)
+        tenants = sorted({caller.tenant for caller in snapshot.directory.values()})
+        return {
+            "bounds": sorted(found, key=_by_fullness),
+            "tenants": tenants,
+            "tenant": chosen,
+            "all": bool(chosen) or len(tenants) <= MOST_TENANTS,
+            "address": snapshot.config.limits.rpm_per_address,
+            "anonymous": snapshot.anonymous is not None,
+            "passthrough": snapshot.passthrough is not None,
+        }
+
+    async def live_json(self, _request: web.BaseRequest, _name: str) -> web.Response:
+        """GET /admin/live: the last minute and what is about to break."""
+        sources = self._sources
+        slots, until = await sources.lately.slots()
+        bounds = await sources.standing.of(sources.snapshot())
+        content = {
+            "at": sources.clock.epoch(),
+            "workers": sources.workers(),
+            "now": newest(slots, until).figures(),
+            "minute": minute(slots, until).figures(),
+            "limits": [bound.figures() for bound in nearest(bounds, _TOP) if bound.used],
+            "backends": await sources.backends(),
+            "tenants": [{"tenant": name, "tokens": rate} for name, rate in top_tenants(slots, until, _TOP)],
+        }
+        return json_response(orjson.dumps(content))
+
+    async def limits_json(self, request: web.BaseRequest, _name: str) -> web.Response:
+        """GET /admin/limits?tenant=: every limit in force, and what is used of it."""
+        found = await self._sources.standing.of(self._sources.snapshot(), request.query.get("tenant"))
+        return json_response(orjson.dumps({"limits": [bound.figures() for bound in found]}))
+
+
+def _by_fullness(bound: Bound) -> tuple[float, str, str, str]:
+    return (-round(bound.share, 4), bound.tenant, bound.scope.value, bound.name)
