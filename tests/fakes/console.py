@@ -109,7 +109,7 @@ class World:
         self.cookie = opened("nonce", clock.epoch(), self.token, SECRET)
         self.url = ""
         self._drawn = 0
-        self._client = client
+        self.client = client
 
     def entropy(self, count: int) -> bytes:
         self._drawn += 1
@@ -121,7 +121,7 @@ class World:
 
     async def get(self, path: str, method: str = "GET") -> tuple[aiohttp.ClientResponse, str]:
         headers = {"Cookie": f"{COOKIE}={self.cookie}"} if self.cookie else {}
-        async with self._client.request(
+        async with self.client.request(
             method, f"{self.url}/console{path}", headers=headers, allow_redirects=False
         ) as answer:
             return answer, await answer.text()
@@ -131,7 +131,7 @@ class World:
     ) -> tuple[aiohttp.ClientResponse, str]:
         sent = fields | {"proof": self.proof if proof is None else proof}
         known = {"Cookie": f"{COOKIE}={self.cookie}"} if self.cookie else {}
-        async with self._client.post(
+        async with self.client.post(
             f"{self.url}/console/{form}",
             data=sent,
             headers=known | (SAME if headers is None else headers),
