@@ -11,6 +11,8 @@ COMMANDS = (
     "gateway.cli.serve",
     "gateway.cli.check",
     "gateway.cli.doctor",
+    "gateway.cli.top",
+    "gateway.cli.limits",
     "gateway.cli.backends",
     "gateway.cli.cache",
     "gateway.cli.usage",

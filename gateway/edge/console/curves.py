@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 6, 8, 20
 _STEPS = (1, 2, 2.5, 5, 10)
 _THOUSAND = 1_000
 _SMALL = 10
+_LITTLE, _FAINT = 0.1, 0.0005
+_TINY = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,10 @@ def plot(title: str, lines: Sequence[Line], shown: Callable[[float], str], top: 
     """Lines from zero up to `top`, by default a round number above the highest value."""
     known = [value for line in lines for value in line.values if value is not None]
     ceiling = top or _round_up(max(known, default=0.0))
-    curves = [Curve(line.name, line.kind, _path(line.values, ceiling), _last(line.values, shown)) for line in lines]
+    curves = [
+        Curve(line.name, line.kind, _path(line.values, ceiling) if any(line.values) else "", _last(line.values, shown))
+        for line in lines
+    ]
     marks = [(_y(part * ceiling, ceiling), shown(part * ceiling)) for part in (0.0, 0.5, 1.0)]
     summary = f"{title}, last 15 minutes: " + "; ".join(_said(line, shown) for line in lines)
     return Plot(title, summary, curves, marks, not any(known))
@@ -62,12 +68,14 @@ def short(value: float) -> str:
     for size, letter in ((_THOUSAND**3, "G"), (_THOUSAND**2, "M"), (_THOUSAND, "k")):
         if value >= size:
             return f"{value / size:.3g}{letter}"
-    return f"{value:.3g}" if value < _SMALL else f"{value:.0f}"
+    return _three_digits(value) if value < _SMALL else f"{value:.0f}"
 
 
 def percent(value: float) -> str:
-    """A part of one."""
-    return f"{100 * value:.0f} %"
+    """A part of one; small ones keep a digit more, and what is not nothing does not look so."""
+    if 0 < value < _FAINT:
+        return "<0.1 %"
+    return f"{100 * value:.0f} %" if value >= _LITTLE or not value else f"{100 * value:.1f} %"
 
 
 def milliseconds(value: float) -> str:
@@ -77,7 +85,24 @@ def milliseconds(value: float) -> str:
 
 def usd(value: float) -> str:
     """Dollars; small amounts keep three digits."""
-    return f"${value:.3g}" if value < _SMALL else f"${value:,.0f}"
+    return f"${_three_digits(value)}" if value < _SMALL else f"${value:,.0f}"
+
+
+def span(seconds: float) -> str:
+    """A length of time in the largest unit that it has a few of."""
+    for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} seconds"
+
+
+def _three_digits(value: float) -> str:
+    """Three digits that tell something, never with an exponent."""
+    if value < _TINY:
+        return "0"
+    digits = max(0, 2 - math.floor(math.log10(value)))
+    text = f"{value:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _path(values: Sequence[float | None], ceiling: float) -> str:
@@ -90,7 +115,7 @@ def _path(values: Sequence[float | None], ceiling: float) -> str:
             continue
         parts.append(f"{'L' if begun else 'M'}{_LEFT + position * step:.1f} {_y(value, ceiling):.1f}")
         alone = not begun and (position + 1 == len(values) or values[position + 1] is None)
-        parts.append("h0.1" if alone else "")
+        parts.append("m-1 0h2" if alone else "")
         begun = True
     return "".join(parts)
 

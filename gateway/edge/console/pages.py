@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from gateway.edge.console.curves import milliseconds, percent, short, usd
+from gateway.edge.console.curves import milliseconds, percent, short, span, usd
 from gateway.vocabulary import dollars
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Pages:
             lstrip_blocks=True,
         )
         made.filters |= {"moment": _moment, "number": _number, "size": _size, "usd": usd, "short": short}
-        made.filters |= {"percent": percent, "seconds": milliseconds, "nanos": dollars}
+        made.filters |= {"percent": percent, "seconds": milliseconds, "nanos": dollars, "span": span}
         return made
 
     async def page(self, name: str, content: Mapping[str, object], status: int = 200) -> web.Response:
