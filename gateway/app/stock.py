@@ -46,12 +46,16 @@ class CacheStock:
         stats = await self._inventory.stats()
         names = {tag(name): name for name in (*CATALOGUE, *(model.name for model in LOCAL_MODELS), *self._served())}
         shelves = [
-            Shelf(_UNNAMED if model is None else names.get(model, model.hex()), share.entries, share.bytes, share.tokens)
+            Shelf(
+                _UNNAMED if model is None else names.get(model, model.hex()), share.entries, share.bytes, share.tokens
+            )
             for model, share in sorted(stats.models.items(), key=lambda entry: -entry[1].bytes)
         ]
         return Contents(shelves, stats.oldest, stats.newest)
 
     async def purge(self, model: str, tenant: str, before: int | None) -> Purged:
         """As Stock.purge. Raises StoreError."""
-        done = await self._inventory.purge(Choice(tag(model) if model else None, tag(tenant) if tenant else None, before))
+        done = await self._inventory.purge(
+            Choice(tag(model) if model else None, tag(tenant) if tenant else None, before)
+        )
         return Purged(done.entries, done.unnamed)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli.administer import ConfigFile, DataDir
+from gateway.cli.administer import ConfigFile, DataDir  # noqa: TC001 - typer reads the annotations at run time
 from gateway.cli.store import FAILED, PATIENCE, ledger_on, on_store, settings
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ _WIDE = 200
 
 
 def limits(
-    tenant: Annotated[str | None, typer.Argument(help="One tenant and what holds for everybody; by default all.")] = None,
+    tenant: Annotated[
+        str | None, typer.Argument(help="One tenant and what holds for everybody; by default all.")
+    ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     config: ConfigFile = None,

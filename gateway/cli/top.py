@@ -28,13 +28,14 @@ class UnansweredError(Exception):
     """The gateway did not tell, and why."""
 
 
-def top(  # noqa: PLR0913 - each is an option
+def top(
     *,
     url: Annotated[
         str | None, typer.Option(help="Of the admin listener; by default what the configuration says.")
     ] = None,
     token_file: Annotated[
-        Path | None, typer.Option(help=f"Holds the admin token; by default ${TOKEN_VARIABLE}, else the configuration's.")
+        Path | None,
+        typer.Option(help=f"Holds the admin token; by default ${TOKEN_VARIABLE}, else the configuration's."),
     ] = None,
     interval: Annotated[float, typer.Option(min=0.5, help="Seconds between two looks.")] = 2.0,
     once: Annotated[bool, typer.Option("--once", help="Plain lines, once; so it is without a terminal, too.")] = False,

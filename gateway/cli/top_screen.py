@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from gateway.edge.console.curves import milliseconds, percent, short
+from gateway.edge.console.curves import UNKNOWN, milliseconds, percent, short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,9 @@ def plain(told: Told) -> list[str]:
     rows = [*_figures(told["now"], told["minute"]), ("workers", f"{told['workers']} on the store")]
     rows += [("limit", f"{whose(bound)}: {used(bound)} ({percent(bound['share'])})") for bound in told["limits"]]
     rows += [("backend", f"{name} {model}: {state}") for name, model, state, _ in _places(told)]
-    rows += [("tenant", f"{row['tenant'] or 'none'}: {short(row['tokens'])} tokens a second") for row in told["tenants"]]
+    rows += [
+        ("tenant", f"{row['tenant'] or 'none'}: {short(row['tokens'])} tokens a second") for row in told["tenants"]
+    ]
     return [f"{name:<10}{text}" for name, text in rows]
 
 
@@ -74,9 +76,9 @@ def amount(bound: Mapping[str, Any], name: str) -> str:
 
 def _figures(now: Told, minute: Told) -> list[tuple[str, str]]:
     """What happens now (the last 15 seconds), and latencies of a minute: of fewer calls they say little."""
-    share = "–" if now["hit_share"] is None else percent(now["hit_share"])
+    share = UNKNOWN if now["hit_share"] is None else percent(now["hit_share"])
     known = minute["p50"] is not None
-    latency = f"p50 {milliseconds(minute['p50'])}, p99 {milliseconds(minute['p99'])}" if known else "–"
+    latency = f"p50 {milliseconds(minute['p50'])}, p99 {milliseconds(minute['p99'])}" if known else UNKNOWN
     rate = {name: short(now[name]) for name in ("requests", "refused", "failed", "paid", "saved", "upstream")}
     return [
         ("requests", f"{rate['requests']} a second, refused {rate['refused']}, failed {rate['failed']}"),

@@ -11,7 +11,11 @@ from prometheus_client.parser import text_string_to_metric_families
 if TYPE_CHECKING:
     from gateway.observe.metrics import Metrics
 
-SAVED = {"gateway_saved_tokens_total": "tokens", "gateway_saved_dollars_total": "usd", "gateway_saved_seconds_total": "seconds"}  # fmt: skip
+SAVED = {
+    "gateway_saved_tokens_total": "tokens",
+    "gateway_saved_dollars_total": "usd",
+    "gateway_saved_seconds_total": "seconds",
+}
 _UNITS = "gateway_cache_units_total"
 
 Rows = dict[tuple[str, str], dict[str, float]]

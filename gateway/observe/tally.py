@@ -9,25 +9,14 @@ from typing import TYPE_CHECKING
 from gateway.settle.recent import TENANT, UNDER
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from prometheus_client import CollectorRegistry
 
 OURS = frozenset(
     {"admin", "console", "docs", "health", "info", "live", "metrics", "models", "openapi", "other", "ready", "usage"}
 )
 """Endpoints that are no work: probes, pages, and paths that do not exist."""
-
-_REFUSED, _FAILED = "4", "5"
-_NANOS = 1_000_000_000
-_READ = (
-    "gateway_requests_total",
-    "gateway_request_seconds_bucket",
-    "gateway_cache_units_total",
-    "gateway_tokens_total",
-    "gateway_tenant_tokens_total",
-    "gateway_saved_tokens_total",
-    "gateway_saved_dollars_total",
-    "gateway_upstream_calls_total",
-)
 
 
 class Tally:
@@ -42,7 +31,7 @@ class Tally:
 
     def _read(self) -> dict[str, int]:
         found: Counter[str] = Counter()
-        for metric in self._registry.restricted_registry(_READ).collect():
+        for metric in self._registry.restricted_registry(_NAMES).collect():
             for sample in metric.samples:
                 for name, amount in _named(sample.name, sample.labels, sample.value):
                     found[name] += amount
@@ -53,22 +42,23 @@ def _named(metric: str, labels: dict[str, str], value: float) -> list[tuple[str,
     """What a sample counts in."""
     if labels.get("endpoint") in OURS:
         return []
-    amount = round(value)
-    match metric:
-        case "gateway_requests_total":
-            kinds = {_REFUSED: ["requests", "refused"], _FAILED: ["requests", "failed"]}
-            return [(name, amount) for name in kinds.get(labels["status"][:1], ["requests"])]
-        case "gateway_request_seconds_bucket":
-            return [(f"{UNDER}{float(labels['le'])}", amount)]
-        case "gateway_cache_units_total":
-            return [("units", amount)] if labels["outcome"] == "miss" else [("units", amount), ("hits", amount)]
-        case "gateway_tokens_total":
-            return [("tokens" if labels["kind"] == "reported" else "paid", amount)]
-        case "gateway_tenant_tokens_total":
-            return [(f"{TENANT}{labels['tenant']}", amount)] if labels["kind"] == "reported" else []
-        case "gateway_saved_tokens_total":
-            return [("saved", amount)]
-        case "gateway_saved_dollars_total":
-            return [("saved_nanos", round(value * _NANOS))]
-        case _:
-            return [("calls", amount)]
+    return [(name, round(value * _TIMES.get(name, 1))) for name in _NAMES[metric](labels)]
+
+
+def _of_tenant(labels: dict[str, str]) -> list[str]:
+    return [f"{TENANT}{labels['tenant']}"] if labels["kind"] == "reported" else []
+
+
+_ANSWERED = {"4": ["requests", "refused"], "5": ["requests", "failed"]}
+_TIMES = {"saved_nanos": 1_000_000_000}
+
+_NAMES: Mapping[str, Callable[[dict[str, str]], list[str]]] = {
+    "gateway_requests_total": lambda labels: _ANSWERED.get(labels["status"][:1], ["requests"]),
+    "gateway_request_seconds_bucket": lambda labels: [f"{UNDER}{float(labels['le'])}"],
+    "gateway_cache_units_total": lambda labels: ["units"] if labels["outcome"] == "miss" else ["units", "hits"],
+    "gateway_tokens_total": lambda labels: ["tokens" if labels["kind"] == "reported" else "paid"],
+    "gateway_tenant_tokens_total": _of_tenant,
+    "gateway_saved_tokens_total": lambda _: ["saved"],
+    "gateway_saved_dollars_total": lambda _: ["saved_nanos"],
+    "gateway_upstream_calls_total": lambda _: ["calls"],
+}

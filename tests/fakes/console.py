@@ -102,7 +102,9 @@ class World:
             sums=Sums(metrics).cache,
         )
         self.sources = sources
-        self.pulse = Pulse(self.live, clock, Tally(metrics.registry).amounts, lambda: word(clock.epoch(), sources.places()))
+        self.pulse = Pulse(
+            self.live, clock, Tally(metrics.registry).amounts, lambda: word(clock.epoch(), sources.places())
+        )
         views = Views(sources, Playground(pipeline, clock, observer, status_of, watched), self.gateway.tasks)
         self.admin = Admin(desk, admission, SECRET, clock, observer, console=Console(views, admission, SECRET))
         self.token = digest(TOKEN, SECRET)

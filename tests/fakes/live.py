@@ -58,8 +58,8 @@ class FakeReadings:
     async def used(self, meters: Sequence[Meter]) -> list[Amounts | None]:
         if self._quota.down:
             raise StoreError("down")
-        return [
-            None if meter.period is not None and self._quota.seeded(meter.subject) != meter.period
-            else self._quota.usage(meter.subject)
-            for meter in meters
-        ]  # fmt: skip
+        return [self._of(meter) for meter in meters]
+
+    def _of(self, meter: Meter) -> Amounts | None:
+        seeded = self._quota._subjects[meter.subject].seeded
+        return None if meter.period is not None and seeded != meter.period else self._quota.usage(meter.subject)

@@ -92,10 +92,6 @@ class FakeQuota:
         ring, held, idle = state.ring(int(now), ages=state.period is None), state.held(), state.idle()
         return Amounts(*(ring[at] + held[at] - idle[at] for at in range(3)))
 
-    def seeded(self, subject: str) -> int:
-        """Where the budget's period began that the store has; -1 where it has none."""
-        return self._subjects[subject].seeded
-
     def held(self, subject: str) -> Amounts:
         """Held by all workers, in use or not."""
         self.usage(subject)

@@ -68,22 +68,48 @@ async def traffic(gateway: Gateway) -> None:
     await gateway.post("/v1/embeddings", {"model": "nobody", "input": "x"}, KEY)
 
 
-async def test_every_page_on_a_desk_and_on_a_phone(pictures: Path) -> None:
+async def test_an_operator_looks_at_every_page_and_acts(pictures: Path) -> None:
     async with launched(CONFIG, workers=2, key=KEY, env={"ADMIN_TOKEN": TOKEN}) as gateway, browsing() as page:
         url = console_of(gateway)
         await logged_in(page, url)
+        await with_keys_alone(page)
         await traffic(gateway)
-
         await until(lambda: drawn(page), 0.2)  # nobody loads the page anew
-        for name, (width, height, dark) in LOOKS.items():
-            await page.look(width, height, dark=dark)
-            for path in PAGES:
-                await page.open(f"{url}/{path}")
-                await page.picture(pictures / f"{path or 'overview'}-{name}.png")
-                assert not await page.run(SIDEWAYS), (path, name)
-                assert await page.run(UNNAMED) == 0, path
+        assert (await page.run("document.querySelector('#updated').textContent")).startswith("Updated")
+        await page.run("document.querySelector('#pause').click()")
+        assert await page.run("document.querySelector('#pause').textContent") == "Resume"
+        for path in PAGES:
+            await page.open(f"{url}/{path}")
+            await looked_at(page, pictures, path or "overview")
         await played(page, url, pictures)
+        await purged(page, url, pictures)
+        cookies = (await page.do("Network.getCookies"))["cookies"]
+        assert [(entry["httpOnly"], entry["sameSite"]) for entry in cookies] == [(True, "Strict")]
+        # A session that ended elsewhere leads to the login, not to old figures.
+        await page.open(url)
+        await page.do("Network.clearBrowserCookies")
+        await until(lambda: at_login(page), 0.2)
         assert page.complaints == []
+
+
+async def looked_at(page: Page, pictures: Path, name: str) -> None:
+    """On a desk, light and dark, and on a phone: nothing is wider than the window, and every control has a name."""
+    for look, (width, height, dark) in LOOKS.items():
+        await page.look(width, height, dark=dark)
+        await page.picture(pictures / f"{name}-{look}.png")
+        assert not await page.run(SIDEWAYS), (name, look)
+    assert await page.run(UNNAMED) == 0, name
+
+
+async def with_keys_alone(page: Page) -> None:
+    """The first stop leads past the heads of the page."""
+    await page.press("Tab", 9)
+    assert await page.run("document.activeElement.className") == "skip"
+    await page.press("Enter", 13)
+    assert await page.run("location.hash") == "#main"
+    await page.press("Tab", 9)
+    assert await page.run("document.activeElement.id") == "pause"
+    await page.run("document.activeElement.blur(); history.replaceState(null, '', location.pathname)")
 
 
 async def drawn(page: Page) -> bool:
@@ -94,43 +120,16 @@ async def drawn(page: Page) -> bool:
 async def played(page: Page, url: str, pictures: Path) -> None:
     """The playground embeds and ranks, and shows the way that the call took."""
     for kind, query in (("embeddings", ""), ("rerank", "Which animal sleeps?")):
-        for name, (width, height, dark) in LOOKS.items():
-            await page.look(width, height, dark=dark)
-            await page.open(f"{url}/playground")
-            fields = {"model": f"{kind} {MODEL}", "query": query, "texts": "\\n".join((*TEXTS, TEXTS[0], name)), "key": KEY}
-            for field, value in fields.items():
-                await page.run(f"document.querySelector('#{field}').value = '{value}'")
-            await page.run("document.querySelector('main form').requestSubmit()", loads=True)
-            text = await page.run("document.querySelector('main').innerText")
-            for part in ("The route it took", "dispatch", "miss", "hit", "duplicate", "answered"):
-                assert part in text, (part, text)
-            await page.picture(pictures / f"played-{kind}-{name}.png")
-            assert not await page.run(SIDEWAYS), (kind, name)
-
-
-async def test_charts_move_by_themselves_and_the_keyboard_is_enough(pictures: Path) -> None:
-    async with launched(CONFIG, workers=2, key=KEY, env={"ADMIN_TOKEN": TOKEN}) as gateway, browsing() as page:
-        url = console_of(gateway)
-        await logged_in(page, url)
-        await page.press("Tab", 9)
-        assert await page.run("document.activeElement.className") == "skip"
-        await page.press("Enter", 13)
-        assert await page.run("location.hash") == "#main"
-        await page.run("document.activeElement.blur(); history.replaceState(null, '', location.pathname)")
-        await traffic(gateway)
-
-        await until(lambda: drawn(page), 0.2)
-        assert (await page.run("document.querySelector('#updated').textContent")).startswith("Updated")
-        await page.run("document.querySelector('#pause').click()")
-        assert await page.run("document.querySelector('#pause').textContent") == "Resume"
-        cookies = (await page.do("Network.getCookies"))["cookies"]
-        assert [(entry["httpOnly"], entry["sameSite"]) for entry in cookies] == [(True, "Strict")]
-        await purged(page, url, pictures)
-        # A session that ended elsewhere leads to the login, not to old figures.
-        await page.open(url)
-        await page.do("Network.clearBrowserCookies")
-        await until(lambda: at_login(page), 0.2)
-        assert page.complaints == []
+        await page.open(f"{url}/playground")
+        texts = "\\n".join((*TEXTS, TEXTS[0], f"To {kind}"))
+        fields = {"model": f"{kind} {MODEL}", "query": query, "texts": texts, "key": KEY}
+        for field, value in fields.items():
+            await page.run(f"document.querySelector('#{field}').value = '{value}'")
+        await page.run("document.querySelector('main form').requestSubmit()", loads=True)
+        text = await page.run("document.querySelector('main').innerText")
+        for part in ("The route it took", "dispatch", "miss", "hit", "duplicate", "answered"):
+            assert part in text, (part, text)
+        await looked_at(page, pictures, f"played-{kind}")
 
 
 async def at_login(page: Page) -> bool:

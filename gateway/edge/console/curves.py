@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+UNKNOWN = "\N{EN DASH}"
+
 WIDTH = 320
 HEIGHT = 132
 
@@ -139,7 +141,7 @@ def _round_up(value: float) -> float:
 
 def _last(values: Sequence[float | None], shown: Callable[[float], str]) -> str:
     value = values[-1] if values else None
-    return "–" if value is None else shown(value)
+    return UNKNOWN if value is None else shown(value)
 
 
 def _said(line: Line, shown: Callable[[float], str]) -> str:

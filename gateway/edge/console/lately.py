@@ -105,11 +105,12 @@ def plots(slots: Slots, until: int) -> list[Plot]:
         values = [getattr(point, field) for point in points]
         return Line(name, kind, [None if value is None else value * times for value in values])
 
+    answers = [line("all", "one", "requests"), line("refused", "two", "refused"), line("failed", "bad", "failed")]
     return [
-        plot("Requests a second", [line("all", "one", "requests"), line("refused", "two", "refused"), line("failed", "bad", "failed")], short),
+        plot("Requests a second", answers, short),
         plot("Inputs answered from the cache", [line("hit share", "one", "hit_share")], percent, 1.0),
         plot("Latency", [line("p50", "one", "p50"), line("p99", "two", "p99")], milliseconds),
         plot("Tokens a second", [line("paid for", "one", "paid"), line("saved", "two", "saved")], short),
         plot("Money saved an hour", [line("at this pace", "two", "saved_usd", 3_600)], usd),
         plot("Calls to backends a second", [line("calls", "one", "upstream")], short),
-    ]  # fmt: skip
+    ]

@@ -21,7 +21,8 @@ ASSETS = {"style.css": "text/css", "live.js": "text/javascript", "icon.svg": "im
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types live"
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types live"
 )
 """One script, which is a file of ours; nothing in a page is run."""
 

@@ -90,9 +90,7 @@ class Playground:
             raise invalid_request((FieldError("body -> texts", text, "texts_count"),))
         kind, _, model = form.get("model", "").rpartition(" ")
         endpoint = _ENDPOINTS.get(kind, _ENDPOINTS[EMBED])
-        asked = (
-            {"query": form.get("query", ""), "documents": texts} if endpoint.name == RERANK else {"input": texts}
-        )
+        asked = {"query": form.get("query", ""), "documents": texts} if endpoint.name == RERANK else {"input": texts}
         call = self._call(orjson.dumps({"model": model, **asked}), form.get("key", ""), client, new="new" in form)
         started, facts = self._clock.monotonic(), Facts(endpoint.name, call.request_id, told=[])
         failure: GatewayError | None = None

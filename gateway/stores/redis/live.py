@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from gateway.ports.live import KEPT_SECONDS
@@ -26,9 +25,10 @@ class RedisLive:
 
     async def add(self, slot: int, amounts: Mapping[str, int]) -> None:
         """As Live.add. Raises StoreError."""
-        await self._add.run(
-            self._line, (self._keys.live(slot),), (KEPT_SECONDS, *chain.from_iterable(amounts.items()))
-        )
+        arguments: list[str | int] = [KEPT_SECONDS]
+        for entry in amounts.items():
+            arguments += entry
+        await self._add.run(self._line, (self._keys.live(slot),), arguments)
 
     async def slots(self, first: int, until: int) -> dict[int, dict[str, int]]:
         """As Live.slots. Raises StoreError."""

@@ -35,10 +35,13 @@ def gateway() -> Gateway:
     return Gateway(
         configured(
             tiers={"small": TIER},
-            tenants={"search": Tenant(tier="small", keys=KEYS), "blog": Tenant(tier="small", keys=("jina_" + "b" * 60,))},
+            tenants={
+                "search": Tenant(tier="small", keys=KEYS),
+                "blog": Tenant(tier="small", keys=("jina_" + "b" * 60,)),
+            },
             limits=LimitSettings(total=Bounds(rpm=100), models={"jina-embeddings-v3": Bounds(tpm=9_000)}),
         )
-    )  # fmt: skip
+    )
 
 
 def told(rows: Iterable[Bound]) -> list[tuple[Any, ...]]:

@@ -185,7 +185,12 @@ async def test_the_playground_shows_the_way_of_a_call(world: World) -> None:
 
 
 async def test_the_playground_reranks(world: World) -> None:
-    fields = {"model": "rerank jina-reranker-v2-base-multilingual", "query": "q", "texts": "one\ntwo", "key": SEARCH_KEY}
+    fields = {
+        "model": "rerank jina-reranker-v2-base-multilingual",
+        "query": "q",
+        "texts": "one\ntwo",
+        "key": SEARCH_KEY,
+    }
     _, page = await world.send("playground", fields)
     assert "2 documents" in page
     assert page.count('data-label="Sent as"') == 2

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gateway.edge.console.curves import HEIGHT, WIDTH, Line, milliseconds, percent, plot, short, span, usd
+from gateway.edge.console.curves import HEIGHT, UNKNOWN, WIDTH, Line, milliseconds, percent, plot, short, span, usd
 from gateway.edge.console.findings import alike, ranked
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def test_where_nothing_is_known_nothing_is_drawn() -> None:
     path = drawn.curves[0].path
     assert path.count("M") == 2
     assert path.count("h2") == 1, "a value that stands alone is a dot"
-    assert drawn.curves[0].now == "–"
+    assert drawn.curves[0].now == UNKNOWN
     empty = plot("T", [Line("a", "one", []), Line("b", "two", [None]), Line("c", "bad", [0.0, 0.0])], short)
     assert empty.empty
     assert [curve.path for curve in empty.curves] == ["", "", ""]
@@ -94,5 +94,7 @@ def test_cosines_have_shades_and_a_vector_of_nothing_is_like_nobody() -> None:
 
 
 def test_a_ranking_names_where_each_document_was() -> None:
-    found = ranked({"results": [{"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.1}]}, ["a", "b"])
+    found = ranked(
+        {"results": [{"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.1}]}, ["a", "b"]
+    )
     assert [(rank.place, rank.sent, rank.text, rank.score) for rank in found] == [(1, 2, "b", 0.9), (2, 1, "a", 0.1)]

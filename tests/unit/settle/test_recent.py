@@ -24,7 +24,10 @@ def of(**amounts: int) -> Recent:
 
 
 def test_amounts_become_rates_over_the_whole_stretch() -> None:
-    slots: dict[int, Mapping[str, int]] = {1: {"requests": 10, "refused": 5}, 3: {"requests": 20, "saved_nanos": 3_000_000_000}}
+    slots: dict[int, Mapping[str, int]] = {
+        1: {"requests": 10, "refused": 5},
+        3: {"requests": 20, "saved_nanos": 3_000_000_000},
+    }
     found = stretch(slots, 0, 4)
     assert (found.requests, found.refused, found.failed) == (30 / (4 * SLOT_SECONDS), 5 / (4 * SLOT_SECONDS), 0)
     assert found.saved_usd == pytest.approx(3 / (4 * SLOT_SECONDS))
