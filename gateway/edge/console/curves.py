@@ -55,7 +55,7 @@ class Line:
 def plot(title: str, lines: Sequence[Line], shown: Callable[[float], str], top: float | None = None) -> Plot:
     """Lines from zero up to `top`, by default a round number above the highest value."""
     known = [value for line in lines for value in line.values if value is not None]
-    ceiling = top or _round_up(max(known, default=0.0))
+    ceiling = top or round_up(max(known, default=0.0))
     curves = [
         Curve(line.name, line.kind, _path(line.values, ceiling) if any(line.values) else "", _last(line.values, shown))
         for line in lines
@@ -127,8 +127,8 @@ def _y(value: float, ceiling: float) -> float:
     return round(_TOP + height * (1 - min(1.0, value / ceiling)), 1)
 
 
-def _round_up(value: float) -> float:
-    """A number that is easy to read, at least as high."""
+def round_up(value: float) -> float:
+    """A number that is easy to read, at least as high; 1 for nothing."""
     if value <= 0:
         return 1.0
     size = 1.0

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import orjson
 
 from gateway.admit.standing import MOST_TENANTS, nearest
-from gateway.edge.console.chart import HEIGHT, WIDTH, bars
+from gateway.edge.console.chart import HEIGHT, LEFT, WIDTH, stacked
 from gateway.edge.console.curves import HEIGHT as PLOT_HEIGHT
 from gateway.edge.console.curves import WIDTH as PLOT_WIDTH
+from gateway.edge.console.curves import short, usd
 from gateway.edge.console.lately import minute, newest, plots, top_tenants
-from gateway.edge.console.sources import all_of, days_of
+from gateway.edge.console.sources import all_of, days_of, money_of, tokens_of
 from gateway.edge.operations import json_response
 from gateway.errors import StoreError
 
@@ -21,14 +22,22 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from gateway.admit.in_force import Bound
-    from gateway.edge.console.sources import Sources
+    from gateway.edge.console.chart import Bars
+    from gateway.edge.console.sources import Rows, Sources
 
     Content = dict[str, object]
     Query = Mapping[str, str]
 
 _NEAREST = 5
 _TOP = 10
-_PLOT: Content = {"plot_width": PLOT_WIDTH, "plot_height": PLOT_HEIGHT, "width": WIDTH, "height": HEIGHT}
+_NANO = 1e-9
+SIZES: Content = {
+    "plot_width": PLOT_WIDTH,
+    "plot_height": PLOT_HEIGHT,
+    "width": WIDTH,
+    "height": HEIGHT,
+    "left": LEFT,
+}
 
 
 class Overview:
@@ -46,7 +55,7 @@ class Overview:
             "served": sorted({entry.model.name for entry in snapshot.served.values()}),
             "backends": await sources.backends(),
             "totals": None,
-            **_PLOT,
+            **SIZES,
         }
         try:
             slots, until = await sources.lately.slots()
@@ -57,7 +66,7 @@ class Overview:
         return {
             **content,
             "totals": all_of(rows),
-            "bars": bars(days_of(rows, sources.clock.epoch(), 7)),
+            "stacks": stacks(rows, sources.clock.epoch(), 7),
             "plots": plots(slots, until),
             "minute": minute(slots, until),
             "tenants": top_tenants(slots, until, _NEAREST),
@@ -99,6 +108,15 @@ class Overview:
         """GET /admin/limits?tenant=: every limit in force, and what is used of it."""
         found = await self._sources.standing.of(self._sources.snapshot(), request.query.get("tenant"))
         return json_response(orjson.dumps({"limits": [bound.figures() for bound in found]}))
+
+
+def stacks(rows: Rows, now: int, days: int) -> list[Bars]:
+    """Tokens and money of some days."""
+    each = "an hour" if days == 1 else "a day"
+    return [
+        stacked(f"Tokens {each} (UTC)", days_of(rows, now, days, tokens_of), short),
+        stacked(f"Money {each} (UTC)", days_of(rows, now, days, money_of), lambda nanos: usd(nanos * _NANO)),
+    ]
 
 
 def _by_fullness(bound: Bound) -> tuple[float, str, str, str]:

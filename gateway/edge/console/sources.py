@@ -143,16 +143,32 @@ def summed(tally: Tally) -> dict[str, object]:
     return {**figures(tally), "saved_share": round(100 * tally.saved_tokens / asked) if asked else 0}
 
 
-def days_of(rows: Rows, now: int, days: int) -> list[tuple[str, int, int]]:
-    """Tokens paid for and tokens saved of each day, also of those on which nothing was asked."""
+def tokens_of(tally: Tally) -> tuple[int, int]:
+    """What was paid for and what was saved."""
+    return tally.upstream_tokens, tally.saved_tokens
+
+
+def money_of(tally: Tally) -> tuple[int, int]:
+    """The same in nano-dollars."""
+    return tally.nanos, tally.saved_nanos
+
+
+def days_of(
+    rows: Rows, now: int, days: int, amounts: Callable[[Tally], tuple[int, int]] = tokens_of
+) -> list[tuple[str, int, int]]:
+    """What was paid for and saved on each day, or in each hour of a single day; also where nothing was asked."""
+    hours_each = 1 if days == 1 else 24
     first = now // DAY - days + 1
-    sums: dict[int, tuple[int, int]] = dict.fromkeys(range(first, first + days), (0, 0))
+    begins = range(first * 24 // hours_each, (first + days) * 24 // hours_each)
+    sums: dict[int, tuple[int, int]] = dict.fromkeys(begins, (0, 0))
     for account, tally in rows:
-        day = account.hour // 24
-        paid, saved = sums.get(day, (0, 0))
-        sums[day] = (paid + tally.upstream_tokens, saved + tally.saved_tokens)
-    return [(_date(day), paid, saved) for day, (paid, saved) in sorted(sums.items())]
+        at = account.hour // hours_each
+        paid, saved = sums.get(at, (0, 0))
+        more_paid, more_saved = amounts(tally)
+        sums[at] = (paid + more_paid, saved + more_saved)
+    name = "%H:00" if days == 1 else "%m-%d"
+    return [(_named(at * hours_each, name), paid, saved) for at, (paid, saved) in sorted(sums.items())]
 
 
-def _date(day: int) -> str:
-    return datetime.fromtimestamp(day * DAY, UTC).strftime("%m-%d")
+def _named(hour: int, form: str) -> str:
+    return datetime.fromtimestamp(hour * 3_600, UTC).strftime(form)

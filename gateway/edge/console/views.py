@@ -10,11 +10,10 @@ from pydantic import ValidationError
 from gateway.config.accounts import RuntimeTenant, TenantChanges
 from gateway.edge.admin_routes import NewKey, NewTenant, Rotation
 from gateway.edge.console.cache_view import CacheView
-from gateway.edge.console.chart import HEIGHT, WIDTH, bars
 from gateway.edge.console.in_force import lines
-from gateway.edge.console.overview import Overview
+from gateway.edge.console.overview import SIZES, Overview, stacks
 from gateway.edge.console.playground import models
-from gateway.edge.console.sources import MOST_TENANTS, all_of, days_of, report
+from gateway.edge.console.sources import MOST_TENANTS, all_of, report
 from gateway.errors import FieldError, GatewayError, invalid_request
 from gateway.settle.statement import By
 
@@ -124,9 +123,8 @@ class Views:
             "by": by.value,
             "rows": told,
             "totals": all_of(rows),
-            "bars": bars(days_of(rows, self.sources.clock.epoch(), days)),
-            "width": WIDTH,
-            "height": HEIGHT,
+            "stacks": stacks(rows, self.sources.clock.epoch(), days),
+            **SIZES,
         }
 
     async def _backends(self, _query: Query) -> Content:
