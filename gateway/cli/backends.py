@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path  # noqa: TC003 - typer reads the annotation at run time
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,9 +22,23 @@ UNWELL = 1
 _OK = 200
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How a backend is; `models` is what it tells of each, in words."""
+
+    name: str
+    dialect: str
+    address: str
+    health: str
+    well: bool
+    models: dict[str, list[str]]
+
+
 def backends(
+    *,
     config: Annotated[Path | None, typer.Option(help="YAML file; by default $GATEWAY_CONFIG, else defaults.")] = None,
     text: Annotated[str, typer.Option(help="What the backends' own tokenizers are to count.")] = "Hello, world!",
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Ask every backend how it is and what a call may carry; exit code 1 where one is not well."""
     # Imported here: none of it is of use to `gateway --help`.
@@ -35,29 +51,34 @@ def backends(
     except (ConfigError, OSError) as error:
         typer.echo(f"{error}; `gateway check` says more", err=True)
         raise typer.Exit(UNWELL) from None
-    if not asyncio.run(_ask_all(settings, text)):
+    found = asyncio.run(_ask_all(settings, text))
+    if as_json:
+        typer.echo(json.dumps({"backends": [asdict(seen) for seen in found]}))
+    else:
+        for seen in found:
+            typer.echo("\n  ".join(_lines(seen)))
+    if not all(seen.well for seen in found):
         raise typer.Exit(UNWELL)
 
 
-async def _ask_all(config: Config, text: str) -> bool:
+async def _ask_all(config: Config, text: str) -> list[Seen]:
     from gateway.config.defaults import EMBEDDED  # noqa: PLC0415 - as in `backends`
     from gateway.upstream import Upstream  # noqa: PLC0415 - as above
 
-    upstream, well = Upstream(config.backends, config.fetch.networks), True
+    upstream, found = Upstream(config.backends, config.fetch.networks), []
     try:
         for name, backend in config.backends.items():
             if backend.url == EMBEDDED:
-                typer.echo(f"{name}: {backend.dialect}, the bundled model, which runs with `gateway serve`")
-                continue
-            lines, is_well = await _ask(upstream, config, name, backend, text)
-            well &= is_well
-            typer.echo("\n  ".join(lines))
+                said = "the bundled model, which runs with `gateway serve`"
+                found.append(Seen(name, backend.dialect, said, "", well=True, models={}))
+            else:
+                found.append(await _ask(upstream, config, name, backend, text))
     finally:
         await upstream.close()
-    return well
+    return found
 
 
-async def _ask(upstream: Upstream, config: Config, name: str, backend: Backend, text: str) -> tuple[list[str], bool]:
+async def _ask(upstream: Upstream, config: Config, name: str, backend: Backend, text: str) -> Seen:
     """What is said of one backend, and whether it is well, as far as can be known for nothing."""
     from gateway.backends import DIALECTS  # noqa: PLC0415 - as in `backends`
     from gateway.backends.tokenizing import tokenize, tokens_of  # noqa: PLC0415 - as above
@@ -66,7 +87,7 @@ async def _ask(upstream: Upstream, config: Config, name: str, backend: Backend, 
 
     dialect, key = next(each for each in DIALECTS if each.name == backend.dialect), backend.credentials[0]
     said, well = await health(upstream, name, backend)
-    lines = [f"{name}: {backend.dialect}, {address(backend.url)}", f"health  {said}"]
+    seen = Seen(name, backend.dialect, address(backend.url), said, well, models={})
     routes = [route for served in served_models(config).values() for route in served.routes if route.backend == name]
     for model in sorted({route.backend_model for route in routes}):
         _, told = await _send(upstream, name, dialect.inquire(key))
@@ -74,8 +95,16 @@ async def _ask(upstream: Upstream, config: Config, name: str, backend: Backend, 
         known = [] if told is None else _limits(dialect.learn(told, model))
         tokens = None if counted is None else tokens_of(backend.dialect, counted)
         known += [] if tokens is None else [f"{tokens} tokens in {text!r}"]
-        lines.append(f"model   {model}: {', '.join(known) or 'it tells nothing'}")
-    return lines, well
+        seen.models[model] = known
+    return seen
+
+
+def _lines(seen: Seen) -> list[str]:
+    lines = [f"{seen.name}: {seen.dialect}, {seen.address}"]
+    lines += [f"health  {seen.health}"] if seen.health else []
+    return lines + [
+        f"model   {model}: {', '.join(known) or 'it tells nothing'}" for model, known in seen.models.items()
+    ]
 
 
 async def health(upstream: Upstream, name: str, backend: Backend) -> tuple[str, bool]:

@@ -40,6 +40,7 @@ def usage(  # noqa: PLR0913 - each is an option
     until: Annotated[str | None, typer.Option(help="As --since; by default now. Whole hours are shown.")] = None,
     by: Annotated[By, typer.Option(help="What rows are summed by.")] = By.MODEL,
     form: Annotated[Form, typer.Option("--format", help="How rows are shown.")] = Form.TABLE,
+    as_json: Annotated[bool, typer.Option("--json", help="As --format json.")] = False,
     config: Annotated[Path | None, typer.Option(help="YAML file; by default $GATEWAY_CONFIG.")] = None,
     data_dir: Annotated[str | None, typer.Option(help="Of the running gateway (default ./gateway-data).")] = None,
 ) -> None:
@@ -56,9 +57,9 @@ def usage(  # noqa: PLR0913 - each is an option
 
     rows = on_store(chosen, read)
     sums = grouped(rows, by)
-    if form is Form.CSV:
+    if form is Form.CSV and not as_json:
         _csv(by, sums)
-    elif form is Form.JSON:
+    elif as_json or form is Form.JSON:
         period = {"since": moment_of(first), "until": moment_of(last)}
         typer.echo(json.dumps({"tenant": tenant, "period": period, **_content(by, sums)}))
     else:

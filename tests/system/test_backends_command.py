@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-async def run(config: Path) -> subprocess.CompletedProcess[str]:
-    argv = [*COMMAND, "backends", "--config", str(config), "--text", "a b"]
+async def run(config: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    argv = [*COMMAND, "backends", "--config", str(config), "--text", "a b", *more]
     return await asyncio.to_thread(
         subprocess.run, argv, capture_output=True, text=True, timeout=PATIENCE, check=False, env=clean_environment()
     )
@@ -63,6 +63,10 @@ async def test_each_backend_says_how_it_is_and_what_it_takes(tmp_path: Path) -> 
         assert "their-name: 512 tokens an input, 4 tokens in 'a b'" in told.stdout
     finally:
         await runner.cleanup()
-    away = await run(config)
+    away = await run(config, "--json")
     assert away.returncode == 1
-    assert "cannot be reached" in away.stdout
+    hosted, own = json.loads(away.stdout)["backends"]
+    assert (hosted["name"], hosted["well"], own["name"], own["well"]) == ("hosted", True, "own", False)
+    assert "cannot be reached" in own["health"]
+    assert own["models"] == {"their-name": []}
+    assert "s3cret" not in away.stdout

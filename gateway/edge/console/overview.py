@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 
@@ -17,7 +17,7 @@ from gateway.edge.operations import json_response
 from gateway.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Mapping
 
     from aiohttp import web
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     Content = dict[str, object]
     Query = Mapping[str, str]
+
+Result = TypeVar("Result")
 
 _NEAREST = 5
 _TOP = 10
@@ -49,29 +51,33 @@ class Overview:
     async def page(self, _query: Query) -> Content:
         """The overview."""
         sources, snapshot = self._sources, self._sources.snapshot()
-        content: Content = {
+        return {
             "store": await sources.store_well(),
             "workers": sources.workers(),
             "served": sorted({entry.model.name for entry in snapshot.served.values()}),
             "backends": await sources.backends(),
-            "totals": None,
+            "minutes": await _unless_away(self._minutes()),
+            "bounds": await _unless_away(self._fullest()),
+            "week": await _unless_away(self._week()),
             **SIZES,
         }
-        try:
-            slots, until = await sources.lately.slots()
-            rows = await sources.rows(await sources.tenants(), 7)
-            bounds = await sources.standing.of(snapshot)
-        except StoreError:
-            return content
+
+    async def _minutes(self) -> Content:
+        slots, until = await self._sources.lately.slots()
         return {
-            **content,
-            "totals": all_of(rows),
-            "stacks": stacks(rows, sources.clock.epoch(), 7),
             "plots": plots(slots, until),
-            "minute": minute(slots, until),
+            "last": minute(slots, until),
             "tenants": top_tenants(slots, until, _NEAREST),
-            "bounds": [bound for bound in nearest(bounds, _NEAREST) if bound.used],
         }
+
+    async def _fullest(self) -> list[Bound]:
+        bounds = await self._sources.standing.of(self._sources.snapshot())
+        return [bound for bound in nearest(bounds, _NEAREST) if bound.used]
+
+    async def _week(self) -> Content:
+        sources = self._sources
+        rows = await sources.rows(await sources.tenants(), 7)
+        return {"totals": all_of(rows), "stacks": stacks(rows, sources.clock.epoch(), 7)}
 
     async def limits(self, query: Query) -> Content:
         """The limits page: all, or a tenant's."""
@@ -108,6 +114,14 @@ class Overview:
         """GET /admin/limits?tenant=: every limit in force, and what is used of it."""
         found = await self._sources.standing.of(self._sources.snapshot(), request.query.get("tenant"))
         return json_response(orjson.dumps({"limits": [bound.figures() for bound in found]}))
+
+
+async def _unless_away(work: Awaitable[Result]) -> Result | None:
+    """None where the store does not answer: one part of a page that cannot be had hides no other."""
+    try:
+        return await work
+    except StoreError:
+        return None
 
 
 def stacks(rows: Rows, now: int, days: int) -> list[Bars]:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from gateway.stores.redis.keys import Keys
 
 
+AT_ONCE = 30
+"""Slots asked for in one go: requests that ask the store meanwhile are not to wait behind a page."""
+
+
 class RedisLive:
     """Gateways that share a Redis and a prefix are seen together."""
 
@@ -32,12 +36,13 @@ class RedisLive:
 
     async def slots(self, first: int, until: int) -> dict[int, dict[str, int]]:
         """As Live.slots. Raises StoreError."""
-        numbers = range(first, until)
-        found = await asyncio.gather(*(self._line.queue("HGETALL", self._keys.live(slot)) for slot in numbers))
-        return {
-            slot: {name.decode(): int(amount) for name, amount in pairs(reply).items()}
-            for slot, reply in zip(numbers, found, strict=True)
-        }
+        found: dict[int, dict[str, int]] = {}
+        for start in range(first, until, AT_ONCE):
+            numbers = range(start, min(start + AT_ONCE, until))
+            replies = await asyncio.gather(*(self._line.queue("HGETALL", self._keys.live(slot)) for slot in numbers))
+            for slot, reply in zip(numbers, replies, strict=True):
+                found[slot] = {name.decode(): int(amount) for name, amount in pairs(reply).items()}
+        return found
 
     async def report(self, worker: str, text: bytes) -> None:
         """As Live.report. Raises StoreError."""

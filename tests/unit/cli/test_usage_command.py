@@ -81,6 +81,7 @@ def test_json_holds_what_was_asked_for(config: str, options: list[str], requests
     assert {row.get("tenant", ""): row["requests"] for row in content["rows"]} == requests
     assert content["totals"]["requests"] == sum(requests.values())
     assert set(content["period"]) == {"since", "until"}
+    assert json.loads("".join(lines("--config", config, "--json", *options)))["rows"] == content["rows"]
 
 
 def test_a_table_has_a_total_and_is_not_cut_where_there_is_no_terminal(config: str) -> None:

@@ -238,6 +238,7 @@ async def test_without_a_store_the_overview_says_so(world: World) -> None:
     world.gateway.quota.down = world.gateway.ledger.away = world.accounts.down = world.jobs.down = True
     answer, text = await world.get("")
     assert (answer.status, "does not answer" in text) == (200, True)
+    assert "Last 15 minutes" in text, "what can be read is shown"
     answer, text = await world.get("/jobs")
     assert (answer.status, "The store does not answer" in text) == (503, True)
 
