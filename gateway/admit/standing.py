@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from gateway.admit.in_force import Place, bounds, callers_of, own_places, shared_places
+from gateway.admit.in_force import EVERYBODY, Place, bounds, callers_of, own_places, shared_places
 from gateway.ports import NOTHING, Amounts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from gateway.admit.budgets import Budgets
     from gateway.admit.in_force import Bound
@@ -26,18 +26,30 @@ _AT_ONCE = 16
 class Standing:
     """Reads what workers have told, a fifth of a second ago at most while they spend."""
 
-    def __init__(self, readings: Readings, budgets: Budgets) -> None:
+    def __init__(
+        self,
+        readings: Readings,
+        budgets: Budgets,
+        upstream: Callable[[Snapshot], Iterable[tuple[str, Meter]]] = lambda _: (),
+    ) -> None:
+        """`upstream`: what our own keys allow, by name."""
+        self._upstream = upstream
         self._readings = readings
         self._budgets = budgets
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def of(self, snapshot: Snapshot, tenant: str | None = None) -> list[Bound]:
-        """Every limit of a tenant, or of the first MOST_TENANTS by name, and those of everybody. Raises StoreError."""
+        """Every limit of a tenant, or of the first MOST_TENANTS by name and of our own keys, and those of everybody.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
         callers = callers_of(snapshot)
         chosen = [tenant] if tenant is not None else list(callers)[:MOST_TENANTS]
+        ours = (Place(EVERYBODY, name, meter) for name, meter in self._upstream(snapshot))
         found = await asyncio.gather(
             *(self._tenant(snapshot, name, callers[name]) for name in chosen if name in callers),
-            self._used(shared_places(snapshot)),
+            self._used((*shared_places(snapshot), *(ours if tenant is None else ()))),
         )
         return [row for rows in found for row in rows]
 

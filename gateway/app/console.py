@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gateway.admit.standing import Standing
 from gateway.app.stock import CacheStock
+from gateway.dispatch.allowances import allowances
 from gateway.edge.console.console import Console
 from gateway.edge.console.lately import Lately, word
 from gateway.edge.console.playground import Playground
@@ -53,7 +54,7 @@ def console(  # noqa: PLR0913, PLR0917 - the composition root hands over each pa
         snapshot=lambda: pipeline.snapshot,
         workers=lambda: leases.rounds.holders,
         lately=Lately(live, clock),
-        standing=Standing(RedisReadings(parts.line, parts.keys, clock.epoch), budgets),
+        standing=Standing(RedisReadings(parts.line, parts.keys, clock.epoch), budgets, allowances),
         stock=CacheStock(parts.line, parts.keys, lambda: pipeline.snapshot.served),
         sums=Sums(metrics).cache,
     )

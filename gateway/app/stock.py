@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any
 
 from gateway.catalogue.registry import CATALOGUE, LOCAL_MODELS
 from gateway.edge.console.stock import Contents, Purged, Room, Shelf
@@ -31,7 +32,8 @@ class CacheStock:
         if self._line.clustered:
             return None
         asked = (self._line.queue("DBSIZE"), self._line.queue("INFO", "memory"), self._line.queue("INFO", "stats"))
-        keys, memory, stats = [await reply for reply in asked]
+        replies: tuple[Any, Any, Any] = await asyncio.gather(*asked)
+        keys, memory, stats = replies
         return Room(
             keys=int(keys),
             used=int(memory["used_memory"]),

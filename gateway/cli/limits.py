@@ -50,6 +50,7 @@ async def _read(config: Config, client: Client, keys: Keys, tenant: str | None) 
     from gateway.admit.budgets import Budgets  # noqa: PLC0415 - `gateway --help` needs none of this
     from gateway.admit.standing import Standing  # noqa: PLC0415 - as above
     from gateway.clock import SystemClock  # noqa: PLC0415 - as above
+    from gateway.dispatch.allowances import allowances  # noqa: PLC0415 - as above
     from gateway.stores.redis.client import Line  # noqa: PLC0415 - as above
     from gateway.stores.redis.readings import RedisReadings  # noqa: PLC0415 - as above
     from gateway.tasks import TaskGroup  # noqa: PLC0415 - as above
@@ -59,7 +60,7 @@ async def _read(config: Config, client: Client, keys: Keys, tenant: str | None) 
     try:
         snapshot = await _snapshot(config, client, keys, line)
         budgets = Budgets(ledger_on(client, keys, config.ledger.retain_days), clock)
-        return await Standing(RedisReadings(line, keys, clock.epoch), budgets).of(snapshot, tenant)
+        return await Standing(RedisReadings(line, keys, clock.epoch), budgets, allowances).of(snapshot, tenant)
     finally:
         await tasks.drain(PATIENCE)
 

@@ -21,7 +21,7 @@ KINDS = {
     "concurrency": "requests at once",
     "usd": "US dollars",
 }
-SCOPES = {"tenant": "all its calls", "total": "all calls"}
+SCOPES = {"tenant": "all its calls", "total": "all calls", "upstream": "upstream key of"}
 
 _FULL, _HIGH = 0.9, 0.7
 _SHOWN = 10

@@ -11,8 +11,11 @@ from fakes.live import FakeReadings
 
 from gateway.admit.in_force import Bound
 from gateway.admit.standing import Standing, nearest
+from gateway.config.backends import Backend, KeyLimits
 from gateway.config.schema import Bounds, LimitSettings, Tenant, Tier
 from gateway.config.spending import Budget
+from gateway.dispatch.allowances import allowances
+from gateway.dispatch.pool import Outside, Pool
 from gateway.errors import StoreError
 from gateway.vocabulary import Scope
 
@@ -82,6 +85,32 @@ async def test_a_budget_that_the_store_does_not_know_is_read_from_the_ledger() -
     world.quota.forget()
     rows = await Standing(FakeReadings(world.quota), world.budgets).of(world.pipeline.snapshot, "search")
     assert next(row.used for row in rows if row.kind == "usd") == facts.nanos > 0
+
+
+async def test_our_own_keys_at_upstreams_are_limits_too() -> None:
+    keys = {"key": "jina_" + "x" * 8, "keys": ("jina_" + "y" * 8,)}
+    limits = KeyLimits(rpm=60)
+    backends = {
+        "jina": Backend(dialect="jina", url="http://upstream", limits=limits, **keys),
+        "own": Backend(dialect="tei", url="http://own", limits=limits),
+        "free": Backend(dialect="tei", url="http://free"),
+    }
+    world = Gateway(configured(backends=backends))
+    snapshot = world.pipeline.snapshot
+    outside = Outside(world.leases, world.pauses, world.clock, world.tasks, world.seen, snapshot.secret)
+    pools = [Pool(name, settings, outside, lambda: None) for name, settings in backends.items()]
+    found = list(allowances(snapshot))
+    assert [name for name, _ in found] == ["jina (1)", "jina (2)", "own"]
+    assert [meter.subject for _, meter in found] == [key.meter.subject for pool in pools[:2] for key in pool.keys]
+    await world.leases.take([(world.leases.of(pools[0].keys[1].meter), 1, 0, 0)])
+    standing = Standing(FakeReadings(world.quota), world.budgets, allowances)
+    rows = [row for row in await standing.of(snapshot) if row.scope is Scope.UPSTREAM]
+    assert [(row.name, row.kind, row.limit, row.used) for row in rows] == [
+        ("jina (1)", "requests", 60, 0),
+        ("jina (2)", "requests", 60, 1),
+        ("own", "requests", 60, 0),
+    ]
+    assert all(row.scope is not Scope.UPSTREAM for row in await standing.of(snapshot, "search"))
 
 
 async def test_all_tenants_are_listed_and_nobody_else() -> None:
