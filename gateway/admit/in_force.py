@@ -64,7 +64,7 @@ class Bound:
             "name": self.name,
             "kind": self.kind,
             **shown,
-            "share": round(self.share, 4),
+            "share": round(self.share, 6),
             "shadow": self.shadow,
         }
 
