@@ -29,7 +29,7 @@ STARTS = 5
 def memory(folder: Path, seconds: float) -> dict[str, Any]:
     """Memory of a worker at its start, after misses and lists; bytes of an entry in the store."""
     with upstream(folder, 0) as behind, servers.gateway(folder, behind) as gateway:
-        check(gateway, cases.ONE, cases.ONE.probe)
+        check(gateway, cases.ONE, cases.ONE.body)
         store = Redis(unix_socket_path=str(next(folder.glob("gateway-*")) / "data" / "run" / "store.sock"))
         sizes = [int(store.memory_usage(name, samples=0) or 0) for name in store.scan_iter(match=b"gw:c:*")]
         (worker,) = gateway.program.workers()
@@ -54,7 +54,7 @@ def scale(folder: Path, seconds: float) -> dict[str, Any]:
         for workers in (1, 2, 1, 2, 1, 2):
             with servers.gateway(folder, behind, workers=workers, core=None) as gateway:
                 for _ in range(4 * workers):
-                    check(gateway, load, load.probe)
+                    check(gateway, load, load.body)
                 drive(gateway, load, 1)
                 before = [sum(worker.cpu_times()[:2]) for worker in gateway.program.workers()]
                 costs[workers].append(drive(gateway, load, seconds).cpu_us)
