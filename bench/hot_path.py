@@ -5,7 +5,6 @@ hot_path.py STORE_URL COUNTING_LIBRARY N
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 import gc
 import sys

@@ -1,8 +1,9 @@
-"""Instructions of one cached hit, by callgrind: the same on a busy machine as on a quiet one. `make bench-instructions`.
+"""Instructions of one cached hit, by callgrind: the same on a busy machine as on a quiet one.
 
-The App answers in one process, from the bytes on a connection to the bytes of the answer; the kernel's part is not
-counted, and no background task runs. What is recorded in bench/instructions.json is compared by
-tests/system/test_instructions.py. Figures depend on Python's minor version and on the machine's architecture.
+`make bench-instructions` records the figure in bench/instructions.json, which tests/system/test_instructions.py
+compares with. The App answers in one process, from the bytes on a connection to the bytes of the answer; the kernel's
+part is not counted, and no background task runs. Figures depend on Python's minor version and on the machine's
+architecture.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def median_of(runs: list[Run]) -> dict[str, Any]:
     """The median of each figure; of faults the sum, of disturbance the worst."""
     listed = [asdict(run) for run in runs]
     names = ("cpu_us", "rate", "p50_ms", "p99_ms", "rss_mb")
-    figures = {name: float(statistics.median(run[name] for run in listed)) for name in names}
+    figures: dict[str, Any] = {name: float(statistics.median(run[name] for run in listed)) for name in names}
     figures |= {name: sum(run[name] for run in listed) for name in ("requests", "refused", "broken")}
     parts = {name: statistics.median(run.parts.get(name, 0.0) for run in runs) for name in runs[0].parts}
     figures |= {"others": max(run.others for run in runs), "spread": [round(run.cpu_us, 1) for run in runs]}
@@ -50,7 +50,7 @@ def median_of(runs: list[Run]) -> dict[str, Any]:
 
 
 def opened(case: Case, folder: Path, behind: Program, stack: ExitStack) -> dict[str, Server]:
-    """Every server of a case that is installed, running and checked; the gateway's answer is what bare aiohttp sends."""
+    """Every server of a case that is installed, running and checked; bare aiohttp sends what the gateway did."""
     running: dict[str, Server] = {}
     body = b""
     for name, opener in case.servers.items():
@@ -84,8 +84,8 @@ def measured(case: Case, folder: Path, seconds: float, rounds: int) -> dict[str,
             for name, server in running.items():
                 if turn and name in case.peers:
                     continue
-                drive(server, case.load, WARM_SECONDS)
-                found.setdefault(name, []).append(drive(server, case.load, seconds))
+                drive(server, case.load_of(name), WARM_SECONDS)
+                found.setdefault(name, []).append(drive(server, case.load_of(name), seconds))
                 tell(f"  round {turn + 1}: {name} {found[name][-1].cpu_us:,.0f} µs")
     return {name: median_of(runs) for name, runs in found.items()}
 
@@ -96,8 +96,8 @@ def report(case: Case, figures: dict[str, Any]) -> None:
         noise = "" if of["others"] < QUIET else f"; OTHERS USED {of['others']:.0%} OF THE MACHINE"
         faults = f"; {of['refused']} refused, {of['broken']} broken" if of["refused"] or of["broken"] else ""
         tell(
-            f"  ({case.key}) {name}: {of['cpu_us']:,.1f} µs CPU, {of['rate']:,.0f} requests/s, p50 {of['p50_ms']:.2f} ms, "
-            f"p99 {of['p99_ms']:.2f} ms, {of['rss_mb']:.0f} MB{faults}{noise}"
+            f"  ({case.key}) {name}: {of['cpu_us']:,.1f} µs CPU, {of['rate']:,.0f} requests/s, "
+            f"p50 {of['p50_ms']:.2f} ms, p99 {of['p99_ms']:.2f} ms, {of['rss_mb']:.0f} MB{faults}{noise}"
         )
 
 

@@ -7,7 +7,6 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
 from performance import upstream
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ class WrongAnswerError(Exception):
 
 def ask(server: Server, load: Load, body: str) -> bytes:
     """One answer's bytes. Raises urllib.error.HTTPError."""
-    request = urllib.request.Request(  # noqa: S310 - our own address
+    request = urllib.request.Request(
         f"http://127.0.0.1:{server.program.port}{load.path}", body.encode(), {**server.headers}
     )
     with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - as above

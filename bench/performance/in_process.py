@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import pybase64
+from performance.servers import KEY, gateway_config
 
 from gateway.app.worker import App
 from gateway.authenticate import digest
@@ -18,10 +18,10 @@ from gateway.config.schema import Config
 from gateway.observe.logs import configure
 from gateway.ports import RawReply
 from gateway.upstream import Upstream
-from performance.servers import KEY, gateway_config
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Buffer, Iterable
+    from collections.abc import AsyncIterator, Iterable
+    from pathlib import Path
 
     from gateway.config.snapshot import Snapshot
     from gateway.ports import Exchange
@@ -30,7 +30,7 @@ SECRET = b"bench-secret-0123456789"
 VECTOR = pybase64.b64encode_as_string(b"\x00\x00\x00\x3d" * 1_024)
 
 
-def snapshot(folder: Path, **changes: Any) -> Snapshot:
+def snapshot(folder: Path, **changes: object) -> Snapshot:
     """A configuration with everything on but the one answer in a hundred that is logged, which would be chance."""
     settings = gateway_config(9, observe={"log_sample": 0}, **changes)
     settings["server"]["data_dir"] = str(folder / "data")
@@ -52,11 +52,11 @@ class Wire(asyncio.Transport):
         super().__init__({"peername": ("127.0.0.1", 50_000), "sockname": ("127.0.0.1", 8_080)})
         self.written = bytearray()
 
-    def write(self, data: Buffer) -> None:
+    def write(self, data: bytes | bytearray | memoryview) -> None:
         """Some bytes of an answer."""
         self.written += data
 
-    def writelines(self, list_of_data: Iterable[Buffer]) -> None:
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         """More of them."""
         for data in list_of_data:
             self.written += data
@@ -100,7 +100,7 @@ class InProcess:
         """One request's bytes in, its answer's bytes out."""
         self._wire.written.clear()
         self._protocol.data_received(request)
-        while not self._wire.whole():
+        while not self._wire.whole():  # noqa: ASYNC110 - an event would be work that is not the gateway's
             await asyncio.sleep(0)
         return bytes(self._wire.written)
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
-
 from performance.programs import LOAD_CORE, pinned
 
 if TYPE_CHECKING:
@@ -26,12 +25,21 @@ MARK = "@@"
 
 @dataclass(frozen=True)
 class Load:
-    """What is sent: `body` as text, to `path`, over so many connections; `span` 0 makes each MARK a new number."""
+    """What is sent: `body` as text, to `path`, over so many connections; `span` 0 makes each MARK a new number.
+
+    `others` are further bodies in their weights (percent, of which `body` has the rest), each under its own key.
+    """
 
     body: str
     path: str = "/v1/embeddings"
     connections: int = 32
     span: int = 0
+    others: tuple[tuple[int, str, str], ...] = ()
+
+    def lines(self) -> str:
+        """As wrk.lua reads them."""
+        rest = 100 - sum(weight for weight, _, _ in self.others)
+        return "".join(f"{weight}\t{key}\t{body}\n" for weight, key, body in ((rest, "-", self.body), *self.others))
 
 
 @dataclass(frozen=True)
@@ -85,10 +93,10 @@ def _wrk(server: Server, load: Load, seconds: float) -> dict[str, int]:
     stem = f"{time.time_ns():x}"
     headers = [word for name, value in server.headers.items() for word in ("-H", f"{name}: {value}")]
     with tempfile.NamedTemporaryFile("w", suffix=".json") as body:
-        body.write(load.body)
+        body.write(load.lines())
         body.flush()
         command = [
-            *("wrk", "-t1", f"-c{load.connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s"),
+            *("wrk", "-t1", f"-c{load.connections}", f"-d{max(1, round(seconds))}s", "--timeout", "60s"),
             *("-s", str(SCRIPT), *headers, f"http://127.0.0.1:{server.program.port}{load.path}"),
             *("--", body.name, stem, str(load.span), str(time.time_ns() % 2**31)),
         ]

@@ -104,7 +104,12 @@ def start(  # noqa: PLR0913 - what a process can be given
     """Run a command until something listens on `port`; both outputs go to `log`. Raises RuntimeError if it ends."""
     with log.open("wb") as out:
         process = subprocess.Popen(
-            pinned(core, command), cwd=cwd, stdout=out, stderr=out, stdin=subprocess.DEVNULL, env=dict(env or os.environ)
+            pinned(core, command),
+            cwd=cwd,
+            stdout=out,
+            stderr=out,
+            stdin=subprocess.DEVNULL,
+            env=dict(env or os.environ),
         )
     deadline = time.monotonic() + START_SECONDS
     program = Program(process, port)

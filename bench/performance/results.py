@@ -43,8 +43,15 @@ def circumstances() -> dict[str, Any]:
     """When, of which code, on what, with which versions; how busy the machine was before."""
     return {
         "when": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": _said("git", "-C", str(ROOT), "describe", "--always", "--dirty"),
-        "machine": f"{_processor()}, {os.cpu_count()} cores, {_memory_gib()} GiB, {platform.system()} {platform.release()}",
+        "commit": _commit(),
+        "machine": ", ".join(
+            (
+                _processor(),
+                f"{os.cpu_count()} cores",
+                f"{_memory_gib()} GiB",
+                f"{platform.system()} {platform.release()}",
+            )
+        ),
         "load_before": round(os.getloadavg()[0], 2),
         "versions": {
             "Python": platform.python_version(),
@@ -56,6 +63,12 @@ def circumstances() -> dict[str, Any]:
             "Portkey": _portkey(),
         },
     }
+
+
+def _commit() -> str:
+    """What is checked out; `+` if the gateway itself differs from it."""
+    changed = _said("git", "-C", str(ROOT), "status", "--porcelain", "--", "gateway", "pyproject.toml")
+    return _said("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD") + ("+" if changed else "")
 
 
 def _said(*command: str) -> str:

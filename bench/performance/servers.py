@@ -36,7 +36,7 @@ class Server:
     helpers: tuple[Program, ...] = ()
 
 
-def gateway_config(upstream_port: int, **changes: Any) -> dict[str, Any]:
+def gateway_config(upstream_port: int, **changes: object) -> dict[str, Any]:
     """Everything on: keys, limits that are large but are kept, cache, metrics, ledger, one answer in 100 logged."""
     return {
         "server": {"secret": "bench-secret-0123456789"},
@@ -101,7 +101,7 @@ def bare_application(folder: Path, upstream: Program, answer: bytes) -> Abstract
 
 
 def bare_proxy(folder: Path, upstream: Program, _: bytes) -> AbstractContextManager[Server]:
-    """aiohttp's server and its client, and nothing between."""
+    """Aiohttp's server and its client, and nothing between."""
     return _python(folder, upstream, "bare aiohttp", "bare_proxy.py", f"http://127.0.0.1:{upstream.port}")
 
 

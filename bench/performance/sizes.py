@@ -9,13 +9,12 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from redis import Redis
-
 from performance import cases, servers
 from performance.checks import check
 from performance.load import Load, drive
 from performance.programs import ROOT
 from performance.upstream import VALUES, upstream
+from redis import Redis
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from performance.programs import LOAD_CORE, free_port, start
 
 if TYPE_CHECKING:
@@ -52,7 +52,12 @@ def fnv(text: str) -> int:
 
 def vector(text: str, values: int = VALUES) -> list[float]:
     """The vector that the upstream answers, as float32."""
-    state, row = fnv(text) % _VARIANTS + 1, []
+    return _row(fnv(text) % _VARIANTS + 1, values)
+
+
+@cache
+def _row(state: int, values: int) -> list[float]:
+    row = []
     for _ in range(values):
         state = (state * 1664525 + 1013904223) % 2**32
         row.append(((state >> 8) - (1 << 23)) / 268435456)

@@ -1,31 +1,41 @@
--- wrk … -- BODY_FILE STEM RANGE: POSTs the file's text. Where it, or the key, has @@, there comes a number: with RANGE 0
--- one that was never used before (STEM makes it this run's own), else a random one below RANGE.
-local template, key, stem, range
-local count, fixed = 0, nil
+-- wrk … -- FILE STEM RANGE SEED: POSTs bodies from a file of lines `WEIGHT <tab> AUTHORIZATION or - <tab> BODY`, by
+-- chance and weight. Where a body or its key has @@, there comes a number: with RANGE 0 one that was never used before
+-- (STEM makes it this run's own), else a random one below RANGE.
+local mixture, whole, stem, range, count = {}, 0, nil, 0, 0
+
+local function made(kind, mark)
+  wrk.headers["Authorization"] = (kind.key:gsub("@@", mark))
+  return wrk.format("POST", nil, nil, (kind.body:gsub("@@", mark)))
+end
 
 function init(args)
-  local file = assert(io.open(args[1]))
-  template = file:read("*a")
-  file:close()
   stem, range = args[2], tonumber(args[3])
-  key = wrk.headers["Authorization"]
-  if not (template .. key):find("@@", 1, true) then
-    fixed = wrk.format("POST", nil, nil, template)
-  end
   math.randomseed(tonumber(args[4]))
+  local usual = wrk.headers["Authorization"] or ""
+  for line in io.lines(args[1]) do
+    local weight, key, body = line:match("^(%d+)\t([^\t]*)\t(.*)$")
+    local kind = {key = key == "-" and usual or key, body = body}
+    whole = whole + tonumber(weight)
+    kind.upto = whole
+    if not (kind.key .. body):find("@@", 1, true) then kind.fixed = made(kind, "") end
+    mixture[#mixture + 1] = kind
+  end
+end
+
+local function pick()
+  if #mixture == 1 then return mixture[1] end
+  local drawn = math.random(1, whole)
+  for _, kind in ipairs(mixture) do
+    if drawn <= kind.upto then return kind end
+  end
 end
 
 function request()
-  if fixed then return fixed end
-  local mark
-  if range > 0 then
-    mark = tostring(math.random(0, range - 1))
-  else
-    count = count + 1
-    mark = stem .. "x" .. count
-  end
-  wrk.headers["Authorization"] = key:gsub("@@", mark)
-  return wrk.format("POST", nil, nil, (template:gsub("@@", mark)))
+  local kind = pick()
+  if kind.fixed then return kind.fixed end
+  if range > 0 then return made(kind, tostring(math.random(0, range - 1))) end
+  count = count + 1
+  return made(kind, stem .. "x" .. count)
 end
 
 function done(summary, latency, requests)
