@@ -18,7 +18,7 @@ SERVERS = ("gateway", "bare aiohttp", "nginx", "Portkey", "LiteLLM")
 PLOT = "\n\n![{about}](performance/{name}.svg)"
 
 
-def page(results: dict[str, Any], instructions: dict[str, int]) -> str:
+def page(results: dict[str, Any], instructions: dict[str, dict[str, int]]) -> str:
     """The whole page."""
     bench, listed = results.get("bench", {}), verdicts(results)
     parts = {
@@ -33,7 +33,7 @@ def page(results: dict[str, Any], instructions: dict[str, int]) -> str:
         or "Not known yet",
         "growth": _growth(results.get("growth", {})),
         "micro": _micro(results.get("micro")),
-        "instructions": "; ".join(f"{count:,} on Python {place}" for place, count in sorted(instructions.items())),
+        "instructions": "; ".join(_instructions(place, of) for place, of in sorted(instructions.items())),
         "soak": _soak(results.get("soak")),
     }
     text = TEMPLATE.read_text()
@@ -152,6 +152,11 @@ def _micro(micro: dict[str, Any] | None) -> str:
     by = f"by pyperf {micro['pyperf']}: the gateway's own functions, all texts cached."
     words = f"Of {micro['when']}, commit {micro['commit']}, {by}"
     return f"{words}\n\n{_table(head, rows)}"
+
+
+def _instructions(place: str, of: dict[str, int]) -> str:
+    hit, whole = (of.get(kind, 0) for kind in ("hit", "pipeline"))
+    return f"Python {place}: {hit:,}, and {whole:,} through the whole pipeline"
 
 
 def _soak(soak: dict[str, Any] | None) -> str:
