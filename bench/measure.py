@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     from performance.programs import Program
 
 WARM_SECONDS = 1.0
+PEER_TIMES = 2
+"""Slow peers get one run that is so much longer."""
+
+FEWEST = 10
+"""Answers below which a figure says nothing: what was begun and not answered would be most of it."""
+
 QUIET = 0.10
 """Others may use so much of the machine; more is told."""
 
@@ -60,6 +66,8 @@ def opened(case: Case, folder: Path, behind: Program, stack: ExitStack) -> dict[
         try:
             with ExitStack() as attempt:
                 server = attempt.enter_context(opener(folder, behind, body))
+                for earlier in case.before if name == "gateway" else ():
+                    check(server, case.load, earlier)
                 answer = check(server, case.load, case.probe)
                 check(server, case.load, case.probe)
                 stack.push(attempt.pop_all())
@@ -85,9 +93,13 @@ def measured(case: Case, folder: Path, seconds: float, rounds: int) -> dict[str,
                 if turn and name in case.peers:
                     continue
                 drive(server, case.load_of(name), WARM_SECONDS)
-                found.setdefault(name, []).append(drive(server, case.load_of(name), seconds))
+                lasting = seconds * PEER_TIMES if name in case.peers else seconds
+                found.setdefault(name, []).append(drive(server, case.load_of(name), lasting))
                 tell(f"  round {turn + 1}: {name} {found[name][-1].cpu_us:,.0f} µs")
-    return {name: median_of(runs) for name, runs in found.items()}
+    few = [name for name, runs in found.items() if sum(run.requests for run in runs) < FEWEST]
+    if few:
+        tell(f"  too few answers came to count: {', '.join(few)}")
+    return {name: median_of(runs) for name, runs in found.items() if name not in few}
 
 
 def report(case: Case, figures: dict[str, Any]) -> None:

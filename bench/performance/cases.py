@@ -36,7 +36,10 @@ def rerank(documents: list[str]) -> str:
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the table; `peers` are those measured once, as they take long. `delay` is the upstream's, in ms."""
+    """One row of the table; `peers` are those measured once, as they take long.
+
+    `delay` is the upstream's, in ms; `before` is sent first.
+    """
 
     key: str
     title: str
@@ -45,6 +48,7 @@ class Case:
     delay: int = 0
     peers: tuple[str, ...] = ()
     peer_connections: int | None = None
+    before: tuple[str, ...] = ()
 
     def load_of(self, name: str) -> Load:
         """What a server gets: a peer that takes half a second of CPU for one call is not sent 32 at once."""
@@ -54,7 +58,7 @@ class Case:
     @property
     def probe(self) -> str:
         """A body to check answers with; where each body is new, one of them."""
-        return self.load.body.replace(MARK, "probe")
+        return self.load.body.replace(MARK, str(self.load.span - 1) if self.load.span else "probe")
 
 
 def plain(folder: Path, upstream: Program, _: bytes) -> AbstractContextManager[Server]:
@@ -76,6 +80,13 @@ HALF = Load(
         [f"{TEXT}, number {number}" + (f" {MARK}" if number % 2 else "") for number in range(MANY)],
     )
 )
+UNLIKE = Load(json.dumps({"model": MODEL, "input": [TEXT], "user": MARK}))
+CHOICE = 1_000
+CHOSEN = Load(embeddings([f"{TEXT}, number {MARK}"] * MANY), span=CHOICE)
+KNOWN = tuple(
+    embeddings([f"{TEXT}, number {number}" for number in range(start, start + MANY)])
+    for start in range(0, CHOICE, MANY)
+)
 RANKED = Load(rerank([f"{TEXT}, number {number}" for number in range(MANY)]), "/v1/rerank")
 PROXIES: dict[str, Opener] = {
     "gateway": plain,
@@ -90,6 +101,7 @@ CACHES: dict[str, Opener] = {
     "nginx": servers.nginx_cache,
     "LiteLLM": servers.litellm,
 }
+OURS: dict[str, Opener] = {"gateway": plain, "bare aiohttp": servers.bare_application}
 SLOW = ("Portkey", "LiteLLM")
 
 CASES = (
@@ -100,9 +112,11 @@ CASES = (
         ONE,
         {"gateway": store_only, "bare aiohttp": servers.bare_application},
     ),
+    Case("a_unlike", "the same as (a), but no two requests alike", UNLIKE, OURS),
     Case("b", "miss, upstream of 0 ms, stored afterwards", NEW, PROXIES, peers=SLOW),
     Case("c", "miss, upstream of 50 ms, 128 connections", Load(NEW.body, connections=128), PROXIES, 50, SLOW),
     Case("d", "100 texts, all cached, float JSON", LIST, CACHES, peers=SLOW, peer_connections=1),
+    Case("d_unlike", "the same as (d), but each time another 100 of 1,000 texts", CHOSEN, OURS, before=KNOWN),
     Case("e", "100 texts, 50 of them new", HALF, {"gateway": plain}),
     Case(
         "f", "rerank, 100 documents, all cached", RANKED, {"gateway": plain, "bare aiohttp": servers.bare_application}

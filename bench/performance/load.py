@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from performance.servers import Server
 
 SCRIPT = Path(__file__).with_name("wrk.lua")
+SETTLE_SECONDS, SETTLED_WITHIN, IDLE_SHARE = 5.0, 0.3, 0.1
+"""A server is at rest that used a tenth of a core for so long."""
+
 MARK = "@@"
 """Stands for a number in a body or a key: a new one, or a random one of a range."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What is sent: `body` as text, to `path`, over so many connections; `span` 0 makes each MARK a new number.
+    """What is sent: `body` as text, to `path`, over so many connections; `span` 0 makes MARK a new number.
 
     `others` are further bodies in their weights (percent, of which `body` has the rest), each under its own key.
     """
@@ -65,6 +68,7 @@ class Run:
 def drive(server: Server, load: Load, seconds: float) -> Run:
     """Send `load` for so long, and look at the CPU time of everything before and after."""
     watched = [server.program, *server.helpers]
+    _settle(server)
     began, machine_before = time.monotonic(), _machine_seconds()
     ours_before = sum(program.cpu_seconds() for program in watched) + _children_seconds()
     parts_before = server.program.parts()
@@ -87,6 +91,17 @@ def drive(server: Server, load: Load, seconds: float) -> Run:
         others=max(0.0, (spent - ours) / whole),
         parts=costs,
     )
+
+
+def _settle(server: Server) -> None:
+    """Wait until what an earlier load left to do is done, some seconds at most."""
+    deadline, before = time.monotonic() + SETTLE_SECONDS, server.program.cpu_seconds()
+    while time.monotonic() < deadline:
+        time.sleep(SETTLED_WITHIN)
+        now = server.program.cpu_seconds()
+        if now - before < SETTLED_WITHIN * IDLE_SHARE:
+            return
+        before = now
 
 
 def _wrk(server: Server, load: Load, seconds: float) -> dict[str, int]:

@@ -1,7 +1,9 @@
 -- wrk … -- FILE STEM RANGE SEED: POSTs bodies from a file of lines `WEIGHT <tab> AUTHORIZATION or - <tab> BODY`, by
 -- chance and weight. Where a body or its key has @@, there comes a number: with RANGE 0 one that was never used before
--- (STEM makes it this run's own), else a random one below RANGE.
+-- (STEM makes it this run's own), else a random one below RANGE, another at each @@.
 local mixture, whole, stem, range, count = {}, 0, nil, 0, 0
+
+local function drawn() return tostring(math.random(0, range - 1)) end
 
 local function made(kind, mark)
   wrk.headers["Authorization"] = (kind.key:gsub("@@", mark))
@@ -24,16 +26,16 @@ end
 
 local function pick()
   if #mixture == 1 then return mixture[1] end
-  local drawn = math.random(1, whole)
+  local ticket = math.random(1, whole)
   for _, kind in ipairs(mixture) do
-    if drawn <= kind.upto then return kind end
+    if ticket <= kind.upto then return kind end
   end
 end
 
 function request()
   local kind = pick()
   if kind.fixed then return kind.fixed end
-  if range > 0 then return made(kind, tostring(math.random(0, range - 1))) end
+  if range > 0 then return made(kind, drawn) end
   count = count + 1
   return made(kind, stem .. "x" .. count)
 end
