@@ -35,12 +35,15 @@ TENANTS = (1, 10, 100, 1_000, 10_000)
 CONNECTIONS = (1, 10, 100, 300, 1_000)
 SMALL_VALUES = 64
 WARM_SECONDS = 1.0
+ACQUAINTED = 1_000
+"""Tenants for each second before: a tenant's first call of a worker asks the store for its lease."""
+
 Figures = list[dict[str, Any]]
 
 
-def point(server: Server, load: Load, seconds: float, number: int) -> dict[str, Any]:
+def point(server: Server, load: Load, seconds: float, number: int, warm: float = WARM_SECONDS) -> dict[str, Any]:
     """One figure of a curve."""
-    drive(server, load, WARM_SECONDS)
+    drive(server, load, warm)
     run = drive(server, load, seconds)
     tell(f"  {number:,}: {run.cpu_us:,.0f} µs, {run.rate:,.0f} requests/s, {run.refused} refused, {run.broken} broken")
     figures = {"n": number, "cpu_us": run.cpu_us, "p99_ms": run.p99_ms, "rate": run.rate, "others": run.others}
@@ -94,7 +97,8 @@ def tenants(folder: Path, seconds: float) -> Generator[dict[str, Any]]:
                 everybody = servers.Server("gateway", gateway.program, headers, gateway.helpers)
                 one = {**headers, "Authorization": headers["Authorization"].replace(MARK, "0")}
                 check(servers.Server("gateway", gateway.program, one), cases.ONE, cases.ONE.body)
-                yield point(everybody, Load(cases.ONE.body, span=number), seconds, number)
+                warm = max(WARM_SECONDS, number / ACQUAINTED)
+                yield point(everybody, Load(cases.ONE.body, span=number), seconds, number, warm)
 
 
 def connections(folder: Path, seconds: float) -> Generator[dict[str, Any]]:
