@@ -59,6 +59,7 @@ bench-peers:
 	$(PYTHON) -m venv $(VENV)/peers/litellm
 	$(VENV)/peers/litellm/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
 	  --only-binary :all: 'litellm[proxy]==1.100.5'
+	mkdir -p $(VENV)/peers/portkey
 	npm install --prefix $(VENV)/peers/portkey --ignore-scripts --no-audit --no-fund --silent @portkey-ai/gateway@1.9.8
 
 $(BIN)/python:
