@@ -21,31 +21,31 @@ check: $(VENV)/test.stamp
 
 # docs/performance.md, on a quiet machine; the first is bounded to 15 minutes. Each part can be run again by itself, and
 # `bench/measure.py --only a,b` a case of the table.
-bench: $(VENV)/bench.stamp
+bench: $(VENV)/test.stamp
 	$(BIN)/python bench/measure.py
 	$(BIN)/python bench/page.py
 
-bench-micro: $(VENV)/bench.stamp
+bench-micro: $(VENV)/test.stamp
 	$(BIN)/python bench/micro.py --quiet
 	$(BIN)/python bench/page.py
 
-bench-growth: $(VENV)/bench.stamp
+bench-growth: $(VENV)/test.stamp
 	$(BIN)/python bench/growth.py
 	$(BIN)/python bench/page.py
 
-soak: $(VENV)/bench.stamp
+soak: $(VENV)/test.stamp
 	$(BIN)/python bench/soak.py; ended=$$?; $(BIN)/python bench/page.py && exit $$ended
 
-bench-page: $(VENV)/bench.stamp
+bench-page: $(VENV)/test.stamp
 	$(BIN)/python bench/page.py
 
 # Records anew what tests/system/test_instructions.py compares with: after a change that means to make a hit cheaper.
-bench-instructions: $(VENV)/bench.stamp
+bench-instructions: $(VENV)/test.stamp
 	$(BIN)/python bench/instructions.py
 	$(BIN)/python bench/page.py
 
 # What other pages of docs/ quote.
-bench-more: $(VENV)/bench.stamp
+bench-more: $(VENV)/test.stamp
 	$(BIN)/python bench/never_pay_twice.py
 	$(BIN)/python bench/admissions.py
 	$(BIN)/python bench/fan_out.py
@@ -53,7 +53,7 @@ bench-more: $(VENV)/bench.stamp
 	$(BIN)/python bench/large_inputs.py
 
 # What the gateway is compared with, apart from everything else: exact versions, wheels only, no install scripts. LiteLLM
-# 1.82.7, 1.82.8 and 1.107 were malicious; Portkey 1.15.2 answers embeddings with 500 on Node 20.20.
+# 1.82.7, 1.82.8 and 1.107.0 were reported malicious; Portkey 1.15.2 answers embeddings with 500 on Node 20.20.
 bench-peers:
 	rm -rf $(VENV)/peers
 	$(PYTHON) -m venv $(VENV)/peers/litellm
@@ -71,10 +71,6 @@ $(VENV)/serve.stamp: pyproject.toml | $(BIN)/python
 
 $(VENV)/test.stamp: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[local,test]'
-	touch $@
-
-$(VENV)/bench.stamp: pyproject.toml $(VENV)/test.stamp
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[local,test,bench]'
 	touch $@
 
 # A real backend for the system tests. Where it cannot be had, they are skipped and say so (a failure in .ci/run).

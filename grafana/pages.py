@@ -192,7 +192,6 @@ def internals() -> list[Panel]:
     return [
         Panel("Versions", (("count by (version, python) (gateway_build_info)", ""),), kind="table"),
         panel("Event loop lag", *quantiles("gateway_loop_lag_seconds"), unit="s", about="What every call waits for, too."),
-        panel("Tasks", ("sum by (instance) (gateway_tasks)", "{{instance}}"), about="Some for each call that runs; what does not come down again is a leak."),
         panel("p50 of each stage", (quantile(0.5, "gateway_stage_seconds", "stage"), "{{stage}}"), unit="s"),
         panel("p99 of each stage", (quantile(0.99, "gateway_stage_seconds", "stage"), "{{stage}}"), unit="s"),
         panel("Store failures by role", (rate("gateway_store_failures_total", "role"), "{{role}}"), unit="ops"),

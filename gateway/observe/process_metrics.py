@@ -1,8 +1,7 @@
-"""E: metrics of a worker itself: which version it is, how late its event loop runs and what it runs."""
+"""E: metrics of a worker itself: which version it is, and how late its event loop runs."""
 
 from __future__ import annotations
 
-import asyncio
 import platform
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -38,12 +37,6 @@ class ProcessMetrics:
             buckets=_LAGS,
             registry=registry,
         )
-        self._tasks = Gauge(
-            "gateway_tasks",
-            "Tasks of the event loops: those that run while the worker does, and some for each call.",
-            registry=registry,
-            multiprocess_mode="livesum",
-        )
 
     async def probe(self, clock: Clock) -> None:
         """Sleep and look how late it is, for ever."""
@@ -51,4 +44,3 @@ class ProcessMetrics:
             due = clock.monotonic() + PROBE_SECONDS
             await clock.sleep(PROBE_SECONDS)
             self._lag.observe(max(0.0, clock.monotonic() - due))
-            self._tasks.set(len(asyncio.all_tasks()))

@@ -86,15 +86,3 @@ async def test_a_late_event_loop_is_seen(process: tuple[CollectorRegistry, Proce
     value = registry.get_sample_value
     assert value("gateway_loop_lag_seconds_bucket", {"le": "0.1"}) == 0
     assert value("gateway_loop_lag_seconds_bucket", {"le": "0.25"}) == 3
-
-
-async def test_tasks_are_counted(process: tuple[CollectorRegistry, ProcessMetrics]) -> None:
-    (registry, metrics), clock = process, LateClock()
-    task = asyncio.create_task(metrics.probe(clock))
-    await clock.advance(PROBE_SECONDS + 0.21)
-    before = registry.get_sample_value("gateway_tasks")
-    other = asyncio.create_task(asyncio.Event().wait())
-    await clock.advance(PROBE_SECONDS + 0.21)
-    for running in (task, other):
-        running.cancel()
-    assert registry.get_sample_value("gateway_tasks") == (before or 0) + 1
