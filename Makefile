@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: serve test check bench lock docs clean
+.PHONY: serve test check bench bench-micro bench-growth bench-page bench-instructions bench-more bench-peers soak lock docs clean
 
 serve: $(VENV)/serve.stamp
 	$(BIN)/gateway serve
@@ -19,13 +19,48 @@ check: $(VENV)/test.stamp
 	$(BIN)/coverage run -m pytest -q tests/unit tests/wire
 	$(BIN)/python tests/architecture/pure_coverage.py
 
+# docs/performance.md, on a quiet machine; the first is bounded to 15 minutes. Each part can be run again by itself, and
+# `bench/measure.py --only a,b` a case of the table.
 bench: $(VENV)/test.stamp
-	$(BIN)/python bench/cached_hit.py
+	$(BIN)/python bench/measure.py
+	$(BIN)/python bench/page.py
+
+bench-micro: $(VENV)/test.stamp
+	$(BIN)/python bench/micro.py --quiet
+	$(BIN)/python bench/page.py
+
+bench-growth: $(VENV)/test.stamp
+	$(BIN)/python bench/growth.py
+	$(BIN)/python bench/page.py
+
+soak: $(VENV)/test.stamp
+	$(BIN)/python bench/soak.py; ended=$$?; $(BIN)/python bench/page.py && exit $$ended
+
+bench-page: $(VENV)/test.stamp
+	$(BIN)/python bench/page.py
+
+# Records anew what tests/system/test_instructions.py compares with: after a change that means to make a hit cheaper.
+bench-instructions: $(VENV)/test.stamp
+	$(BIN)/python bench/instructions.py
+	$(BIN)/python bench/page.py
+
+# What other pages of docs/ quote.
+bench-more: $(VENV)/test.stamp
 	$(BIN)/python bench/never_pay_twice.py
 	$(BIN)/python bench/admissions.py
 	$(BIN)/python bench/fan_out.py
 	$(BIN)/python bench/lanes.py
 	$(BIN)/python bench/large_inputs.py
+
+# What the gateway is compared with, apart from everything else: exact versions, wheels only, no install scripts. LiteLLM
+# 1.82.7, 1.82.8 and 1.107.0 were reported malicious; Portkey 1.15.2 answers embeddings with 500 on Node 20.20.
+bench-peers:
+	rm -rf $(VENV)/peers
+	$(PYTHON) -m venv $(VENV)/peers/litellm
+	$(VENV)/peers/litellm/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
+	  --only-binary :all: 'litellm[proxy]==1.100.5'
+	mkdir -p $(VENV)/peers/portkey
+	npm install --prefix $(VENV)/peers/portkey --ignore-scripts --no-audit --no-fund --silent @portkey-ai/gateway@1.9.8
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

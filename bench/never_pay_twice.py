@@ -22,8 +22,9 @@ from aiohttp import web
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from cached_hit import KEY, config_text, free_port  # noqa: E402 - after the path is set
-from fakes.jina_upstream import Upstream, tokens_of  # noqa: E402 - as above
+from fakes.jina_upstream import Upstream, tokens_of  # noqa: E402 - after the path is set
+from performance.programs import free_port  # noqa: E402 - as above
+from performance.servers import KEY, gateway_config  # noqa: E402 - as above
 
 Call = tuple[str, dict[str, Any]]
 MODEL = "jina-embeddings-v3"
@@ -135,7 +136,7 @@ async def measure(name: str, waves: list[list[Call]]) -> None:
     await web.TCPSite(runner, "127.0.0.1", port).start()
     with tempfile.TemporaryDirectory(prefix="gwn", dir="/tmp") as folder:
         config = Path(folder) / "config.yaml"
-        config.write_text(config_text(port))
+        config.write_text(json.dumps(gateway_config(port)))
         options = ["--config", str(config), "--port", str(listening), "--workers", "2", "--data-dir", f"{folder}/data"]
         command = [sys.executable, "-m", "gateway", "serve", *options]
         process = await asyncio.create_subprocess_exec(
