@@ -3,21 +3,22 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: serve test check bench bench-micro bench-growth bench-page bench-instructions bench-more bench-peers soak lock docs clean
+.PHONY: serve test check lint bench bench-micro bench-growth bench-page bench-instructions bench-more bench-peers soak lock docs clean
 
 serve: $(VENV)/serve.stamp
 	$(BIN)/gateway serve
 
-test: check $(VENV)/infinity.stamp $(VENV)/clients.stamp $(VENV)/deploy.stamp
-	$(BIN)/python -m pytest
+test: lint $(VENV)/infinity.stamp $(VENV)/clients.stamp $(VENV)/deploy.stamp
+	$(BIN)/coverage run -m pytest
 
-check: $(VENV)/test.stamp
+check: lint
+	$(BIN)/coverage run -m pytest -q tests/unit tests/wire tests/architecture
+
+lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/coverage run -m pytest -q tests/unit tests/wire
-	$(BIN)/python tests/architecture/pure_coverage.py
 
 # docs/performance.md, on a quiet machine; the first is bounded to 15 minutes. Each part can be run again by itself, and
 # `bench/measure.py --only a,b` a case of the table.

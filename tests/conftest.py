@@ -32,6 +32,10 @@ _fakes = sys.modules.setdefault("fakes", ModuleType("fakes"))
 _fakes.__path__ = [str(Path(__file__).parent / "fakes")]
 
 from fakes.cluster import running_cluster  # noqa: E402 - importable from here on
+from fakes.measured import (  # noqa: E402, F401 - importable from here on; pytest finds its hooks here
+    pytest_collection_modifyitems,
+    pytest_runtest_setup,
+)
 
 PROCESSES = Path(__file__).parents[1] / "gateway" / "processes"
 SUPERVISION = [f"gateway.processes.{path.stem}" for path in PROCESSES.glob("[!_]*.py")]
