@@ -10,7 +10,8 @@ import aiohttp
 from yarl import URL
 
 from gateway.errors import TransportError
-from gateway.upstream import CONNECT_SECONDS, UNIX_PREFIX, address, client
+from gateway.http1.origin import CONNECT_SECONDS
+from gateway.upstream import UNIX_PREFIX, address, client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

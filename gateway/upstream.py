@@ -6,9 +6,13 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 import aiohttp
+from yarl import URL
 
 from gateway.errors import TransportError
 from gateway.fetch import Fetcher
+from gateway.http1.head import known
+from gateway.http1.origin import CONNECT_SECONDS, Origin, origin_of
+from gateway.http1.pool import OddError, Pool
 from gateway.ports import RawReply
 
 if TYPE_CHECKING:
@@ -22,23 +26,31 @@ UNIX_PREFIX = "unix:"
 REPLY_LIMIT = 536_870_912
 """Bytes of a reply that are read at most; 2,048 multi-vectors of 1,000 tokens are half of it."""
 
-CONNECT_SECONDS = 5.0
+_ROUTES = 1_024
+"""Paths of backends that are remembered as addresses."""
+
 _POSTS = 32
 """Most notices posted at once."""
 
 
 class Upstream:
-    """ports.Transport over aiohttp: a connection pool a backend; no redirects, cookies or proxies from the environment.
+    """ports.Transport: a connection pool a backend; no redirects, cookies or proxies from the environment.
 
+    Calls go over gateway.http1. What that does not know goes over aiohttp's client: addresses of another form, requests
+    with headers about the connection, and backends whose answers it could not read; so does all where not `lean`.
     Addresses come from the config; nothing a client sends can change where a request goes. What clients name is for
     `foreign`, which goes to public addresses and to `networks` only.
     """
 
-    def __init__(self, backends: Mapping[str, Backend], networks: Networks = ()) -> None:
+    def __init__(self, backends: Mapping[str, Backend], networks: Networks = (), *, lean: bool = True) -> None:
         self.foreign = Fetcher(networks)
         self._backends = dict(backends)
         self._sessions: dict[str, aiohttp.ClientSession] = {}
         self._poster: aiohttp.ClientSession | None = None
+        self._lean = lean
+        self._routes: dict[tuple[str, str], tuple[Origin, str] | None] = {}
+        self._pools: dict[tuple[str, Origin], Pool] = {}
+        self._odd: set[tuple[str, Origin]] = set()
 
     async def send(self, backend: str, exchange: Exchange, timeout_seconds: float) -> RawReply:
         """One request and its whole reply.
@@ -47,6 +59,37 @@ class Upstream:
             TransportError: no connection, a broken reply, one over REPLY_LIMIT, or none within the time.
         """
         settings = self._backends[backend]
+        route = self._route(settings.url, exchange.path)
+        if route is None or (backend, route[0]) in self._odd or not known(exchange.headers):
+            return await self._send_by_aiohttp(backend, settings, exchange, timeout_seconds)
+        origin, target = route
+        pool = self._pools.get((backend, origin))
+        if pool is None:
+            pool = self._pools[backend, origin] = Pool(origin, settings.concurrency)
+        try:
+            return await pool.send(exchange, target, timeout_seconds, REPLY_LIMIT)
+        except OddError:
+            self._odd.add((backend, origin))
+            raise
+
+    def _route(self, base: str, path: str) -> tuple[Origin, str] | None:
+        """Where a path of a backend is; None where gateway.http1 does not go."""
+        if not self._lean:
+            return None
+        try:
+            return self._routes[base, path]
+        except KeyError:
+            if len(self._routes) >= _ROUTES:
+                self._routes.clear()
+        url = URL(address(base, path))
+        origin = origin_of(url, base.removeprefix(UNIX_PREFIX) if base.startswith(UNIX_PREFIX) else "")
+        route = None if origin is None else (origin, url.raw_path_qs)
+        self._routes[base, path] = route
+        return route
+
+    async def _send_by_aiohttp(
+        self, backend: str, settings: Backend, exchange: Exchange, timeout_seconds: float
+    ) -> RawReply:
         timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=min(CONNECT_SECONDS, timeout_seconds))
         try:
             async with self._session(backend, settings).request(
@@ -102,6 +145,9 @@ class Upstream:
 
     async def close(self) -> None:
         """Close every pool."""
+        for pool in self._pools.values():
+            pool.close()
+        self._pools.clear()
         for session in (*self._sessions.values(), *([self._poster] if self._poster else [])):
             await session.close()
         await self.foreign.close()

@@ -10,6 +10,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.dispatch.flight import Crew, Flight, Landed, RefusedError, crash, land
+from gateway.dispatch.renewals import Renewals
 from gateway.errors import Code, GatewayError, StoreError, service_unavailable
 from gateway.vocabulary import Answer, Fresh
 
@@ -60,7 +61,7 @@ class InFlight:
         self._claims = claims
         self._clock = clock
         self._tasks = tasks
-        self._renew_seconds = claim_seconds / 3
+        self._renewals = Renewals(claims, clock, tasks, claim_seconds / 3)
         self._flights: dict[bytes, Flight] = {}
         self._refused: OrderedDict[bytes, tuple[float, GatewayError]] = OrderedDict()
 
@@ -197,7 +198,7 @@ class InFlight:
     async def _fill(self, errand: _Errand, flights: Mapping[int, Flight], token: str, crew: Crew) -> None:
         plan = errand.plan
         keys = [plan.keys[position] for position in flights]
-        renewal = self._tasks.spawn(self._renew(keys, token), "renew claims")
+        self._renewals.hold(token, keys)
         try:
             found = await errand.fill(list(flights), crew.depart)
             for position, answer in found.answers.items():
@@ -208,18 +209,12 @@ class InFlight:
             if found.failure is not None:
                 raise found.failure
         finally:
-            renewal.cancel()
+            self._renewals.drop(token)
             await self._release(keys, token)
 
     async def _release(self, keys: Sequence[ItemKey], token: str) -> None:
         with suppress(StoreError):
             await self._claims.release(keys, token)
-
-    async def _renew(self, keys: Sequence[ItemKey], token: str) -> None:
-        while True:
-            await self._clock.sleep(self._renew_seconds)
-            with suppress(StoreError):
-                await self._claims.renew(keys, token)
 
     def _may_take_over(self, error: BaseException, deadline: float, name: bytes) -> bool:
         """Whether a flight failed for what was its flyer's own: less time than we have, or another list.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.backends.dialect import Dialect
+    from gateway.config.snapshot import Route
     from gateway.dispatch.fleet import Fleet, Trip
     from gateway.dispatch.order import Order, Want
     from gateway.dispatch.shaper import Shaper
@@ -144,22 +145,19 @@ class Sender:
         """One exchange over one route: with the caller's own key at once, with ours once it has its turn there."""
         order, route = sent.order, trip.route
         backend = order.backend(route)
-        ask = Ask(
-            order.job,
-            tuple([want.unit for want in sent.wants]),
-            route.backend_model,
-            weights=tuple([want.tokens for want in sent.wants]),
-        )
         outcome: Outcome | None = None
         try:
             if sent.deadline <= self._clock.monotonic():
                 raise LateError(1.0)
             if order.of_the_caller(route):
-                outcome = await self._exchange(sent, trip, replace(ask, credential=order.passed))
+                outcome = await self._exchange(sent, trip, _ask(sent, route, order.passed))
             else:
-                async with self._shaper.turn(route.backend, backend, sent.ticket) as turn:
-                    outcome = await self._exchange(sent, trip, replace(ask, credential=turn.key.credential))
+                station, turn = await self._shaper.begin(route.backend, backend, sent.ticket)
+                try:
+                    outcome = await self._exchange(sent, trip, _ask(sent, route, turn.key.credential))
                     trip.other_key = self._shaper.report(route.backend, turn, outcome)
+                finally:
+                    station.end(turn)
             return outcome
         finally:
             self._fleet.ended(trip, outcome, own_key=order.of_the_caller(route))
@@ -184,6 +182,12 @@ class Sender:
         self._observer.upstream_call(name, ask.job.endpoint, outcome.kind.value, seconds, outcome.tokens)
         share = int(seconds / len(ask.units) * _MICROS)
         return replace(outcome, answers=tuple([replace(answer, micros=share) for answer in outcome.answers]))
+
+
+def _ask(sent: Parcel, route: Route, credential: str | None) -> Ask:
+    units = tuple([want.unit for want in sent.wants])
+    weights = tuple([want.tokens for want in sent.wants])
+    return Ask(sent.order.job, units, route.backend_model, credential, weights)
 
 
 async def _decoded(dialect: Dialect, ask: Ask, reply: RawReply) -> Outcome:

@@ -43,12 +43,16 @@ class Shaper:
         Raises:
             LateError: the ticket's time ran out, or is sure to.
         """
-        station = self._station(name, backend)
-        turn = station.at_once(ticket) or await station.wait(ticket)
+        station, turn = await self.begin(name, backend, ticket)
         try:
             yield turn
         finally:
             station.end(turn)
+
+    async def begin(self, name: str, backend: Backend, ticket: Ticket) -> tuple[Station, Turn]:
+        """The same right, to be ended at that station."""
+        station = self._station(name, backend)
+        return station, station.at_once(ticket) or await station.wait(ticket)
 
     def report(self, name: str, turn: Turn, outcome: Outcome) -> bool:
         """What came of a turn's call to backend `name`: a refusal for its rate pauses the key, for all workers.

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import StoreError
+from gateway.stores.redis.client import replies_to
 from gateway.stores.redis.entry import decode, encode
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class RedisAnswers:
         """Remember answers; what the store does not take is dropped."""
         for start in range(0, len(entries), CHUNK):
             try:
-                await asyncio.gather(*(self._write(key, answer) for key, answer in entries[start : start + CHUNK]))
+                await replies_to([self._write(key, answer) for key, answer in entries[start : start + CHUNK]])
             except StoreError:
                 self._observer.store_failure(ROLE)
                 return

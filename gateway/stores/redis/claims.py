@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from gateway.stores.redis.client import replies_to
 from gateway.stores.redis.entry import decode
 from gateway.stores.redis.scripts import Script
 
@@ -36,8 +37,8 @@ class RedisClaims:
         """
         names = [self._keys.claim(key.address) for key in keys]
         ask = self._line.queue
-        granted = await asyncio.gather(*(ask("SET", name, token, "NX", "PX", self._ms) for name in names))
-        stored = await asyncio.gather(*(ask("GET", self._keys.answer(key.address)) for key in keys))
+        granted = await replies_to([ask("SET", name, token, "NX", "PX", self._ms) for name in names])
+        stored = await replies_to([ask("GET", self._keys.answer(key.address)) for key in keys])
         outcome: list[Answer | bool] = []
         for key, ours, entry in zip(keys, granted, stored, strict=True):
             answer = decode(key.proof, entry) if isinstance(entry, bytes) else None
@@ -55,4 +56,7 @@ class RedisClaims:
     async def release(self, keys: Sequence[ItemKey], token: str) -> None:
         """Give back what is still ours. Raises StoreError."""
         names = [self._keys.claim(key.address) for key in keys]
-        await asyncio.gather(*(self._end.run(self._line, (name,), (token,)) for name in names))
+        if len(names) == 1:  # by itself without a task of its own
+            await self._end.run(self._line, (names[0],), (token,))
+        else:
+            await asyncio.gather(*(self._end.run(self._line, (name,), (token,)) for name in names))

@@ -87,6 +87,11 @@ async def ask_all(client: Client, commands: Sequence[Command], node: ClusterNode
     return await pipeline.execute(raise_on_error=False)
 
 
+async def replies_to(asked: Sequence[asyncio.Future[Any]]) -> list[Any]:
+    """The replies to what was queued, in order, without a task of their own. Raises the first StoreError."""
+    return [await reply for reply in asked]
+
+
 @contextmanager
 def store_errors() -> Iterator[None]:
     """Turns every failure of the store into StoreError; the server's sentence may quote input and is dropped."""
@@ -230,3 +235,5 @@ def _settle(waiting: asyncio.Future[Any], reply: object) -> None:
         waiting.set_exception(MissingScriptError(type(reply).__name__))
     else:
         waiting.set_exception(StoreError(str(reply) if isinstance(reply, StoreError) else type(reply).__name__))
+    if isinstance(reply, Exception):
+        waiting.exception()  # whoever waited may have heard of another's failure before
