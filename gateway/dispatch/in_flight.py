@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from gateway.dispatch.flight import Crew, Flight, Landed, RefusedError, crash, land
 from gateway.errors import Code, GatewayError, StoreError, service_unavailable
+from gateway.turns import turn_over
 from gateway.vocabulary import Answer, Fresh
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class InFlight:
             if found.failure is not None:
                 raise found.failure
             return Fresh(found.answers, refused=found.refused)
+        await turn_over(len(plan.missing))
         name = _name(plan)
         if (again := self._refused_before(name)) is not None:
             raise again
@@ -87,10 +89,12 @@ class InFlight:
     async def _wait_for_all(self, errand: _Errand, name: bytes) -> Fresh:
         fresh, deadline = Landed(), errand.deadline
         waiting = fresh.refuse(errand.plan, self._refused_before)
+        await turn_over(len(waiting))
         while waiting:
             flights, mine = self._join(errand, waiting)
             await self._wait(flights.values(), deadline)
             waiting = []
+            await turn_over(len(flights))
             for position, flight in flights.items():
                 if not flight.landing.done():
                     raise errand.late.again()
@@ -199,7 +203,9 @@ class InFlight:
         keys = [plan.keys[position] for position in flights]
         renewal = self._tasks.spawn(self._renew(keys, token), "renew claims")
         try:
+            await turn_over(len(flights))
             found = await errand.fill(list(flights), crew.depart)
+            await turn_over(len(found.answers))
             for position, answer in found.answers.items():
                 land(flights[position], answer, paid=True)
             for position, told in found.refused.items():

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationInfo
 
     from gateway.catalogue.model import Model
+    from gateway.vocabulary import Piece
 
 MAX_ERRORS = 64
 """A reply names at most so many wrong fields; nobody reads more, and a body may hold a million."""
@@ -97,10 +98,10 @@ def _read_list(values: list[Json], accepted: frozenset[Modality], field: str) ->
         raise PydanticKnownError("too_short", _EMPTY)
     items: list[Item] = []
     refusals: list[tuple[_Refused, _Location]] = []
-    text, make_part = Modality.TEXT, Part
+    text, made = Modality.TEXT, tuple.__new__
     for position, value in enumerate(values):
         if type(value) is str:
-            items.append(Item(text, (make_part(text, value),)))
+            items.append(made(Item, (text, (made(Part, (text, value)),))))  # Item.text at a third of its cost
             continue
         try:
             items.append(_read_item(value, accepted))
@@ -122,7 +123,7 @@ def _read_item(value: Json, accepted: frozenset[Modality], wanted: str = "") -> 
     return Item(modality, (_part(content, modality),))
 
 
-def _read_parts(content: Json, accepted: frozenset[Modality]) -> tuple[Part, ...]:
+def _read_parts(content: Json, accepted: frozenset[Modality]) -> tuple[Piece, ...]:
     if not isinstance(content, list):
         raise _Refused("list_type", content, (Modality.GROUP.value,))
     if not content:
@@ -148,7 +149,7 @@ def _modality(value: Json, accepted: frozenset[Modality], wanted: str) -> tuple[
     raise _Refused(PydanticCustomError("item_type", message, {"wanted": wanted or _wanted(accepted)}), value)
 
 
-def _part(value: Json, modality: Modality) -> Part:
+def _part(value: Json, modality: Modality) -> Piece:
     if not isinstance(value, str):
         raise _Refused("string_type", value, (modality.value,))
     if modality is Modality.TEXT:

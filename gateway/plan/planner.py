@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from gateway.errors import Code, GatewayError, service_unavailable
-from gateway.plan.cache_key import keys_of
+from gateway.plan.cache_key import key_maker
 from gateway.plan.derive import derive, source
 from gateway.plan.origin import origin
 from gateway.plan.promotion import Promotion
+from gateway.turns import MANY, turn_over
 from gateway.vocabulary import CacheScope, Plan
 
 if TYPE_CHECKING:
@@ -69,10 +71,16 @@ class Inquiry:
         """Whether other orgs' answers are looked for; `only-if-cached` would tell the difference."""
         return self.scope is CacheScope.SHARED and not self.directives.only_if_cached
 
-    def keys(self, job: Job, scope: CacheScope | None = None) -> tuple[ItemKey, ...]:
+    async def keys(self, job: Job, scope: CacheScope | None = None) -> tuple[ItemKey, ...]:
         """Keys of a job's units in a scope; by default in the caller's own, which for `shared` is its org's."""
         own = CacheScope.ORG if self.scope is CacheScope.SHARED else self.scope
-        return keys_of(job, self.caller, self.secret, self.directives.salt, scope or own)
+        maker = key_maker(job, self.caller, self.secret, self.directives.salt, scope or own)
+        keys: list[ItemKey] = []
+        if job.whole and len(job.units[0]) >= MANY:  # one unit, so one key; digests let other threads run
+            await asyncio.to_thread(maker.extend, keys, job.units)
+        while not maker.extend(keys, job.units):
+            await turn_over(MANY)
+        return tuple(keys)
 
 
 class Planner:
@@ -87,7 +95,8 @@ class Planner:
     async def plan(self, inquiry: Inquiry) -> Plan:
         """The plan for a job; a store that fails looks like an empty one."""
         job, directives = inquiry.job, inquiry.directives
-        keys = inquiry.keys(job)
+        keys = await inquiry.keys(job)
+        await turn_over(len(keys))
         if not inquiry.storable or directives.no_cache:
             return arrange(keys, {}, job, storable=inquiry.storable)
         self._trace.seen(keys)
@@ -108,28 +117,29 @@ class Planner:
         """Store fresh answers before the client has them, so that its next call finds them. Best effort."""
         if not plan.storable or not fresh:
             return
-        entries = self._stamped(inquiry, plan, fresh)
-        await self._store.put(entries)
+        entries = []
+        positions = list(fresh)
+        for start in range(0, len(positions), MANY):
+            await turn_over(start)
+            entries += self._stamped(inquiry, plan, {at: fresh[at] for at in positions[start : start + MANY]})
+            await self._store.put(entries[start:])
         if inquiry.scope is CacheScope.SHARED:
             job = inquiry.job
             units = replace(job, units=tuple([job.units[position] for position in fresh]))
             answers = [answer for _, answer in entries]
-            abroad = dict(zip(inquiry.keys(units, CacheScope.SHARED), answers, strict=True))
+            abroad = dict(zip(await inquiry.keys(units, CacheScope.SHARED), answers, strict=True))
             await self._promotion.computed(abroad, job.model, inquiry.caller.org, inquiry.secret, inquiry.promote_after)
 
     def _stamped(self, inquiry: Inquiry, plan: Plan, answers: Mapping[int, Answer]) -> list[tuple[ItemKey, Answer]]:
         made, whose = self._clock.epoch(), origin(inquiry.job.model, inquiry.caller.tenant)
-        return [
-            (plan.keys[position], replace(answer, made=made, origin=whose, fragments={}))
-            for position, answer in answers.items()
-        ]
+        return [(plan.keys[position], answer.stamped(made, whose)) for position, answer in answers.items()]
 
     async def _find_units(
         self, plan: Plan, inquiry: Inquiry, job: Job, oldest: int, scope: CacheScope | None = None
     ) -> dict[int, Answer]:
         """Answers, by position, to what is missing, as `job` or another scope has them."""
         others = replace(job, units=tuple([job.units[position] for position in plan.missing]))
-        keys = inquiry.keys(others, scope)
+        keys = await inquiry.keys(others, scope)
         found = await self._find(keys, oldest)
         return {
             position: found[key.proof]

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from gateway.stores.redis.entry import decode
 from gateway.stores.redis.scripts import Script
+from gateway.turns import MANY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from gateway.stores.redis.client import Line
     from gateway.stores.redis.keys import Keys
@@ -34,6 +35,8 @@ class RedisClaims:
         The entry is read after the claim was tried: whoever held it before has stored its answer before letting go.
         Raises StoreError.
         """
+        if len(keys) > MANY:
+            return [claim for part in _parts(keys) for claim in await self.claim(part, token)]
         names = [self._keys.claim(key.address) for key in keys]
         ask = self._line.queue
         granted = await asyncio.gather(*(ask("SET", name, token, "NX", "PX", self._ms) for name in names))
@@ -49,10 +52,18 @@ class RedisClaims:
 
     async def renew(self, keys: Sequence[ItemKey], token: str) -> None:
         """Keep what is still ours for another claim time. Raises StoreError."""
-        names = [self._keys.claim(key.address) for key in keys]
-        await asyncio.gather(*(self._extend.run(self._line, (name,), (token, self._ms)) for name in names))
+        for part in _parts(keys):
+            names = [self._keys.claim(key.address) for key in part]
+            await asyncio.gather(*(self._extend.run(self._line, (name,), (token, self._ms)) for name in names))
 
     async def release(self, keys: Sequence[ItemKey], token: str) -> None:
         """Give back what is still ours. Raises StoreError."""
-        names = [self._keys.claim(key.address) for key in keys]
-        await asyncio.gather(*(self._end.run(self._line, (name,), (token,)) for name in names))
+        for part in _parts(keys):
+            names = [self._keys.claim(key.address) for key in part]
+            await asyncio.gather(*(self._end.run(self._line, (name,), (token,)) for name in names))
+
+
+def _parts(keys: Sequence[ItemKey]) -> Iterator[Sequence[ItemKey]]:
+    """So many that asking is one short turn of the event loop."""
+    for start in range(0, len(keys), MANY):
+        yield keys[start : start + MANY]
