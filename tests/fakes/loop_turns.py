@@ -106,15 +106,16 @@ def ask(port: int, path: str, body: bytes) -> dict[str, int]:
 
 
 def converse(port: int, turns: Turns, loop: asyncio.AbstractEventLoop, over: asyncio.Event) -> None:
-    """Answer every case on standard input."""
+    """Answer every call on standard input."""
+    answers = sys.__stdout__.buffer  # type: ignore[union-attr] # there is one
     try:
         for line in sys.stdin.buffer:
             case = orjson.loads(line)
             turns.longest = 0.0
             seen = ask(port, case.pop("path", "/v1/embeddings"), orjson.dumps(case))
             time.sleep(SETTLED)
-            sys.stdout.buffer.write(orjson.dumps({"milliseconds": 1_000 * turns.longest, **seen}) + b"\n")
-            sys.stdout.buffer.flush()
+            answers.write(orjson.dumps({"milliseconds": 1_000 * turns.longest, **seen}) + b"\n")
+            answers.flush()
     finally:
         turns.stopped = True
         loop.call_soon_threadsafe(over.set)
@@ -148,5 +149,6 @@ async def main(store: str, folder: str) -> None:
 
 
 if __name__ == "__main__":
+    sys.stdout = sys.stderr  # for whatever logs
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main(*sys.argv[1:3]))

@@ -83,7 +83,8 @@ def test_no_turn_of_the_event_loop_takes_longer_than_10_ms(
     asked: Callable[[dict[str, Any]], dict[str, Any]], case: str
 ) -> None:
     fields, name = CASES[case]
-    new, again = [], []
+    new: list[float] = []
+    again: list[float] = []
     for _ in range(TRIES):
         body = fields | {name: texts()}
         for seen, hits in ((new, 0), (again, COUNT)):
