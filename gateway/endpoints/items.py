@@ -11,7 +11,7 @@ from gateway.endpoints.spellings import contract_spelling
 from gateway.vocabulary import Inline, Item, Json, Modality, Part
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pydantic import ValidationInfo
 
@@ -85,11 +85,14 @@ def read_query(value: Json, _info: ValidationInfo) -> str:
         raise _complaint("query", [(refused, ())]) from None
 
 
-def points_elsewhere(item: Item) -> bool:
-    """Whether part of an item is a URL, whose content may change while the item does not."""
-    for part in item.parts:  # noqa: SIM110 - a generator costs more than what it looks at, a text
-        if part.modality is not Modality.TEXT and not isinstance(part, Inline):
-            return True
+def points_elsewhere(items: Iterable[Item]) -> bool:
+    """Whether a part of any item is a URL, whose content may change while the item does not."""
+    for item in items:
+        if item.modality is Modality.TEXT:
+            continue
+        for part in item.parts:
+            if part.modality is not Modality.TEXT and not isinstance(part, Inline):
+                return True
     return False
 
 

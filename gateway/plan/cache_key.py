@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import xxhash
 
-from gateway.vocabulary import CacheScope, Inline, ItemKey, Modality
+from gateway.vocabulary import CacheScope, Inline, ItemKey, Modality, Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -50,7 +50,7 @@ def _fields(values: Iterable[bytes]) -> bytes:
 _TEXT = _fields((Modality.TEXT.encode(),))
 _BEFORE_TEXT = len(_TEXT) + 8
 """Bytes of the modality, with its length, and of the length of what follows."""
-_LENGTHS = Struct(f"<Q{len(_TEXT)}sQ{len(_TEXT)}sQ")
+_pack = Struct(f"<Q{len(_TEXT)}sQ{len(_TEXT)}sQ").pack
 _WRITTEN = Modality.TEXT
 
 
@@ -90,19 +90,15 @@ def _part(part: Piece) -> bytes:
 def unit_record(unit: Unit) -> bytes:
     """The part of the record that is a unit's own: each item's modality, each part's modality and text or bytes."""
     if len(unit) == 1:
-        modality, parts = unit[0]
-        if modality is _WRITTEN and len(parts) == 1:
-            part = parts[0]
-            if part.modality is _WRITTEN and not isinstance(part, Inline):
-                return _one_text(part.value)
+        item = unit[0]
+        if item.modality is _WRITTEN and len(item.parts) == 1:
+            part = item.parts[0]
+            if type(part) is Part and part.modality is _WRITTEN:
+                # What `_fields` makes of a unit that is one text, as most are, put down at once.
+                value = part.value.encode("utf-8", "surrogatepass")
+                size = len(value)
+                return _pack(size + _BEFORE_TEXT + _BEFORE_TEXT, _TEXT, size + _BEFORE_TEXT, _TEXT, size) + value
     return _fields(_item(item) for item in unit)
-
-
-def _one_text(text: str) -> bytes:
-    """What `_fields` makes of a unit that is one text, as most are, put down at once."""
-    value = text.encode("utf-8", "surrogatepass")
-    size = len(value)
-    return _LENGTHS.pack(size + 2 * _BEFORE_TEXT, _TEXT, size + _BEFORE_TEXT, _TEXT, size) + value
 
 
 class KeyMaker:

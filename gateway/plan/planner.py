@@ -33,13 +33,15 @@ def arrange(keys: Sequence[ItemKey], found: Mapping[bytes, Answer], job: Job, *,
     stored: dict[int, Answer] = {}
     twins: dict[int, int] = {}
     missing: list[int] = []
+    shape = job.shape
     for position, key in enumerate(keys):
-        original = first.setdefault(key.proof, position)
+        proof = key.proof
+        original = first.setdefault(proof, position)
         if original != position:
             twins[position] = original
             continue
-        answer = found.get(key.proof)
-        if answer is not None and answer.shape is job.shape:
+        answer = found.get(proof)
+        if answer is not None and answer.shape is shape:
             stored[position] = answer
         else:
             missing.append(position)
@@ -149,11 +151,11 @@ class Planner:
 
     async def _find(self, keys: Sequence[ItemKey], oldest: int) -> dict[bytes, Answer]:
         """What is stored and was made at `oldest` or later, by proof."""
-        distinct = list({key.proof: key for key in keys}.values())
-        answers = await self._store.get(distinct)
+        distinct = {key.proof: key for key in keys}
+        answers = await self._store.get(list(distinct.values()))
         return {
-            key.proof: answer
-            for key, answer in zip(distinct, answers, strict=True)
+            proof: answer
+            for proof, answer in zip(distinct, answers, strict=True)
             if answer is not None and answer.made >= oldest
         }
 

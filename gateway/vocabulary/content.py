@@ -125,7 +125,7 @@ class Job:
     @property
     def item_count(self) -> int:
         """How many inputs or documents the client sent."""
-        return sum(len(unit) for unit in self.units) - sum(self.labels)
+        return sum(map(len, self.units)) - sum(self.labels)
 
 
 @dataclass(frozen=True, slots=True)
