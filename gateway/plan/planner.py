@@ -18,6 +18,7 @@ from gateway.vocabulary import CacheScope, Plan
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from gateway.plan.cache_key import KeyMaker
     from gateway.ports import AnswerStore, Clock, Trace, Votes
     from gateway.vocabulary import Answer, Caller, Directives, ItemKey, Job
 
@@ -73,16 +74,27 @@ class Inquiry:
         """Whether other orgs' answers are looked for; `only-if-cached` would tell the difference."""
         return self.scope is CacheScope.SHARED and not self.directives.only_if_cached
 
-    async def keys(self, job: Job, scope: CacheScope | None = None) -> tuple[ItemKey, ...]:
+    def keys(self, job: Job, scope: CacheScope | None = None) -> tuple[ItemKey, ...]:
         """Keys of a job's units in a scope; by default in the caller's own, which for `shared` is its org's."""
-        own = CacheScope.ORG if self.scope is CacheScope.SHARED else self.scope
-        maker = key_maker(job, self.caller, self.secret, self.directives.salt, scope or own)
+        maker = self._maker(job, scope)
+        keys: list[ItemKey] = []
+        while not maker.extend(keys, job.units):
+            pass
+        return tuple(keys)
+
+    async def keys_in_turns(self, job: Job, scope: CacheScope | None = None) -> tuple[ItemKey, ...]:
+        """The same, while others run in between."""
+        maker = self._maker(job, scope)
         keys: list[ItemKey] = []
         if job.whole and len(job.units[0]) >= MANY:  # one unit, so one key; digests let other threads run
             await asyncio.to_thread(maker.extend, keys, job.units)
         while not maker.extend(keys, job.units):
             await turn_over(MANY)
         return tuple(keys)
+
+    def _maker(self, job: Job, scope: CacheScope | None) -> KeyMaker:
+        own = CacheScope.ORG if self.scope is CacheScope.SHARED else self.scope
+        return key_maker(job, self.caller, self.secret, self.directives.salt, scope or own)
 
 
 class Planner:
@@ -97,7 +109,7 @@ class Planner:
     async def plan(self, inquiry: Inquiry) -> Plan:
         """The plan for a job; a store that fails looks like an empty one."""
         job, directives = inquiry.job, inquiry.directives
-        keys = await inquiry.keys(job)
+        keys = await inquiry.keys_in_turns(job)
         await turn_over(len(keys))
         if not inquiry.storable or directives.no_cache:
             return arrange(keys, {}, job, storable=inquiry.storable)
@@ -129,7 +141,7 @@ class Planner:
             job = inquiry.job
             units = replace(job, units=tuple([job.units[position] for position in fresh]))
             answers = [answer for _, answer in entries]
-            abroad = dict(zip(await inquiry.keys(units, CacheScope.SHARED), answers, strict=True))
+            abroad = dict(zip(await inquiry.keys_in_turns(units, CacheScope.SHARED), answers, strict=True))
             await self._promotion.computed(abroad, job.model, inquiry.caller.org, inquiry.secret, inquiry.promote_after)
 
     def _stamped(self, inquiry: Inquiry, plan: Plan, answers: Mapping[int, Answer]) -> list[tuple[ItemKey, Answer]]:
@@ -141,7 +153,7 @@ class Planner:
     ) -> dict[int, Answer]:
         """Answers, by position, to what is missing, as `job` or another scope has them."""
         others = replace(job, units=tuple([job.units[position] for position in plan.missing]))
-        keys = await inquiry.keys(others, scope)
+        keys = await inquiry.keys_in_turns(others, scope)
         found = await self._find(keys, oldest)
         return {
             position: found[key.proof]
