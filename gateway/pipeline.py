@@ -23,6 +23,7 @@ from gateway.plan.told import told
 from gateway.settle.outcome import settled
 from gateway.settle.usage import counted
 from gateway.stages import Timed
+from gateway.turns import turn_over
 from gateway.vocabulary import Fresh, Job, Stage
 
 if TYPE_CHECKING:
@@ -143,11 +144,13 @@ class Pipeline:
                 await quota.cover(reserved, *to_pay(estimate, work.price))
             with self.stage(facts, Stage.DISPATCH):
                 fresh = await self._dispatch(work, plan, estimate, facts.trace)
+            await turn_over(len(plan.keys))
             facts.estimated_tokens = self._estimator.learn(estimate, fresh)
             plan, answered = without_refused(plan, fresh)
             if commit is not None:
                 await commit(complete(plan, answered.answers))
             _record(work, quota, plan, answered, facts)
+        await turn_over(len(plan.keys))
         with self.stage(facts, Stage.ASSEMBLE):
             return reply(endpoint, job, plan, answered, facts)
 

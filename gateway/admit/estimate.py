@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gateway.admit.need import Need, Ruler
 from gateway.catalogue.model import Tokenizer
 from gateway.tokens.peaks import Peaks
+from gateway.turns import turn_over
 from gateway.vocabulary import TRAIN
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Estimator:
         items = [item for at in positions for item in job.units[at]]
         query = (job.query or "") if job.endpoint == RERANK else None
         left = iter(await self._ruler(model).measure(items, query))
+        await turn_over(len(items))
         needs = {at: _sum([next(left) for _ in job.units[at]]) for at in positions}
         if job.endpoint == TRAIN:
             needs = {at: _often(need, job.iterations) for at, need in needs.items()}

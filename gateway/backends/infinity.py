@@ -14,7 +14,7 @@ from gateway.vocabulary import Inline, Modality, Shape
 if TYPE_CHECKING:
     from gateway.backends.dialect import Ask
     from gateway.ports import Exchange, RawReply
-    from gateway.vocabulary import Answer, Json, Part
+    from gateway.vocabulary import Answer, Json, Piece
 
 _CHARACTERS_PER_TOKEN = 4
 _NOT_SERVED = "ModelNotDeployedError"
@@ -65,7 +65,7 @@ def _embeddings_body(ask: Ask) -> dict[str, Json]:
     )
 
 
-def _address(part: Part) -> str:
+def _address(part: Piece) -> str:
     """A text, a URL, or bytes as a data URI; the server looks into the bytes for their kind."""
     return f"data:{_TYPES[part.modality]};base64,{part.value}" if isinstance(part, Inline) else part.value
 

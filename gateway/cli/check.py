@@ -54,7 +54,8 @@ def summary(loaded: Loaded) -> Iterator[str]:
     count = len(loaded.warnings)
     verdict = f"usable, with {count} warning{'s' if count > 1 else ''}" if count else "usable"
     yield f"{loaded.origin.source}: {verdict}"
-    yield f"listens   http://{config.server.host}:{config.server.port}, workers: {config.server.workers}"
+    workers = config.server.workers or "one a processor"
+    yield f"listens   http://{config.server.host}:{config.server.port}, workers: {workers}"
     yield f"data      {config.server.data_dir}"
     yield f"store     {address(config.store.url) if config.store.url else 'embedded'} (not contacted)"
     yield from _tenants(config)

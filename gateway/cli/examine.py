@@ -24,6 +24,7 @@ from gateway.processes.data_dir import STORE_SOCKET, running_socket
 from gateway.processes.embedded_store import find_binary
 from gateway.processes.listener import ADMINISTERED, SERVED, bind
 from gateway.processes.problem import StartError
+from gateway.processes.processors import default_workers, processors
 from gateway.stores.redis.client import ask_all, connect, store_errors
 from gateway.upstream import Upstream
 
@@ -47,15 +48,9 @@ def host(config: Config) -> Iterator[Verdict]:
     remedy = "install aiohttp from a wheel with its extensions" if slow else ""
     yield Verdict("HTTP parser", Grade.WRONG if slow else Grade.GOOD, said, remedy)
     yield verdicts.files(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-    yield verdicts.workers(config.server.workers, _processors())
+    yield verdicts.workers(config.server.workers or default_workers(), processors())
     yield from _data_dir(Path(config.server.data_dir).absolute())
     yield verdicts.admin_token(config.admin.token if config.admin.port is not None else None, config.admin.host)
-
-
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _data_dir(path: Path) -> Iterator[Verdict]:

@@ -20,7 +20,9 @@ def serve(
     config: Annotated[Path | None, typer.Option(help="YAML file; by default $GATEWAY_CONFIG, else defaults.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on; 0.0.0.0 for every interface.")] = None,
     port: Annotated[int | None, typer.Option(help="TCP port (default 8080); 0 takes a free one.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Worker processes sharing the port (default 1).")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Worker processes sharing the port (default one a processor, 8 at most).")
+    ] = None,
     data_dir: Annotated[
         str | None, typer.Option(help="The only folder that is written to (default ./gateway-data).")
     ] = None,

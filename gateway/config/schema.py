@@ -21,7 +21,11 @@ class Server(Section):
 
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for every interface")
     port: Annotated[int, Field(ge=0, le=65_535)] = Field(8080, description="TCP port; 0 picks a free one")
-    workers: Positive = Field(1, description="worker processes sharing the port")
+    workers: Positive | None = Field(
+        None,
+        description="worker processes sharing the port; by default one for each processor that the gateway may use "
+        "(affinity, control group), 8 at most",
+    )
     data_dir: str = Field("gateway-data", description="the only folder the gateway writes to")
     body_limit: Positive = Field(33_554_432, description="largest request body in bytes; larger is a 413")
     timeout: Seconds = Field(120.0, description="seconds a request may take before a 504")

@@ -15,6 +15,7 @@ from gateway.dispatch.sender import parcel
 from gateway.dispatch.splitting import Bisection, apart, cut, fits, without_places
 from gateway.dispatch.station import LateError
 from gateway.errors import service_timeout, service_unavailable
+from gateway.turns import turn_over
 from gateway.vocabulary import Answer, Modality, Shape
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Dispatcher:
         limits = _for_shape(await self._limits.of(order), order.job.shape)
         most = (limits.documents if order.job.endpoint == "rerank" else limits.inputs) or _MOST
         wanted = wants(order, missing, sized=limits.size is not None)
+        await turn_over(len(wanted))
         kind = _kind(order) if len(wanted) <= SMALL and fits(wanted, limits, most) else None
         if kind is not None:
             window = order.backend(order.served.routes[0]).batch_window
@@ -80,6 +82,7 @@ class Dispatcher:
         except LateError as late:
             return dict.fromkeys(wanted, _Refusal(late))
         if outcome.kind is OutcomeKind.ANSWERED:
+            await turn_over(len(wanted))
             answers = dict(zip(wanted, outcome.answers, strict=True))
             await _hand_over(answers)
             return dict(answers)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from gateway.dispatch.flight import Crew, Flight, Landed, RefusedError, crash, land
 from gateway.dispatch.renewals import Renewals
 from gateway.errors import Code, GatewayError, StoreError, service_unavailable
+from gateway.turns import turn_over
 from gateway.vocabulary import Answer, Fresh
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class InFlight:
             if found.failure is not None:
                 raise found.failure
             return Fresh(found.answers, refused=found.refused)
+        await turn_over(len(plan.missing))
         name = _name(plan)
         if (again := self._refused_before(name)) is not None:
             raise again
@@ -88,10 +90,12 @@ class InFlight:
     async def _wait_for_all(self, errand: _Errand, name: bytes) -> Fresh:
         fresh, deadline = Landed(), errand.deadline
         waiting = fresh.refuse(errand.plan, self._refused_before)
+        await turn_over(len(waiting))
         while waiting:
             flights, mine = self._join(errand, waiting)
             await self._wait(flights.values(), deadline)
             waiting = []
+            await turn_over(len(flights))
             for position, flight in flights.items():
                 if not flight.landing.done():
                     raise errand.late.again()
@@ -200,7 +204,9 @@ class InFlight:
         keys = [plan.keys[position] for position in flights]
         self._renewals.hold(token, keys)
         try:
+            await turn_over(len(flights))
             found = await errand.fill(list(flights), crew.depart)
+            await turn_over(len(found.answers))
             for position, answer in found.answers.items():
                 land(flights[position], answer, paid=True)
             for position, told in found.refused.items():

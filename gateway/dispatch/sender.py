@@ -13,6 +13,7 @@ from gateway.dispatch.retry import decide
 from gateway.dispatch.station import LateError
 from gateway.dispatch.tracing import came_back, departing
 from gateway.errors import TransportError
+from gateway.turns import MANY, turn_over
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -173,6 +174,7 @@ class Sender:
             order.sent()
         exchange = departing(dialect.encode(ask), trip, orders, items=len(ask.units))
         try:
+            await turn_over(len(ask.units))
             reply = await self._transport.send(name, exchange, min(left, backend.timeout))
             came_back(trip, reply.status)
             outcome = await _decoded(dialect, ask, reply)
@@ -181,7 +183,7 @@ class Sender:
         seconds = self._clock.monotonic() - started
         self._observer.upstream_call(name, ask.job.endpoint, outcome.kind.value, seconds, outcome.tokens)
         share = int(seconds / len(ask.units) * _MICROS)
-        return replace(outcome, answers=tuple([replace(answer, micros=share) for answer in outcome.answers]))
+        return replace(outcome, answers=tuple([answer.taking(share) for answer in outcome.answers]))
 
 
 def _ask(sent: Parcel, route: Route, credential: str | None) -> Ask:
@@ -192,7 +194,7 @@ def _ask(sent: Parcel, route: Route, credential: str | None) -> Ask:
 
 async def _decoded(dialect: Dialect, ask: Ask, reply: RawReply) -> Outcome:
     """What a reply means; one that takes long to read is read beside the event loop."""
-    if len(reply.body) <= _LARGE:
+    if len(reply.body) <= _LARGE and len(ask.units) < MANY:
         return dialect.decode(ask, reply)
     return await asyncio.to_thread(dialect.decode, ask, reply)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, TypeAlias
 
 import orjson
@@ -9,7 +10,6 @@ from aiohttp import web
 
 from gateway.endpoints.front_tei import info
 from gateway.endpoints.models import get_model, list_models
-from gateway.endpoints.openapi import openapi
 from gateway.errors import StoreError, service_unavailable
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from aiohttp.payload import Payload
 
+    from gateway.config.snapshot import Snapshot
     from gateway.pipeline import Pipeline
     from gateway.ports import QuotaStore
 
@@ -74,7 +75,7 @@ class Operations:
 
     async def describe(self, _rest: str) -> web.Response:
         """OpenAPI 3.1."""
-        return json_response(openapi(self._pipeline.snapshot))
+        return json_response(await asyncio.to_thread(_described, self._pipeline.snapshot))
 
     async def models(self, _rest: str) -> web.Response:
         """Every model served."""
@@ -95,3 +96,10 @@ class Operations:
             GatewayError: RESOURCE_NOT_FOUND.
         """
         return json_response(get_model(rest, self._pipeline.snapshot))
+
+
+def _described(snapshot: Snapshot) -> bytes:
+    """In a thread: what is imported and put together for it takes a while, and most workers are never asked."""
+    from gateway.endpoints.openapi import openapi  # noqa: PLC0415 - see above
+
+    return openapi(snapshot)

@@ -68,7 +68,7 @@ class Classify:
         job = self._relayed if snapshot.served[model.name].relays else self._made_here
         return replace(
             job(request, items, model),
-            storable=snapshot.config.cache.url_inputs or not any(map(points_elsewhere, items)),
+            storable=snapshot.config.cache.url_inputs or not points_elsewhere(items),
             warnings=warnings,
             labels=tuple([len(labels) for _, labels in request.labels]),
         )

@@ -65,7 +65,7 @@ class Embeddings:
             parameters=tuple(sorted(sent)),
             presentation=presentation,
             whole=as_one,
-            storable=snapshot.config.cache.url_inputs or not any(map(points_elsewhere, items)),
+            storable=snapshot.config.cache.url_inputs or not points_elsewhere(items),
             warnings=warnings,
         )
 

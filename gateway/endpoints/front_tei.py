@@ -151,7 +151,7 @@ def info(snapshot: Snapshot) -> bytes:
             "max_batch_requests": None,
             "max_client_batch_size": 2_048,
             "auto_truncate": False,
-            "tokenization_workers": server.workers,
+            "tokenization_workers": server.workers or 1,  # where the machine decides, what is true of each worker
             "version": "1.9.0",
             "sha": None,
             "docker_label": None,

@@ -11,11 +11,12 @@ from gateway.endpoints.spellings import contract_spelling
 from gateway.vocabulary import Inline, Item, Json, Modality, Part
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pydantic import ValidationInfo
 
     from gateway.catalogue.model import Model
+    from gateway.vocabulary import Piece
 
 MAX_ERRORS = 64
 """A reply names at most so many wrong fields; nobody reads more, and a body may hold a million."""
@@ -84,11 +85,14 @@ def read_query(value: Json, _info: ValidationInfo) -> str:
         raise _complaint("query", [(refused, ())]) from None
 
 
-def points_elsewhere(item: Item) -> bool:
-    """Whether part of an item is a URL, whose content may change while the item does not."""
-    for part in item.parts:  # noqa: SIM110 - a generator costs more than what it looks at, a text
-        if part.modality is not Modality.TEXT and not isinstance(part, Inline):
-            return True
+def points_elsewhere(items: Iterable[Item]) -> bool:
+    """Whether a part of any item is a URL, whose content may change while the item does not."""
+    for item in items:
+        if item.modality is Modality.TEXT:
+            continue
+        for part in item.parts:
+            if part.modality is not Modality.TEXT and not isinstance(part, Inline):
+                return True
     return False
 
 
@@ -97,10 +101,10 @@ def _read_list(values: list[Json], accepted: frozenset[Modality], field: str) ->
         raise PydanticKnownError("too_short", _EMPTY)
     items: list[Item] = []
     refusals: list[tuple[_Refused, _Location]] = []
-    text, make_part = Modality.TEXT, Part
+    text, made = Modality.TEXT, tuple.__new__
     for position, value in enumerate(values):
         if type(value) is str:
-            items.append(Item(text, (make_part(text, value),)))
+            items.append(made(Item, (text, (made(Part, (text, value)),))))  # Item.text at a third of its cost
             continue
         try:
             items.append(_read_item(value, accepted))
@@ -122,7 +126,7 @@ def _read_item(value: Json, accepted: frozenset[Modality], wanted: str = "") -> 
     return Item(modality, (_part(content, modality),))
 
 
-def _read_parts(content: Json, accepted: frozenset[Modality]) -> tuple[Part, ...]:
+def _read_parts(content: Json, accepted: frozenset[Modality]) -> tuple[Piece, ...]:
     if not isinstance(content, list):
         raise _Refused("list_type", content, (Modality.GROUP.value,))
     if not content:
@@ -148,7 +152,7 @@ def _modality(value: Json, accepted: frozenset[Modality], wanted: str) -> tuple[
     raise _Refused(PydanticCustomError("item_type", message, {"wanted": wanted or _wanted(accepted)}), value)
 
 
-def _part(value: Json, modality: Modality) -> Part:
+def _part(value: Json, modality: Modality) -> Piece:
     if not isinstance(value, str):
         raise _Refused("string_type", value, (modality.value,))
     if modality is Modality.TEXT:

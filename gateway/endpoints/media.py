@@ -16,7 +16,7 @@ from gateway.vocabulary import Inline, Modality, Part
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gateway.vocabulary import Json
+    from gateway.vocabulary import Json, Piece
 
 MAX_BYTES = {Modality.IMAGE: 8_388_608, Modality.PDF: 8_388_608}
 """8 MB (API documentation), the larger reading of it; videos and sounds end at the size of a body."""
@@ -48,7 +48,7 @@ class MediaError(Exception):
         self.reason = PydanticCustomError(kind, message, context)
 
 
-def read_media(modality: Modality, value: str) -> Part:
+def read_media(modality: Modality, value: str) -> Piece:
     """A part of URL, or of the bytes in base64 or a data URI.
 
     The same bytes in any of their spellings (data URI or bare, with or without padding, in lines, either alphabet) are

@@ -62,7 +62,7 @@ class Rerank:
             ),
             query=request.query,
             whole=model.listwise,
-            storable=snapshot.config.cache.url_inputs or not any(map(points_elsewhere, items)),
+            storable=snapshot.config.cache.url_inputs or not points_elsewhere(items),
             warnings=warnings,
         )
 

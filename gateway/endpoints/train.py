@@ -89,7 +89,7 @@ def training_job(asked: Creation | Update, model: Model, identifier: str, *, url
         shape=model.shape,
         parameters=classification_parameters(model),
         presentation=TrainPresentation(identifier, len(asked.items)),
-        storable=url_inputs or not any(map(points_elsewhere, asked.items)),
+        storable=url_inputs or not points_elsewhere(asked.items),
         warnings=asked.warnings,
         iterations=asked.iterations,
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from gateway.endpoints.carving import LARGE
 from gateway.endpoints.media import MAX_BYTES, inline
 from gateway.errors import AddressError, FieldError, TransportError, invalid_request
-from gateway.vocabulary import Inline, Modality, Part
+from gateway.vocabulary import Inline, Modality
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from gateway.endpoints.endpoint import Endpoint
     from gateway.endpoints.transaction import Creation, FewShot, Update
     from gateway.ports import Clock
-    from gateway.vocabulary import Item, Job
+    from gateway.vocabulary import Item, Job, Piece
 
 AT_ONCE = 4
+_QUICK = 65_536
+"""Bytes of a body that are read within a millisecond; after more of them others run."""
 SECONDS = 20.0
 """An address has so long, or until the call's deadline."""
 
@@ -47,9 +49,13 @@ class _Budget:
 
 async def validated(endpoint: Endpoint, body: bytes, snapshot: Snapshot) -> Job | FewShot | Creation | Update:
     """What a body asks for; megabytes are read beside the event loop. Raises as Endpoint.validate."""
-    if len(body) <= LARGE:
+    if len(body) <= _QUICK:
         return endpoint.validate(body, snapshot)
-    return await asyncio.to_thread(endpoint.validate, body, snapshot)
+    if len(body) > LARGE:
+        return await asyncio.to_thread(endpoint.validate, body, snapshot)
+    asked = endpoint.validate(body, snapshot)
+    await asyncio.sleep(0)
+    return asked
 
 
 class Inputs:
@@ -90,7 +96,7 @@ class Inputs:
         units = tuple([tuple([_with(item, parts) for item in unit]) for unit in job.units])
         return replace(job, units=units, storable=True)
 
-    async def _get(self, part: Part, budget: _Budget, deadline: float) -> Inline | str:
+    async def _get(self, part: Piece, budget: _Budget, deadline: float) -> Inline | str:
         """A part's bytes, or why there are none."""
         async with budget.slots:
             seconds = min(SECONDS, deadline - self._clock.monotonic())
@@ -109,7 +115,7 @@ class Inputs:
             return await asyncio.to_thread(inline, part.modality, content)
 
 
-def _pointing(job: Job) -> Iterator[tuple[int, Part]]:
+def _pointing(job: Job) -> Iterator[tuple[int, Piece]]:
     """Every part that is a URL, with the place of its item in the client's list."""
     items = [item for unit in job.units for item in unit]
     for at, item in enumerate(items):
@@ -118,5 +124,5 @@ def _pointing(job: Job) -> Iterator[tuple[int, Part]]:
                 yield at, part
 
 
-def _with(item: Item, parts: Mapping[Part, Inline]) -> Item:
-    return replace(item, parts=tuple([parts.get(part, part) for part in item.parts]))
+def _with(item: Item, parts: Mapping[Piece, Inline]) -> Item:
+    return item._replace(parts=tuple([parts.get(part, part) for part in item.parts]))

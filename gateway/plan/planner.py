@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from gateway.errors import Code, GatewayError, service_unavailable
-from gateway.plan.cache_key import keys_of
+from gateway.plan.cache_key import key_maker
 from gateway.plan.derive import derive, source
 from gateway.plan.origin import origin
 from gateway.plan.promotion import Promotion
+from gateway.turns import MANY, turn_over
 from gateway.vocabulary import CacheScope, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from gateway.plan.cache_key import KeyMaker
     from gateway.ports import AnswerStore, Clock, Trace, Votes
     from gateway.vocabulary import Answer, Caller, Directives, ItemKey, Job
 
@@ -31,13 +34,15 @@ def arrange(keys: Sequence[ItemKey], found: Mapping[bytes, Answer], job: Job, *,
     stored: dict[int, Answer] = {}
     twins: dict[int, int] = {}
     missing: list[int] = []
+    shape = job.shape
     for position, key in enumerate(keys):
-        original = first.setdefault(key.proof, position)
+        proof = key.proof
+        original = first.setdefault(proof, position)
         if original != position:
             twins[position] = original
             continue
-        answer = found.get(key.proof)
-        if answer is not None and answer.shape is job.shape:
+        answer = found.get(proof)
+        if answer is not None and answer.shape is shape:
             stored[position] = answer
         else:
             missing.append(position)
@@ -71,8 +76,25 @@ class Inquiry:
 
     def keys(self, job: Job, scope: CacheScope | None = None) -> tuple[ItemKey, ...]:
         """Keys of a job's units in a scope; by default in the caller's own, which for `shared` is its org's."""
+        maker = self._maker(job, scope)
+        keys: list[ItemKey] = []
+        while not maker.extend(keys, job.units):
+            pass
+        return tuple(keys)
+
+    async def keys_in_turns(self, job: Job, scope: CacheScope | None = None) -> tuple[ItemKey, ...]:
+        """The same, while others run in between."""
+        maker = self._maker(job, scope)
+        keys: list[ItemKey] = []
+        if job.whole and len(job.units[0]) >= MANY:  # one unit, so one key; digests let other threads run
+            await asyncio.to_thread(maker.extend, keys, job.units)
+        while not maker.extend(keys, job.units):
+            await turn_over(MANY)
+        return tuple(keys)
+
+    def _maker(self, job: Job, scope: CacheScope | None) -> KeyMaker:
         own = CacheScope.ORG if self.scope is CacheScope.SHARED else self.scope
-        return keys_of(job, self.caller, self.secret, self.directives.salt, scope or own)
+        return key_maker(job, self.caller, self.secret, self.directives.salt, scope or own)
 
 
 class Planner:
@@ -87,7 +109,8 @@ class Planner:
     async def plan(self, inquiry: Inquiry) -> Plan:
         """The plan for a job; a store that fails looks like an empty one."""
         job, directives = inquiry.job, inquiry.directives
-        keys = inquiry.keys(job)
+        keys = await inquiry.keys_in_turns(job)
+        await turn_over(len(keys))
         if not inquiry.storable or directives.no_cache:
             return arrange(keys, {}, job, storable=inquiry.storable)
         self._trace.seen(keys)
@@ -108,28 +131,29 @@ class Planner:
         """Store fresh answers before the client has them, so that its next call finds them. Best effort."""
         if not plan.storable or not fresh:
             return
-        entries = self._stamped(inquiry, plan, fresh)
-        await self._store.put(entries)
+        entries = []
+        positions = list(fresh)
+        for start in range(0, len(positions), MANY):
+            await turn_over(start)
+            entries += self._stamped(inquiry, plan, {at: fresh[at] for at in positions[start : start + MANY]})
+            await self._store.put(entries[start:])
         if inquiry.scope is CacheScope.SHARED:
             job = inquiry.job
             units = replace(job, units=tuple([job.units[position] for position in fresh]))
             answers = [answer for _, answer in entries]
-            abroad = dict(zip(inquiry.keys(units, CacheScope.SHARED), answers, strict=True))
+            abroad = dict(zip(await inquiry.keys_in_turns(units, CacheScope.SHARED), answers, strict=True))
             await self._promotion.computed(abroad, job.model, inquiry.caller.org, inquiry.secret, inquiry.promote_after)
 
     def _stamped(self, inquiry: Inquiry, plan: Plan, answers: Mapping[int, Answer]) -> list[tuple[ItemKey, Answer]]:
         made, whose = self._clock.epoch(), origin(inquiry.job.model, inquiry.caller.tenant)
-        return [
-            (plan.keys[position], replace(answer, made=made, origin=whose, fragments={}))
-            for position, answer in answers.items()
-        ]
+        return [(plan.keys[position], answer.stamped(made, whose)) for position, answer in answers.items()]
 
     async def _find_units(
         self, plan: Plan, inquiry: Inquiry, job: Job, oldest: int, scope: CacheScope | None = None
     ) -> dict[int, Answer]:
         """Answers, by position, to what is missing, as `job` or another scope has them."""
         others = replace(job, units=tuple([job.units[position] for position in plan.missing]))
-        keys = inquiry.keys(others, scope)
+        keys = await inquiry.keys_in_turns(others, scope)
         found = await self._find(keys, oldest)
         return {
             position: found[key.proof]
@@ -139,11 +163,11 @@ class Planner:
 
     async def _find(self, keys: Sequence[ItemKey], oldest: int) -> dict[bytes, Answer]:
         """What is stored and was made at `oldest` or later, by proof."""
-        distinct = list({key.proof: key for key in keys}.values())
-        answers = await self._store.get(distinct)
+        distinct = {key.proof: key for key in keys}
+        answers = await self._store.get(list(distinct.values()))
         return {
-            key.proof: answer
-            for key, answer in zip(distinct, answers, strict=True)
+            proof: answer
+            for proof, answer in zip(distinct, answers, strict=True)
             if answer is not None and answer.made >= oldest
         }
 

@@ -21,6 +21,7 @@ from gateway.processes.data_dir import DataDir
 from gateway.processes.embedded_model import model_program, require_extra
 from gateway.processes.embedded_store import EmbeddedStore, find_binary
 from gateway.processes.listener import ADMINISTERED, address, bind, listen
+from gateway.processes.processors import default_workers
 from gateway.processes.reload import Reloader, Source
 from gateway.processes.report import progress, say
 from gateway.processes.supervisor import Rank, Supervisor
@@ -122,7 +123,7 @@ class Tree:
         listen(self.listener)
         if self.admin is not None:
             listen(self.admin, ADMINISTERED)
-        count = self.config.server.workers
+        count = self.config.server.workers or default_workers()
         metrics = str(self.data_dir.metrics()) if count > 1 else None
         self.launches.extend(
             Launch(

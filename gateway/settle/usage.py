@@ -18,7 +18,7 @@ def charge(plan: Plan, fresh: Fresh, times: int = 1) -> Charge:
     Upstream: only what was asked now, and by this request; what another request in flight asked is that one's.
     Foreign: what other orgs paid for.
     """
-    reported = sum(answer.tokens for answer in plan.complete(fresh.answers))
+    reported = sum([answer.tokens for answer in plan.complete(fresh.answers)])
     paid = (answer.tokens for position, answer in fresh.answers.items() if position not in fresh.shared)
     foreign = sum(plan.stored[position].tokens for position in plan.foreign)
     return Charge(reported=reported * times, upstream=sum(paid), foreign=foreign)

@@ -63,7 +63,19 @@ class LayeredAnswers:
         """As AnswerStore.get."""
         now = self._clock.monotonic()
         self._weigh_touched(now)
-        found = [self._find(key, now) for key in keys]
+        held, later = self._held, self._held.move_to_end
+        found: list[Answer | None] = []
+        for key in keys:
+            proof = key.proof
+            entry = held.get(proof)
+            if entry is None or entry.until <= now:
+                self._drop(proof)
+                found.append(None)
+                continue
+            later(proof)
+            if not entry.due:
+                self._touch(entry, proof, now)
+            found.append(entry.answer)
         missing = [at for at, answer in enumerate(found) if answer is None]
         if missing:
             stored = await self._inner.get([keys[at] for at in missing])
@@ -104,17 +116,6 @@ class LayeredAnswers:
         for key, answer in entries:
             self._hold(key, answer, now)
         await self._inner.put(entries)
-
-    def _find(self, key: ItemKey, now: float) -> Answer | None:
-        held = self._held.get(key.proof)
-        if held is None:
-            return None
-        if held.until <= now:
-            self._drop(key.proof)
-            return None
-        self._held.move_to_end(key.proof)
-        self._touch(held, key.proof, now)
-        return held.answer
 
     def _hold(self, key: ItemKey, answer: Answer, now: float) -> None:
         weight = weigh(answer)

@@ -14,6 +14,7 @@ from gateway.vocabulary.content import (
     Json,
     Modality,
     Part,
+    Piece,
     Shape,
     Unit,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "Meter",
     "Modality",
     "Part",
+    "Piece",
     "Plan",
     "Remaining",
     "Reply",

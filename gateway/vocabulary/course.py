@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from gateway.errors import GatewayError
     from gateway.vocabulary.content import Answer, ItemKey
@@ -34,9 +34,11 @@ class Plan:
 
     def complete(self, fresh: Mapping[int, Answer]) -> tuple[Answer, ...]:
         """Every unit's answer in the order asked; `fresh` holds one answer for each position in `missing`."""
-        known = {**self.stored, **fresh}
-        twins = self.twins
-        return tuple([known[twins.get(position, position)] for position in range(len(self.keys))])
+        known = {**self.stored, **fresh} if fresh else self.stored
+        positions: Iterable[int] = range(len(self.keys))
+        if twins := self.twins:
+            positions = [twins.get(position, position) for position in positions]
+        return tuple(map(known.__getitem__, positions))
 
 
 @dataclass(frozen=True, slots=True)

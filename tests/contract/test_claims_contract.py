@@ -3,6 +3,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
+from gateway.turns import MANY
 from gateway.vocabulary import Answer, ItemKey, Shape
 
 if TYPE_CHECKING:
@@ -60,3 +61,15 @@ async def test_a_large_list_is_claimed_whole(world: World) -> None:
     assert await world.claims.claim(many, "a") == [True] * 500
     await world.claims.release(many, "a")
     assert await world.claims.claim(many, "b") == [True] * 500
+
+
+async def test_a_long_list_is_claimed_kept_and_given_back_like_a_short_one(world: World) -> None:
+    many = keys(*range(2 * MANY + 3))
+    await world.answers.put([(many[MANY], ANSWER)])
+    told = [True] * len(many)
+    assert await world.claims.claim(many, "a") == [*told[:MANY], ANSWER, *told[MANY + 1 :]]
+    await world.claims.renew(many, "a")
+    others = [many[0], many[MANY + 1], many[-1]]
+    assert await world.claims.claim(others, "b") == [False] * 3
+    await world.claims.release(many, "a")
+    assert await world.claims.claim(others, "b") == [True] * 3

@@ -168,13 +168,19 @@ class Gateway:
 
 @asynccontextmanager
 async def launched(
-    config: str = "", *, workers: int = 1, data: Path | None = None, env: Mapping[str, str] | None = None, key: str = ""
+    config: str = "",
+    *,
+    workers: int | None = 1,
+    data: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    key: str = "",
 ) -> AsyncIterator[Gateway]:
     """A gateway on a free port; stopped at the end, which must go well. `key` is what calls send by default."""
     with tempfile.TemporaryDirectory(prefix="gw", dir="/tmp") as name:
         folder = Path(name)
         data_dir = data or folder / "data"
-        options = ["--port", "0", "--data-dir", str(data_dir), "--workers", str(workers)]
+        options = ["--port", "0", "--data-dir", str(data_dir)]
+        options += [] if workers is None else ["--workers", str(workers)]
         if config:
             (folder / "config.yaml").write_text(config)
             options += ["--config", str(folder / "config.yaml")]

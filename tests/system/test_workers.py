@@ -12,6 +12,7 @@ import pytest_asyncio
 from fakes.jina_upstream import KEY
 from fakes.running_gateway import launched, until
 
+from gateway.processes.processors import default_workers
 from gateway.stores.redis.client import connect
 
 if TYPE_CHECKING:
@@ -179,3 +180,10 @@ async def test_gauges_are_those_of_the_living_and_counters_of_all_there_were(pai
     after = await shown()
     assert after["gateway_cpu_seconds_total"] > before["gateway_cpu_seconds_total"]
     assert after["gateway_tasks"] < 2 * before["gateway_tasks"]
+
+
+async def test_a_gateway_that_names_no_number_has_a_worker_a_processor(upstream_url: str) -> None:
+    config = CONFIG.format(store="", url=upstream_url, key=KEY)
+    async with launched(config, workers=None, key="key-of-wide") as gateway:
+        running = sorted(path.stem for path in (gateway.data_dir / "run").glob("worker-*.pid"))
+    assert running == [f"worker-{number}" for number in range(default_workers())]

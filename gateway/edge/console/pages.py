@@ -9,13 +9,14 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from aiohttp import web
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gateway.edge.console.curves import milliseconds, percent, short, span, usd
 from gateway.vocabulary import dollars
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from jinja2 import Environment
 
 ASSETS = {"style.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
@@ -43,6 +44,8 @@ class Pages:
     @cached_property
     def _templates(self) -> Environment:
         """Asked for in threads alone, since it looks at the disk; made twice at worst."""
+        from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - most workers show no page
+
         made = Environment(
             loader=PackageLoader(__package__),
             autoescape=True,

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from gateway.stores.redis.client import replies_to
 from gateway.stores.redis.entry import decode
 from gateway.stores.redis.scripts import Script
+from gateway.turns import MANY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from gateway.stores.redis.client import Line
     from gateway.stores.redis.keys import Keys
@@ -35,6 +36,8 @@ class RedisClaims:
         The entry is read after the claim was tried: whoever held it before has stored its answer before letting go.
         Raises StoreError.
         """
+        if len(keys) > MANY:
+            return [claim for part in _parts(keys) for claim in await self.claim(part, token)]
         names = [self._keys.claim(key.address) for key in keys]
         ask = self._line.queue
         granted = await replies_to([ask("SET", name, token, "NX", "PX", self._ms) for name in names])
@@ -50,13 +53,21 @@ class RedisClaims:
 
     async def renew(self, keys: Sequence[ItemKey], token: str) -> None:
         """Keep what is still ours for another claim time. Raises StoreError."""
-        names = [self._keys.claim(key.address) for key in keys]
-        await asyncio.gather(*(self._extend.run(self._line, (name,), (token, self._ms)) for name in names))
+        for part in _parts(keys):
+            names = [self._keys.claim(key.address) for key in part]
+            await asyncio.gather(*(self._extend.run(self._line, (name,), (token, self._ms)) for name in names))
 
     async def release(self, keys: Sequence[ItemKey], token: str) -> None:
         """Give back what is still ours. Raises StoreError."""
-        names = [self._keys.claim(key.address) for key in keys]
-        if len(names) == 1:  # by itself without a task of its own
-            await self._end.run(self._line, (names[0],), (token,))
-        else:
-            await asyncio.gather(*(self._end.run(self._line, (name,), (token,)) for name in names))
+        for part in _parts(keys):
+            names = [self._keys.claim(key.address) for key in part]
+            if len(names) == 1:  # by itself without a task of its own
+                await self._end.run(self._line, (names[0],), (token,))
+            else:
+                await asyncio.gather(*(self._end.run(self._line, (name,), (token,)) for name in names))
+
+
+def _parts(keys: Sequence[ItemKey]) -> Iterator[Sequence[ItemKey]]:
+    """So many that asking is one short turn of the event loop."""
+    for start in range(0, len(keys), MANY):
+        yield keys[start : start + MANY]

@@ -49,7 +49,7 @@ def test_a_usable_file_is_summed_up_without_secrets(path: Path, monkeypatch: pyt
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
         f"{path}: usable, with 1 warning",
-        "listens   http://127.0.0.1:8080, workers: 1",
+        "listens   http://127.0.0.1:8080, workers: one a processor",
         "data      gateway-data",
         "store     rediss://redis.example:6380/1 (not contacted)",
         "tenant    search: tier tier1, org default, keys: 2",

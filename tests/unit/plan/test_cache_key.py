@@ -1,14 +1,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import blake2b
 from itertools import combinations
 
 import pytest
+import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.plan.cache_key import job_record, keys_of, narrower, scope_name, unit_record
-from gateway.vocabulary import CacheScope, Caller, Inline, Item, Job, Limits, Modality, Part, Shape
+from gateway.plan.cache_key import (
+    AT_ONCE,
+    MUCH,
+    KeyMaker,
+    job_record,
+    key_maker,
+    keys_of,
+    narrower,
+    scope_name,
+    unit_record,
+)
+from gateway.vocabulary import CacheScope, Caller, Inline, Item, ItemKey, Job, Limits, Modality, Part, Shape
 
 SECRET = b"s" * 32
 LIMITS = Limits(None, None, None)
@@ -130,3 +142,34 @@ def test_a_salt_is_no_part_of_another_scope() -> None:
     salted = keys_of(job(), caller(CacheScope.TENANT, tenant="x"), SECRET, salt="y")
     assert salted != keys_of(job(), caller(CacheScope.TENANT, tenant="x"), SECRET)
     assert salted != keys_of(job(), caller(CacheScope.TENANT, tenant="xy"), SECRET)
+
+
+@pytest.mark.parametrize(
+    ("texts", "turns"),
+    [
+        (["a", "b"], 1),
+        ([str(number) for number in range(AT_ONCE)], 1),
+        ([str(number) for number in range(2 * AT_ONCE + 1)], 3),
+        (["x" * MUCH, "y" * MUCH, "z"], 3),
+        (["x" * (MUCH // 2), "y" * (MUCH // 2), "z"], 2),
+    ],
+)
+def test_keys_of_many_units_or_of_much_content_are_made_in_parts(texts: list[str], turns: int) -> None:
+    asked = job(units=tuple((Item.text(text),) for text in texts))
+    maker, keys = key_maker(asked, caller(), SECRET), list[ItemKey]()
+    taken = 1
+    while not maker.extend(keys, asked.units):
+        taken += 1
+    assert taken == turns
+    assert tuple(keys) == keys_of(asked, caller(), SECRET)
+    alone = [keys_of(replace(asked, units=(unit,)), caller(), SECRET)[0] for unit in asked.units]
+    assert keys == alone
+
+
+def test_a_key_is_the_digest_of_the_whole_record() -> None:
+    """What entries that are stored already were found by."""
+    record = job_record(job(), b"scope") + unit_record(job().units[0])
+    maker, keys = KeyMaker(job_record(job(), b"scope"), SECRET), list[ItemKey]()
+    assert maker.extend(keys, job().units)
+    proof = blake2b(record, digest_size=16, key=SECRET, person=b"gw-answer").digest()
+    assert keys == [ItemKey(xxhash.xxh3_128_digest(record), proof)]
