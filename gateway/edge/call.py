@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from aiohttp import hdrs, http_exceptions, web
 
 from gateway.edge.client_address import client_address
-from gateway.errors import Code, FieldError, GatewayError, invalid_request, service_timeout
+from gateway.edge.patience import Patience
+from gateway.errors import Code, FieldError, GatewayError, input_timeout, invalid_request, service_timeout
 from gateway.vocabulary import Call, Directives, Lane
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ async def read_body(
 
     Raises:
         GatewayError: INPUT_UNSUPPORTED_MEDIA_TYPE (compressed, or another type), INPUT_TOO_LARGE, INPUT_INVALID (broken
-            framing), SERVICE_TIMEOUT (it did not arrive in time).
+            framing), INPUT_TIMEOUT (it comes too slowly), SERVICE_TIMEOUT (it did not arrive in time).
     """
     _check_headers(request, settings.body_limit, kind)
     if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
@@ -176,7 +177,7 @@ async def read_body(
         if request.content.is_eof():  # most bodies come with their head: nothing to wait for, so no timer
             return _joined([request.content.read_nowait()], settings.body_limit)
         async with asyncio.timeout(seconds):
-            return await _read_on(request.content, settings.body_limit)
+            return await _read_on(request.content, settings)
     except TimeoutError:
         raise service_timeout(seconds) from None
     except (web.RequestPayloadError, http_exceptions.HttpProcessingError):
@@ -184,13 +185,22 @@ async def read_body(
         raise invalid_request((error,)) from None
 
 
-async def _read_on(content: StreamReader, limit: int) -> bytes:
+async def _read_on(content: StreamReader, settings: Server) -> bytes:
+    """What still comes, not slower than Patience allows."""
     chunks: list[bytes] = []
-    left = limit
-    while left >= 0 and (chunk := await content.readany()):
-        left -= len(chunk)
-        chunks.append(chunk)
-    return _joined(chunks, limit)
+    seconds, least = Patience(settings.receive_timeout).stretch
+    left, stretch = settings.body_limit, 0
+    try:
+        async with asyncio.timeout(seconds) as late:
+            while left >= 0 and (chunk := await content.readany()):
+                left, stretch = left - len(chunk), stretch + len(chunk)
+                chunks.append(chunk)
+                if stretch >= least:
+                    late.reschedule(asyncio.get_running_loop().time() + seconds)
+                    stretch = 0
+    except TimeoutError:
+        raise input_timeout(settings.receive_timeout) from None
+    return _joined(chunks, settings.body_limit)
 
 
 def _joined(chunks: list[bytes], limit: int) -> bytes:

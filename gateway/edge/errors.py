@@ -37,6 +37,7 @@ STATUSES: dict[Code, int] = {
     Code.INPUT_TOO_LARGE: 413,
     Code.INPUT_UNSUPPORTED_MEDIA_TYPE: 415,
     Code.METHOD_NOT_ALLOWED: 405,
+    Code.INPUT_TIMEOUT: 408,
 }
 
 _OPENAI_TYPES = {
@@ -100,6 +101,10 @@ def error_body(error: GatewayError, request_id: str, shape: Shape, status: int |
 _AUTHENTICATION = frozenset({Code.AUTH_MISSING_API_KEY, Code.AUTH_INVALID_API_KEY, Code.AUTH_INVALID_FORMAT})
 
 
+_UNREAD = frozenset({Code.INPUT_TOO_LARGE, Code.INPUT_TIMEOUT})
+"""The rest of the body is still to come, if at all."""
+
+
 class MethodError(GatewayError):
     """The route exists, but not with that method."""
 
@@ -116,6 +121,6 @@ def failure_response(error: GatewayError, facts: Facts, shape: Shape) -> web.Res
     if error.code in _AUTHENTICATION:
         headers["WWW-Authenticate"] = "Bearer"
     response = json_response(error_body(error, facts.request_id, shape), status_of(error), headers)
-    if error.code is Code.INPUT_TOO_LARGE:
+    if error.code in _UNREAD:
         response.force_close()
     return response

@@ -39,6 +39,7 @@ class Operations:
         self._store = store
         self._scrape = scrape
         self.stale_config = ""
+        self.leaving = False
 
     async def health(self, _rest: str) -> web.Response:
         """The process answers HTTP."""
@@ -54,8 +55,10 @@ class Operations:
         A configuration that could not be taken up is named.
 
         Raises:
-            GatewayError: SERVICE_UNAVAILABLE when it does not and `server.ready_requires_store` holds.
+            GatewayError: SERVICE_UNAVAILABLE when it does not and `server.ready_requires_store` holds, or we stop.
         """
+        if self.leaving:
+            raise service_unavailable("Not ready: this gateway is stopping")
         try:
             await self._store.ping()
         except StoreError:

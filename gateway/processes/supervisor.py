@@ -51,6 +51,13 @@ class Supervisor:
             if keeper.program.name == program.name:
                 keeper.renew(program, line)
 
+    async def replace(self, name: str) -> bool:
+        """Put a new child of that program in the place of the old one; see Keeper.replace."""
+        for _, keeper in self._keepers:
+            if keeper.program.name == name:
+                return await keeper.replace()
+        return False
+
     async def stop(self) -> None:
         """End all children, rank by rank."""
         for rank in sorted(Rank, reverse=True):
