@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aiohttp import hdrs, http_exceptions, web
 
 from gateway.edge.client_address import client_address
+from gateway.edge.errors import FramingError
 from gateway.edge.patience import Patience
 from gateway.errors import Code, FieldError, GatewayError, input_timeout, invalid_request, service_timeout
 from gateway.vocabulary import Call, Directives, Lane
@@ -165,7 +166,7 @@ async def read_body(
 
     Raises:
         GatewayError: INPUT_UNSUPPORTED_MEDIA_TYPE (compressed, or another type), INPUT_TOO_LARGE, INPUT_INVALID (broken
-            framing), INPUT_TIMEOUT (it comes too slowly), SERVICE_TIMEOUT (it did not arrive in time).
+            or unknown framing), INPUT_TIMEOUT (it comes too slowly), SERVICE_TIMEOUT (it did not arrive in time).
     """
     _check_headers(request, settings.body_limit, kind)
     if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
@@ -210,6 +211,8 @@ def _joined(chunks: list[bytes], limit: int) -> bytes:
 
 
 def _check_headers(request: web.BaseRequest, limit: int, kind: re.Pattern[str]) -> None:
+    if request.headers.get(hdrs.TRANSFER_ENCODING, "chunked").strip().lower() != "chunked":
+        raise FramingError
     encoding = request.headers.get(hdrs.CONTENT_ENCODING, "identity")
     if encoding.lower() != "identity":
         raise GatewayError(

@@ -8,7 +8,7 @@ import orjson
 
 from gateway.edge.limit_headers import limit_headers, retry_header
 from gateway.edge.operations import json_response
-from gateway.errors import Code, GatewayError
+from gateway.errors import Code, FieldError, GatewayError, invalid_request
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -57,6 +57,14 @@ class BadRequestError(GatewayError):
     def of(cls, error: GatewayError) -> BadRequestError:
         """The same failure, with the other status."""
         return cls(error.code, error.message, remaining=error.remaining, errors=error.errors)
+
+
+class FramingError(BadRequestError):
+    """A request whose bytes another reader may cut differently: nothing more is read from its connection."""
+
+    def __init__(self) -> None:
+        field = FieldError("request", "Its transfer coding is not supported; send chunks, or a length", "http_invalid")
+        super().__init__(Code.INPUT_INVALID, invalid_request((field,)).message, errors=(field,))
 
 
 def status_of(error: GatewayError) -> int:
@@ -121,6 +129,6 @@ def failure_response(error: GatewayError, facts: Facts, shape: Shape) -> web.Res
     if error.code in _AUTHENTICATION:
         headers["WWW-Authenticate"] = "Bearer"
     response = json_response(error_body(error, facts.request_id, shape), status_of(error), headers)
-    if error.code in _UNREAD:
+    if error.code in _UNREAD or isinstance(error, FramingError):
         response.force_close()
     return response
