@@ -6,8 +6,12 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING
 
+from gateway.edge.deadlines import is_waiting
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
+
+    from aiohttp import web
 
     from gateway.edge.server import HttpServer
 
@@ -19,6 +23,8 @@ two of theirs.
 """
 
 _POLL = 0.05
+_INSIST = 0.5
+"""Seconds that a request gets to end once it is cancelled."""
 
 
 class Leaving:
@@ -48,18 +54,21 @@ async def leave(
     await asyncio.sleep(notice)
     for server in servers:
         server.close()
-
-    async def let_go() -> None:
-        await _last_calls(http)
-        for one in http:
-            one.pre_shutdown()
-        await asyncio.gather(*(one.shutdown(drain) for one in http))
-
-    await asyncio.gather(also, let_go())
+    await asyncio.gather(also, *(_let_go(one, drain) for one in http))
+    for one in http:
+        one.pre_shutdown()
+    await asyncio.gather(*(one.shutdown(_INSIST) for one in http))
 
 
-async def _last_calls(http: Sequence[HttpServer]) -> None:
+async def _let_go(http: HttpServer, seconds: float) -> None:
+    """Wait until all connections are closed: by the answers, by their clients, or because they ask nothing."""
     loop = asyncio.get_running_loop()
-    until = loop.time() + LAST_CALLS
-    while loop.time() < until and any(one.connections for one in http):  # noqa: ASYNC110 - aiohttp tells of no end
+    until = loop.time() + seconds
+    asked: dict[web.RequestHandler, float] = {}
+    while http.connections and (now := loop.time()) < until:
+        for connection in http.connections:
+            if not is_waiting(connection):
+                asked[connection] = now
+            elif now - asked.setdefault(connection, now) > LAST_CALLS:
+                connection.force_close()
         await asyncio.sleep(_POLL)

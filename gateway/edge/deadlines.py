@@ -101,15 +101,20 @@ def raw_answer(status: int, body: bytes, identifier: str) -> bytes:
     return "\r\n".join((*lines, "\r\n")).encode() + body
 
 
-def _seen(connection: web.RequestHandler, transport: asyncio.Transport) -> Seen:
+def is_waiting(connection: web.RequestHandler) -> bool:
+    """Whether no request of it is being answered, or is about to be."""
     # Private names of aiohttp: it has a keep-alive timer of its own, and nothing to ask about the rest.
     waiter = connection._waiter  # noqa: SLF001 - see above
+    return waiter is not None and not waiter.done() and not connection._messages  # noqa: SLF001 - see above
+
+
+def _seen(connection: web.RequestHandler, transport: asyncio.Transport) -> Seen:
     watched = cast("Watched", connection)
     stirred, watched.stirred = watched.stirred, False
     unsent = transport.get_write_buffer_size()
     return Seen(
-        waiting=waiter is not None and not waiter.done() and not connection._messages,  # noqa: SLF001 - see above
-        count=connection._request_count + watched.repeats,  # noqa: SLF001 - see above
+        waiting=is_waiting(connection),
+        count=connection._request_count + watched.repeats,  # noqa: SLF001 - aiohttp has no other way to it
         stirred=stirred,
         unsent=unsent,
         taken=_acknowledged(transport) if unsent else None,

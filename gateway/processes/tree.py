@@ -60,7 +60,8 @@ def serve(config: Config, worker: tuple[str, ...] = WORKER, source: Source | Non
         _admin_listener(config) as admin,
     ):
         store = None if binary is None else EmbeddedStore.place(data_dir, binary)
-        supervisor = Supervisor(data_dir)
+        # Workers still accept. Were it open here after them, who connects would wait for nobody, not be refused.
+        supervisor = Supervisor(data_dir, listener.close)
         tree = Tree(config, data_dir, listener, admin, supervisor, store, worker)
         asyncio.run(supervisor.run(tree.start(began, source)))
 

@@ -17,8 +17,8 @@ class Shape(NamedTuple):
     """Lines of a head behind Host and Authorization, and a body, with `\\r\\n` between.
 
     In braces: `a` an honest body, `n` its length and `x` the same in hexadecimal, `s` a whole second request, `m` the
-    length of `0\\r\\n\\r\\n` and that request. `meant`: of the honest body (A), the second request (S) and a last one that
-    is sent behind it all (Z), those that count. `front`: the same through nginx, which writes requests of its own.
+    length of `0\\r\\n\\r\\n` and that request. `meant`: of the honest body (A), the second request (S) and a last one
+    that is sent behind it all (Z), those that count. `front`: the same through nginx, which writes requests of its own.
     """
 
     name: str

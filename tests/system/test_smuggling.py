@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import subprocess
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +67,8 @@ def front(gateway: Gateway) -> Iterator[str]:
         file.write_text(NGINX.format(address=gateway.url.removeprefix("http://"), folder=folder))
         process = subprocess.Popen([binary, "-p", folder, "-e", "error.log", "-c", str(file)])
         try:
+            while not Path(folder, "front.sock").exists():
+                time.sleep(0.01)
             yield f"{folder}/front.sock"
         finally:
             process.terminate()
@@ -106,15 +109,12 @@ async def test_the_gateway_takes_exactly_the_requests_that_are_meant(gateway: Ga
 async def test_behind_nginx_nobody_gets_anothers_answer(gateway: Gateway, upstream: Upstream) -> None:
     requests = Requests(OWN, "front")
     with front(gateway) as path:
-        while not Path(path).exists():
-            await asyncio.sleep(0.01)
         found = {}
         for at, shape in enumerate(SHAPES):
             await told(path, requests.bytes_of(at))
             found[shape.name] = requests.arrived(at, upstream.inputs)
-            victim = await told(
-                path, requests.request(f"victim {at}", f"X-Request-Id: victim-{at}", "Connection: close")
-            )
-            assert f"X-Request-Id: victim-{at}\r\n".encode() in victim, shape.name
+            mine = f"X-Request-Id: victim-{at}"
+            victim = await told(path, requests.request(f"victim {at}", mine, "Connection: close"))
+            assert f"{mine}\r\n".encode() in victim, shape.name
             assert upstream.inputs[-1] == f"victim {at}", shape.name
     assert found == {shape.name: shape.meant if shape.front is None else shape.front for shape in SHAPES}
