@@ -6,6 +6,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Protocol, cast
 
+from gateway.edge.operations import SAFE
 from gateway.edge.patience import Seen, Verdict, Watch
 from gateway.errors import input_timeout, service_unavailable
 
@@ -93,7 +94,7 @@ def raw_answer(status: int, body: bytes, identifier: str) -> bytes:
     lines = (
         f"HTTP/1.1 {status} {_REASONS[status]}",
         "Content-Type: application/json",
-        "X-Content-Type-Options: nosniff",
+        *(f"{name}: {value}" for name, value in SAFE.items()),
         f"Content-Length: {len(body)}",
         f"X-Request-Id: {identifier}",
         "Connection: close",
