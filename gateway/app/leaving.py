@@ -6,7 +6,7 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING
 
-from gateway.edge.deadlines import is_waiting
+from gateway.edge.deadlines import is_quiet
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
@@ -67,7 +67,7 @@ async def _let_go(http: HttpServer, seconds: float) -> None:
     asked: dict[web.RequestHandler, float] = {}
     while http.connections and (now := loop.time()) < until:
         for connection in http.connections:
-            if not is_waiting(connection):
+            if not is_quiet(connection):
                 asked[connection] = now
             elif now - asked.setdefault(connection, now) > LAST_CALLS:
                 connection.force_close()

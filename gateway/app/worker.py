@@ -155,7 +155,8 @@ class App:
         desk = _administrator(accounts, pipeline, clock)
         pages, self._pulse = console(parts, desk, ledger, quota, self._leases, self._fleet, budgets, metrics)
         self._admin = Admin(desk, admission, snapshot.secret, clock, observer, console=pages)
-        self._http = [http_server(self.edge, config.server, clock, fast), http_server(self._admin, config.server, clock)]
+        serving = partial(http_server, settings=config.server, clock=clock)
+        self._http = [serving(self.edge, fast=fast), serving(self._admin)]
         self._servers: list[asyncio.Server] = []
         self._background: list[asyncio.Task[None]] = []
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import socket
 import struct
+import termios
 from typing import TYPE_CHECKING, Protocol, cast
 
 from gateway.edge.operations import SAFE
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 _ACKNOWLEDGED = struct.Struct("@120xQ")
 """Where Linux says in TCP_INFO how many bytes the peer has acknowledged (linux/tcp.h, tcpi_bytes_acked)."""
+
+_INT = struct.Struct("@i")
 
 _REASONS = {408: "Request Timeout", 503: "Service Unavailable"}
 
@@ -71,7 +75,7 @@ class Deadlines:
     def _judge(self, connection: web.RequestHandler, transport: asyncio.Transport, verdict: Verdict) -> None:
         if verdict is Verdict.LATE:
             self._last_word(connection, input_timeout(self._patience.receive))
-        elif verdict is Verdict.IDLE:
+        elif verdict is Verdict.IDLE and is_quiet(connection):
             connection.force_close()
         elif verdict is Verdict.STUCK:
             transport.abort()
@@ -107,6 +111,19 @@ def is_waiting(connection: web.RequestHandler) -> bool:
     # Private names of aiohttp: it has a keep-alive timer of its own, and nothing to ask about the rest.
     waiter = connection._waiter  # noqa: SLF001 - see above
     return waiter is not None and not waiter.done() and not connection._messages  # noqa: SLF001 - see above
+
+
+def is_quiet(connection: web.RequestHandler) -> bool:
+    """Whether it may be closed: nothing is asked, and no bytes lie in the system that a busy loop has not read yet."""
+    transport = connection.transport
+    if transport is None or not is_waiting(connection):
+        return False
+    peer = transport.get_extra_info("socket")
+    try:
+        unread = fcntl.ioctl(peer.fileno(), termios.FIONREAD, bytes(_INT.size))
+    except OSError:
+        return True
+    return not any(unread)
 
 
 def _seen(connection: web.RequestHandler, transport: asyncio.Transport) -> Seen:

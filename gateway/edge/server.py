@@ -224,8 +224,6 @@ class HttpServer(web.Server):  # type: ignore[type-arg,unused-ignore]
         return response
 
 
-def http_server(
-    application: Application, settings: Server, clock: Clock, fast: FastCalls | None = None
-) -> HttpServer:
+def http_server(application: Application, settings: Server, clock: Clock, fast: FastCalls | None = None) -> HttpServer:
     """As configured."""
     return HttpServer(application, settings.errors, clock, fast, patience_of(settings))
