@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: serve test check bench bench-micro bench-growth bench-page bench-instructions bench-more bench-peers soak lock audit docs clean
+.PHONY: serve test check bench bench-micro bench-growth bench-page bench-instructions bench-more bench-peers soak faultday lock audit docs clean
 
 serve: $(VENV)/serve.stamp
 	$(BIN)/gateway serve
@@ -61,6 +61,10 @@ bench-peers:
 	  --only-binary :all: 'litellm[proxy]==1.100.5'
 	mkdir -p $(VENV)/peers/portkey
 	npm install --prefix $(VENV)/peers/portkey --ignore-scripts --no-audit --no-fund --silent @portkey-ai/gateway@1.9.8
+
+# Kills, stops, floods: two minutes on a machine that has nothing else to do. Prints what was lost, if anything.
+faultday: $(VENV)/test.stamp
+	timeout 300 $(BIN)/python bench/fault_day.py
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

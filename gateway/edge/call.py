@@ -11,13 +11,12 @@ from aiohttp import hdrs, http_exceptions, web
 from gateway.edge.client_address import client_address
 from gateway.edge.errors import FramingError
 from gateway.edge.patience import Patience
+from gateway.edge.unread import has_unread
 from gateway.errors import Code, FieldError, GatewayError, input_timeout, invalid_request, service_timeout
 from gateway.vocabulary import Call, Directives, Lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from aiohttp import StreamReader
 
     from gateway.config.schema import Config, Server
     from gateway.ports import Clock
@@ -178,7 +177,7 @@ async def read_body(
         if request.content.is_eof():  # most bodies come with their head: nothing to wait for, so no timer
             return _joined([request.content.read_nowait()], settings.body_limit)
         async with asyncio.timeout(seconds):
-            return await _read_on(request.content, settings)
+            return await _read_on(request, settings)
     except TimeoutError:
         raise service_timeout(seconds) from None
     except (web.RequestPayloadError, http_exceptions.HttpProcessingError):
@@ -186,21 +185,21 @@ async def read_body(
         raise invalid_request((error,)) from None
 
 
-async def _read_on(content: StreamReader, settings: Server) -> bytes:
-    """What still comes, not slower than Patience allows."""
+async def _read_on(request: web.BaseRequest, settings: Server) -> bytes:
+    """What still comes, not slower than Patience allows; bytes that we were too busy to read are no delay."""
     chunks: list[bytes] = []
     seconds, least = Patience(settings.receive_timeout).stretch
-    left, stretch = settings.body_limit, 0
-    try:
-        async with asyncio.timeout(seconds) as late:
-            while left >= 0 and (chunk := await content.readany()):
-                left, stretch = left - len(chunk), stretch + len(chunk)
-                chunks.append(chunk)
-                if stretch >= least:
-                    late.reschedule(asyncio.get_running_loop().time() + seconds)
-                    stretch = 0
-    except TimeoutError:
-        raise input_timeout(settings.receive_timeout) from None
+    left, stretch = settings.body_limit, least
+    while left >= 0 and not request.content.at_eof():
+        try:
+            async with asyncio.timeout(seconds):
+                while left >= 0 and stretch > 0 and (chunk := await request.content.readany()):
+                    left, stretch = left - len(chunk), stretch - len(chunk)
+                    chunks.append(chunk)
+        except TimeoutError:
+            if not has_unread(request.transport):
+                raise input_timeout(settings.receive_timeout) from None
+        stretch = least
     return _joined(chunks, settings.body_limit)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import socket
 import struct
-import termios
 from typing import TYPE_CHECKING, Protocol, cast
 
 from gateway.edge.operations import SAFE
 from gateway.edge.patience import Seen, Verdict, Watch
+from gateway.edge.unread import has_unread
 from gateway.errors import input_timeout, service_unavailable
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 _ACKNOWLEDGED = struct.Struct("@120xQ")
 """Where Linux says in TCP_INFO how many bytes the peer has acknowledged (linux/tcp.h, tcpi_bytes_acked)."""
 
-_INT = struct.Struct("@i")
 
 _REASONS = {408: "Request Timeout", 503: "Service Unavailable"}
 
@@ -73,7 +71,7 @@ class Deadlines:
             loop.call_later(self._patience.tick, self._look, loop)
 
     def _judge(self, connection: web.RequestHandler, transport: asyncio.Transport, verdict: Verdict) -> None:
-        if verdict is Verdict.LATE:
+        if verdict is Verdict.LATE and is_quiet(connection):
             self._last_word(connection, input_timeout(self._patience.receive))
         elif verdict is Verdict.IDLE and is_quiet(connection):
             connection.force_close()
@@ -116,14 +114,7 @@ def is_waiting(connection: web.RequestHandler) -> bool:
 def is_quiet(connection: web.RequestHandler) -> bool:
     """Whether it may be closed: nothing is asked, and no bytes lie in the system that a busy loop has not read yet."""
     transport = connection.transport
-    if transport is None or not is_waiting(connection):
-        return False
-    peer = transport.get_extra_info("socket")
-    try:
-        unread = fcntl.ioctl(peer.fileno(), termios.FIONREAD, bytes(_INT.size))
-    except OSError:
-        return True
-    return not any(unread)
+    return transport is not None and is_waiting(connection) and not has_unread(transport)
 
 
 def _seen(connection: web.RequestHandler, transport: asyncio.Transport) -> Seen:

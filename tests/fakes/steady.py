@@ -17,38 +17,66 @@ if TYPE_CHECKING:
 MODEL = "jina-embeddings-v3"
 PATH = "/v1/embeddings"
 _PATIENCE = 30.0
+_LOST, _REFUSED = 0, -1
+"""Instead of a status: it was sent and got no answer; nobody accepted the connection, so nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """One call; times are monotonic seconds."""
+
+    began: float
+    ended: float
+    status: int
+    why: str = ""
 
 
 @dataclass
 class Result:
-    """What came of calls: answers by status, what never got one, and the seconds each took, in order of its start."""
+    """What came of calls, in the order of their ends."""
 
-    statuses: Counter[int] = field(default_factory=Counter)
-    lost: list[str] = field(default_factory=list)
-    refused: int = 0
-    seconds: list[float] = field(default_factory=list)
-    tokens: int = 0
-    good_at: list[float] = field(default_factory=list)
+    calls: list[Called] = field(default_factory=list)
+
+    @property
+    def statuses(self) -> Counter[int]:
+        """Answers."""
+        return Counter(call.status for call in self.calls if call.status > 0)
+
+    @property
+    def lost(self) -> list[str]:
+        """Why calls that were sent got no answer."""
+        return [f"{call.why} after {call.ended - call.began:.2f} s" for call in self.calls if call.status == _LOST]
+
+    @property
+    def refused(self) -> int:
+        """Connections that nobody accepted."""
+        return sum(call.status == _REFUSED for call in self.calls)
 
     @property
     def p99(self) -> float:
         """Seconds; 0 without any answer."""
-        return sorted(self.seconds)[int(len(self.seconds) * 0.99)] if self.seconds else 0.0
+        seconds = sorted(call.ended - call.began for call in self.calls if call.status > 0)
+        return seconds[int(len(seconds) * 0.99)] if seconds else 0.0
+
+    def recovered(self, began: float, ended: float) -> float:
+        """Seconds from the end of a fault to that of the last call that was not answered well since its begin."""
+        bad = (call.ended - ended for call in self.calls if call.began >= began and call.status != 200)
+        return max(0.0, max(bad, default=0.0))
 
 
 class Steady:
-    """Callers of one gateway. `refused` are connections that nobody accepted: nothing was sent there."""
+    """Callers of one gateway."""
 
-    def __init__(self, url: str, key: str, texts: Iterator[str], result: Result | None = None) -> None:
+    def __init__(self, url: str, key: str, texts: Iterator[str]) -> None:
         self._url = url + PATH
         self._headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
         self._texts = texts
-        self.result = result or Result()
+        self.result = Result()
 
     async def maximum(self, seconds: float, callers: int = 16) -> float:
         """Calls a second when each caller sends as soon as it has its answer."""
         until = time.monotonic() + seconds
-        before = len(self.result.seconds)
+        before = len(self.result.calls)
 
         async def repeat(http: aiohttp.ClientSession) -> None:
             while time.monotonic() < until:
@@ -56,7 +84,7 @@ class Steady:
 
         async with self._session() as http:
             await asyncio.gather(*(repeat(http) for _ in range(callers)))
-        return (len(self.result.seconds) - before) / seconds
+        return (len(self.result.calls) - before) / seconds
 
     async def run(self, rate: float, until: Callable[[], bool]) -> Result:
         """So many calls a second, whatever becomes of them, until it is enough; then wait for the last answer."""
@@ -79,16 +107,13 @@ class Steady:
     async def _call(self, http: aiohttp.ClientSession) -> None:
         body = orjson.dumps({"model": MODEL, "input": next(self._texts)})
         began = time.monotonic()
+        status, why = _LOST, ""
         try:
             async with http.post(self._url, data=body, headers=self._headers) as answer:
-                content = await answer.read()
+                await answer.read()
+                status = answer.status
         except aiohttp.ClientConnectorError:
-            self.result.refused += 1
+            status = _REFUSED
         except (aiohttp.ClientError, TimeoutError) as error:
-            self.result.lost.append(f"{type(error).__name__} after {time.monotonic() - began:.2f} s")
-        else:
-            self.result.statuses[answer.status] += 1
-            self.result.seconds.append(time.monotonic() - began)
-            if answer.status == 200:
-                self.result.good_at.append(time.monotonic())
-                self.result.tokens += orjson.loads(content)["usage"]["total_tokens"]
+            why = type(error).__name__
+        self.result.calls.append(Called(began, time.monotonic(), status, why))
