@@ -197,7 +197,8 @@ async def _read_on(request: web.BaseRequest, settings: Server) -> bytes:
                     left, stretch = left - len(chunk), stretch - len(chunk)
                     chunks.append(chunk)
         except TimeoutError:
-            if not has_unread(request.transport):
+            taken = settings.body_limit - left
+            if request.content.total_bytes <= taken and not has_unread(request.transport):
                 raise input_timeout(settings.receive_timeout) from None
         stretch = least
     return _joined(chunks, settings.body_limit)
