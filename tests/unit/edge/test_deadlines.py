@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -46,9 +47,13 @@ def drip(data: bytes) -> Iterator[bytes]:
 
 
 async def said(reader: asyncio.StreamReader) -> bytes:
-    """All that comes until the connection is closed, which happens."""
+    """All that comes until the connection is closed, which happens; by a reset, if its client goes on sending."""
+    answer = b""
     async with asyncio.timeout(PATIENCE):
-        return await reader.read()
+        with suppress(ConnectionError):
+            while chunk := await reader.read(65_536):
+                answer += chunk
+    return answer
 
 
 async def sent(connection: tuple[asyncio.StreamReader, asyncio.StreamWriter], parts: Iterator[bytes]) -> bytes:
