@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: serve test check lint bench bench-micro bench-growth bench-page bench-instructions bench-more bench-peers soak lock docs clean
+.PHONY: serve test check lint bench bench-micro bench-growth bench-page bench-instructions bench-more bench-peers soak faultday lock audit docs clean
 
 serve: $(VENV)/serve.stamp
 	$(BIN)/gateway serve
@@ -63,6 +63,10 @@ bench-peers:
 	mkdir -p $(VENV)/peers/portkey
 	npm install --prefix $(VENV)/peers/portkey --ignore-scripts --no-audit --no-fund --silent @portkey-ai/gateway@1.9.8
 
+# Kills, stops, floods: two minutes on a machine that has nothing else to do. Prints what was lost, if anything.
+faultday: $(VENV)/test.stamp
+	timeout 300 $(BIN)/python bench/fault_day.py
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -102,6 +106,16 @@ lock: $(VENV)/test.stamp
 	$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header \
 	  --extra local --extra s3 --extra gcs --extra otel pyproject.toml >> lock.new
 	mv lock.new deploy/requirements.lock
+
+# Whether that file is whole and as pyproject.toml wants it; and, where a service can be asked, what is known against it.
+audit: $(VENV)/test.stamp $(VENV)/audit.stamp
+	$(BIN)/python tests/architecture/audit.py $(VENV)/audit/bin/pip-audit
+
+$(VENV)/audit.stamp: | $(BIN)/python
+	rm -rf $(VENV)/audit
+	if $(BIN)/python -m venv $(VENV)/audit && \
+	  $(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check --no-compile 'pip-audit>=2.9,<3'; \
+	  then touch $@; else rm -rf $(VENV)/audit; echo 'pip-audit could not be installed: nobody is asked' >&2; fi
 
 docs: $(VENV)/test.stamp
 	$(BIN)/python -c 'from pathlib import Path; from gateway.config.document import START, reference; \

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Code(StrEnum):
-    """Machine-readable codes. The first 17 are the API contract's; the last four are ours, for what it leaves open."""
+    """Machine-readable codes. The first 17 are the API contract's; the last five are ours, for what it leaves open."""
 
     INPUT_MODEL_NOT_FOUND = "INPUT_MODEL_NOT_FOUND"
     INPUT_INVALID_LABELS = "INPUT_INVALID_LABELS"
@@ -35,6 +35,7 @@ class Code(StrEnum):
     INPUT_TOO_LARGE = "INPUT_TOO_LARGE"
     INPUT_UNSUPPORTED_MEDIA_TYPE = "INPUT_UNSUPPORTED_MEDIA_TYPE"
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    INPUT_TIMEOUT = "INPUT_TIMEOUT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ _RETRYABLE = frozenset(
         Code.RATE_IP_LIMIT_EXCEEDED,
         Code.SERVICE_UNAVAILABLE,
         Code.SERVICE_TIMEOUT,
+        Code.INPUT_TIMEOUT,
     }
 )
 
@@ -185,6 +187,11 @@ def ip_limit_exceeded(retry_after: float) -> GatewayError:
 def internal_error() -> GatewayError:
     """A defect of ours; the log has the details under the request id."""
     return GatewayError(Code.INTERNAL_ERROR, "An unexpected error occurred")
+
+
+def input_timeout(seconds: float) -> GatewayError:
+    """A request whose head or body did not arrive in time."""
+    return GatewayError(Code.INPUT_TIMEOUT, f"The request did not arrive within {seconds:g} seconds")
 
 
 def service_unavailable(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import secrets
-import signal
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from gateway.admit.reservation import Admission
 from gateway.app.cache import cached
 from gateway.app.console import console
 from gateway.app.fast import fast_calls
+from gateway.app.leaving import Leaving, leave
 from gateway.app.relays import Relays
 from gateway.app.routes import Parts, Routes
 from gateway.app.tracing import observer_of
@@ -37,7 +37,7 @@ from gateway.dispatch.sender import Sender
 from gateway.dispatch.shaper import Shaper
 from gateway.edge.admin import Admin
 from gateway.edge.operations import Operations
-from gateway.edge.server import Edge, HttpServer
+from gateway.edge.server import Edge, http_server
 from gateway.edge.usage import UsageReport
 from gateway.leasing.leases import Leases
 from gateway.notify.addresses import OperatorAddresses
@@ -155,8 +155,8 @@ class App:
         desk = _administrator(accounts, pipeline, clock)
         pages, self._pulse = console(parts, desk, ledger, quota, self._leases, self._fleet, budgets, metrics)
         self._admin = Admin(desk, admission, snapshot.secret, clock, observer, console=pages)
-        shape = config.server.errors
-        self._http = [HttpServer(self.edge, shape, clock, fast), HttpServer(self._admin, shape, clock)]
+        serving = partial(http_server, settings=config.server, clock=clock)
+        self._http = [serving(self.edge, fast=fast), serving(self._admin)]
         self._servers: list[asyncio.Server] = []
         self._background: list[asyncio.Task[None]] = []
 
@@ -226,18 +226,16 @@ class App:
         if update.outcome:
             self._observer.config_reload(update.outcome)
 
-    async def stop(self) -> None:
+    async def stop(self, *, replaced: bool = False) -> None:
         """Accept nothing more, let what runs finish within `server.drain_timeout`, settle it, close everything.
 
-        The order loses nothing: answers say `Connection: close` first, pools close last.
+        The order loses nothing: answers say `Connection: close` first, pools close last. Where another worker has
+        taken its place nobody needs to be sent elsewhere.
         """
         self.edge.closing = self._admin.closing = self._fast.closing = True
-        for server in self._servers:
-            server.close()
-        for http in self._http:
-            http.pre_shutdown()
-        seconds = self._settings.drain_timeout
-        await asyncio.gather(self._routes.drain(seconds), *(http.shutdown(seconds) for http in self._http))
+        self._operations.leaving = not replaced
+        notice, seconds = 0.0 if replaced else self._settings.drain_notice, self._settings.drain_timeout
+        await leave(self._servers, self._http, self._routes.drain(seconds), notice=notice, drain=seconds)
         for task in self._background:
             task.cancel()
         await asyncio.wait(self._background, timeout=_SETTLE_SECONDS)
@@ -265,22 +263,19 @@ async def run_worker(  # noqa: PLR0913 - what a worker process is given, by name
     *,
     seat: Seat | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then drain; `ready` is called once connections are accepted.
+    """Serve until SIGTERM or SIGINT, or SIGUSR2 of who replaced it, then drain; `ready` is called once it accepts.
 
     `follow` is given what takes an Update, from any thread.
     """
     configure(snapshot.config.observe)
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    leaving = Leaving()
     app = App(snapshot, store_url, seat)
     await app.start(listeners)
+    loop = asyncio.get_running_loop()
     follow(lambda update: loop.call_soon_threadsafe(app.update, update))
     _spare_the_collector()
     ready()
-    await stopping.wait()
-    await app.stop()
+    await app.stop(replaced=await leaving.told())
 
 
 def _spare_the_collector() -> None:

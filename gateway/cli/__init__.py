@@ -20,6 +20,8 @@ COMMANDS = (
     "gateway.cli.tenants",
     "gateway.cli.keys",
     "gateway.cli.audit",
+    "gateway.cli.backup",
+    "gateway.cli.restore",
     "gateway.cli.webhooks",
     "gateway.cli.jobs",
 )

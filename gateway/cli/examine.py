@@ -22,6 +22,7 @@ from gateway.config.defaults import EMBEDDED
 from gateway.errors import StoreError
 from gateway.processes.data_dir import STORE_SOCKET, running_socket
 from gateway.processes.embedded_store import find_binary
+from gateway.processes.libraries import installed_misfits
 from gateway.processes.listener import ADMINISTERED, SERVED, bind
 from gateway.processes.problem import StartError
 from gateway.processes.processors import default_workers, processors
@@ -45,8 +46,8 @@ def host(config: Config) -> Iterator[Verdict]:
     """What can be seen of this machine without asking anybody."""
     slow = HttpRequestParser is HttpRequestParserPy
     said = f"aiohttp {aiohttp.__version__}, {'Python' if slow else 'C'} parser"
-    remedy = "install aiohttp from a wheel with its extensions" if slow else ""
-    yield Verdict("HTTP parser", Grade.WRONG if slow else Grade.GOOD, said, remedy)
+    unfit = installed_misfits()
+    yield Verdict("HTTP parser", Grade.WRONG if unfit else Grade.GOOD, said, "; ".join(unfit))
     yield verdicts.files(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     yield verdicts.workers(config.server.workers or default_workers(), processors())
     yield from _data_dir(Path(config.server.data_dir).absolute())

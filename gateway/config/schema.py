@@ -29,8 +29,16 @@ class Server(Section):
     data_dir: str = Field("gateway-data", description="the only folder the gateway writes to")
     body_limit: Positive = Field(33_554_432, description="largest request body in bytes; larger is a 413")
     timeout: Seconds = Field(120.0, description="seconds a request may take before a 504")
+    receive_timeout: Seconds = Field(
+        10.0, description="seconds until a head that does not end is a 408; bodies and answers must move 1 KiB a second"
+    )
+    keepalive_timeout: Seconds = Field(75.0, description="seconds a connection is kept that asks nothing")
+    connections: Positive = Field(10_000, description="connections of one worker at once; one more gets a 503")
     ready_requires_store: bool = Field(
         default=True, description="whether /ready says 503 while the store does not answer; else it says degraded"
+    )
+    drain_notice: Annotated[float, Field(ge=0, le=600)] = Field(
+        0.0, description="seconds in which a gateway that stops still takes connections while /ready says 503"
     )
     drain_timeout: Seconds = Field(10.0, description="seconds running requests get when the gateway stops")
     validation: Literal["strict", "lenient"] = Field(

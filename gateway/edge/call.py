@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from aiohttp import hdrs, http_exceptions, web
 
 from gateway.edge.client_address import client_address
-from gateway.errors import Code, FieldError, GatewayError, invalid_request, service_timeout
+from gateway.edge.errors import FramingError
+from gateway.edge.patience import Patience
+from gateway.edge.unread import has_unread
+from gateway.errors import Code, FieldError, GatewayError, input_timeout, invalid_request, service_timeout
 from gateway.vocabulary import Call, Directives, Lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from aiohttp import StreamReader
 
     from gateway.config.schema import Config, Server
     from gateway.ports import Clock
@@ -164,7 +165,7 @@ async def read_body(
 
     Raises:
         GatewayError: INPUT_UNSUPPORTED_MEDIA_TYPE (compressed, or another type), INPUT_TOO_LARGE, INPUT_INVALID (broken
-            framing), SERVICE_TIMEOUT (it did not arrive in time).
+            or unknown framing), INPUT_TIMEOUT (it comes too slowly), SERVICE_TIMEOUT (it did not arrive in time).
     """
     _check_headers(request, settings.body_limit, kind)
     if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
@@ -176,7 +177,7 @@ async def read_body(
         if request.content.is_eof():  # most bodies come with their head: nothing to wait for, so no timer
             return _joined([request.content.read_nowait()], settings.body_limit)
         async with asyncio.timeout(seconds):
-            return await _read_on(request.content, settings.body_limit)
+            return await _read_on(request, settings)
     except TimeoutError:
         raise service_timeout(seconds) from None
     except (web.RequestPayloadError, http_exceptions.HttpProcessingError):
@@ -184,13 +185,23 @@ async def read_body(
         raise invalid_request((error,)) from None
 
 
-async def _read_on(content: StreamReader, limit: int) -> bytes:
+async def _read_on(request: web.BaseRequest, settings: Server) -> bytes:
+    """What still comes, not slower than Patience allows; bytes that we were too busy to read are no delay."""
     chunks: list[bytes] = []
-    left = limit
-    while left >= 0 and (chunk := await content.readany()):
-        left -= len(chunk)
-        chunks.append(chunk)
-    return _joined(chunks, limit)
+    seconds, least = Patience(settings.receive_timeout).stretch
+    left, stretch = settings.body_limit, least
+    while left >= 0 and not request.content.at_eof():
+        try:
+            async with asyncio.timeout(seconds):
+                while left >= 0 and stretch > 0 and (chunk := await request.content.readany()):
+                    left, stretch = left - len(chunk), stretch - len(chunk)
+                    chunks.append(chunk)
+        except TimeoutError:
+            taken = settings.body_limit - left
+            if request.content.total_bytes <= taken and not has_unread(request.transport):
+                raise input_timeout(settings.receive_timeout) from None
+        stretch = least
+    return _joined(chunks, settings.body_limit)
 
 
 def _joined(chunks: list[bytes], limit: int) -> bytes:
@@ -200,6 +211,8 @@ def _joined(chunks: list[bytes], limit: int) -> bytes:
 
 
 def _check_headers(request: web.BaseRequest, limit: int, kind: re.Pattern[str]) -> None:
+    if request.headers.get(hdrs.TRANSFER_ENCODING, "chunked").strip().lower() != "chunked":
+        raise FramingError
     encoding = request.headers.get(hdrs.CONTENT_ENCODING, "identity")
     if encoding.lower() != "identity":
         raise GatewayError(

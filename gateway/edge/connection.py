@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from gateway.edge.fast_calls import FastCalls, KnownHead
     from gateway.edge.hang_up import HangUp
+    from gateway.edge.patience import Watch
 
 _END = b"\r\n\r\n"
 _UNKNOWN = -1
@@ -28,13 +29,17 @@ class Connection(web.RequestHandler):  # type: ignore[misc,type-arg,unused-ignor
     """aiohttp's connection, in front of which requests whose form leaves no doubt may be answered at once.
 
     Its protocol errors are answered like all others, and a request may hear of its end. `candidate` is what may be
-    learnt from the answer to the request that aiohttp was given last.
+    learnt from the answer to the request that aiohttp was given last. `repeats` counts what was answered without it;
+    that, `stirred` and `watch` are for deadlines.py.
     """
 
-    __slots__ = ("_due", "_held", "_owed", "_remote", "candidate", "fast", "hang_up")
+    __slots__ = ("_due", "_held", "_owed", "_remote", "candidate", "fast", "hang_up", "repeats", "stirred", "watch")
     hang_up: HangUp | None
     fast: FastCalls | None
     candidate: Candidate | None
+    repeats: int
+    stirred: bool
+    watch: Watch | None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client is there."""
@@ -44,7 +49,10 @@ class Connection(web.RequestHandler):  # type: ignore[misc,type-arg,unused-ignor
         self._owed = 0
         peer = transport.get_extra_info("peername")
         self._remote = str(peer[0]) if isinstance(peer, tuple) else ""
+        self.repeats, self.stirred, self.watch = 0, False, None
         super().connection_made(transport)
+        server: Any = self._manager
+        server.deadlines.admit(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The client is gone."""
@@ -55,6 +63,7 @@ class Connection(web.RequestHandler):  # type: ignore[misc,type-arg,unused-ignor
 
     def data_received(self, data: bytes) -> None:
         """Bytes of one or more requests, or of a part of one."""
+        self.stirred = True
         if self.fast is None or self._owed or not data:  # aiohttp calls this itself with nothing, to go on parsing
             self._hand_over(data)
             return
@@ -87,6 +96,7 @@ class Connection(web.RequestHandler):  # type: ignore[misc,type-arg,unused-ignor
             self.candidate = answer
             return False
         transport.writelines(answer)
+        self.repeats += 1
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         return True
 

@@ -8,7 +8,7 @@ import orjson
 
 from gateway.edge.limit_headers import limit_headers, retry_header
 from gateway.edge.operations import json_response
-from gateway.errors import Code, GatewayError
+from gateway.errors import Code, FieldError, GatewayError, invalid_request
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -37,6 +37,7 @@ STATUSES: dict[Code, int] = {
     Code.INPUT_TOO_LARGE: 413,
     Code.INPUT_UNSUPPORTED_MEDIA_TYPE: 415,
     Code.METHOD_NOT_ALLOWED: 405,
+    Code.INPUT_TIMEOUT: 408,
 }
 
 _OPENAI_TYPES = {
@@ -56,6 +57,14 @@ class BadRequestError(GatewayError):
     def of(cls, error: GatewayError) -> BadRequestError:
         """The same failure, with the other status."""
         return cls(error.code, error.message, remaining=error.remaining, errors=error.errors)
+
+
+class FramingError(BadRequestError):
+    """A request whose bytes another reader may cut differently: nothing more is read from its connection."""
+
+    def __init__(self) -> None:
+        field = FieldError("request", "Its transfer coding is not supported; send chunks, or a length", "http_invalid")
+        super().__init__(Code.INPUT_INVALID, invalid_request((field,)).message, errors=(field,))
 
 
 def status_of(error: GatewayError) -> int:
@@ -100,6 +109,10 @@ def error_body(error: GatewayError, request_id: str, shape: Shape, status: int |
 _AUTHENTICATION = frozenset({Code.AUTH_MISSING_API_KEY, Code.AUTH_INVALID_API_KEY, Code.AUTH_INVALID_FORMAT})
 
 
+_UNREAD = frozenset({Code.INPUT_TOO_LARGE, Code.INPUT_TIMEOUT})
+"""The rest of the body is still to come, if at all."""
+
+
 class MethodError(GatewayError):
     """The route exists, but not with that method."""
 
@@ -116,6 +129,6 @@ def failure_response(error: GatewayError, facts: Facts, shape: Shape) -> web.Res
     if error.code in _AUTHENTICATION:
         headers["WWW-Authenticate"] = "Bearer"
     response = json_response(error_body(error, facts.request_id, shape), status_of(error), headers)
-    if error.code is Code.INPUT_TOO_LARGE:
+    if error.code in _UNREAD or isinstance(error, FramingError):
         response.force_close()
     return response

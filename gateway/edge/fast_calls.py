@@ -7,12 +7,12 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from aiohttp.helpers import rfc822_formatted_time
-from aiohttp.http import SERVER_SOFTWARE
 
 from gateway.authenticate import recognise
 from gateway.edge.call import known_id
 from gateway.edge.client_address import client_address
 from gateway.edge.limit_headers import cache_headers, warning_headers
+from gateway.edge.operations import SAFE
 from gateway.edge.request_head import read_head
 from gateway.endpoints import ENDPOINTS
 from gateway.errors import GatewayError
@@ -116,7 +116,7 @@ class FastCalls:
                 *lines,
                 "Content-Type: application/json",
                 f"Content-Length: {len(reply.body)}",
-                f"Server: {SERVER_SOFTWARE}",
+                *(f"{name}: {value}" for name, value in SAFE.items()),
                 "",
             )
         )

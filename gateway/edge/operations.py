@@ -25,11 +25,13 @@ Scrape: TypeAlias = "Callable[[], Awaitable[tuple[bytes, str]]]"
 """All metrics as text, and its content type."""
 
 JSON_TYPE = "application/json"
+SAFE = {"X-Content-Type-Options": "nosniff", "Server": "gateway"}
+"""On every answer: no browser takes it for something else, and nobody reads versions from it."""
 
 
 def json_response(body: bytes | Payload, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     """JSON bytes as an answer."""
-    return web.Response(body=body, status=status, headers=headers, content_type=JSON_TYPE)
+    return web.Response(body=body, status=status, headers={**SAFE, **(headers or {})}, content_type=JSON_TYPE)
 
 
 class Operations:
@@ -40,6 +42,7 @@ class Operations:
         self._store = store
         self._scrape = scrape
         self.stale_config = ""
+        self.leaving = False
 
     async def health(self, _rest: str) -> web.Response:
         """The process answers HTTP."""
@@ -55,8 +58,10 @@ class Operations:
         A configuration that could not be taken up is named.
 
         Raises:
-            GatewayError: SERVICE_UNAVAILABLE when it does not and `server.ready_requires_store` holds.
+            GatewayError: SERVICE_UNAVAILABLE when it does not and `server.ready_requires_store` holds, or we stop.
         """
+        if self.leaving:
+            raise service_unavailable("Not ready: this gateway is stopping")
         try:
             await self._store.ping()
         except StoreError:
@@ -71,7 +76,7 @@ class Operations:
     async def metrics(self, _rest: str) -> web.Response:
         """All workers' metrics in Prometheus' text format."""
         body, content_type = await self._scrape()
-        return web.Response(body=body, headers={"Content-Type": content_type})
+        return web.Response(body=body, headers={**SAFE, "Content-Type": content_type})
 
     async def describe(self, _rest: str) -> web.Response:
         """OpenAPI 3.1."""

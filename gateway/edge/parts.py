@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from gateway.edge.operations import SAFE
 from gateway.edge.pieces import STALLED_SECONDS
 from gateway.jobs.lifecycle import part
 
@@ -28,7 +29,7 @@ async def send_parts(
         ConnectionError: the client is gone, or was cut off.
         StoreError: of the files. If it has begun, the answer then has no end that a client could take for whole.
     """
-    response = web.StreamResponse(headers={"X-Request-Id": identifier, "Content-Type": LINES_TYPE})
+    response = web.StreamResponse(headers={**SAFE, "X-Request-Id": identifier, "Content-Type": LINES_TYPE})
     response.enable_chunked_encoding()
     chunks = range(batch.chunks or 0)
     first = await files.get(part(batch.order.id, kind, 0)) if chunks else None

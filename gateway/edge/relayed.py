@@ -11,7 +11,7 @@ from gateway.edge.call import call_of, read_body
 from gateway.edge.errors import BadRequestError, MethodError, error_body
 from gateway.edge.hang_up import CLOSED_REQUEST, HangUp
 from gateway.edge.limit_headers import limit_headers
-from gateway.edge.operations import JSON_TYPE
+from gateway.edge.operations import JSON_TYPE, SAFE
 from gateway.edge.pieces import STALLED_SECONDS
 from gateway.endpoints import chat, services
 from gateway.endpoints.events import error_event
@@ -43,7 +43,7 @@ class Listener:
     async def begin(self, headers: Mapping[str, str]) -> None:
         """Send the head."""
         own = {"X-Request-Id": self._facts.request_id, "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-        self.response = web.StreamResponse(headers={**headers, **limit_headers(self._facts.remaining), **own})
+        self.response = web.StreamResponse(headers={**SAFE, **headers, **limit_headers(self._facts.remaining), **own})
         await self.response.prepare(self._request)
 
     async def write(self, piece: bytes) -> None:
@@ -116,7 +116,7 @@ class Door:
 def _response(whole: Whole | None, facts: Facts) -> web.Response:
     if whole is None:
         raise RuntimeError("neither a whole answer nor a stream")
-    headers = {**whole.headers, **limit_headers(facts.remaining)}
+    headers = {**SAFE, **whole.headers, **limit_headers(facts.remaining)}
     kind = whole.headers.get("content-type", "").partition(";")[0].strip().lower()
     if whole.status >= _REFUSED and not (kind == JSON_TYPE or kind.endswith("+json")):
         return _in_our_shape(whole, kind, facts, headers)

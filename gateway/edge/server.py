@@ -11,10 +11,12 @@ from aiohttp import web
 
 from gateway.edge.call import call_of, request_id
 from gateway.edge.connection import Connection
-from gateway.edge.errors import MethodError, error_body, failure_response
+from gateway.edge.deadlines import Deadlines, raw_answer
+from gateway.edge.errors import MethodError, error_body, failure_response, status_of
 from gateway.edge.hang_up import CLOSED_REQUEST, HangUp
 from gateway.edge.limit_headers import cache_headers, limit_headers, warning_headers
 from gateway.edge.operations import json_response
+from gateway.edge.patience import Patience, patience_of
 from gateway.edge.pieces import Pieces
 from gateway.edge.usage import PATH as USAGE
 from gateway.endpoints import ENDPOINTS, front
@@ -24,6 +26,7 @@ from gateway.vocabulary import Facts
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from gateway.config.schema import Server
     from gateway.edge.fast_calls import FastCalls
     from gateway.edge.operations import Operations
     from gateway.edge.usage import UsageReport
@@ -39,8 +42,7 @@ _MODELS = "/v1/models/"
 SDK_HEADER = "X-Fern-SDK-Name"
 """How Cohere's clients say who they are."""
 
-_LINGERING = 2.0
-"""Seconds that the rest of a body is read and dropped after an early refusal, so that the client sees the answer."""
+_PATIENCE = Patience()
 
 
 class Route(Protocol):
@@ -179,23 +181,36 @@ class Application(Protocol):
 class HttpServer(web.Server):  # type: ignore[type-arg,unused-ignore]
     """aiohttp's low-level server: no routing table, no middleware, no decompression of bodies."""
 
-    def __init__(self, application: Application, error_shape: str, clock: Clock, fast: FastCalls | None = None) -> None:
+    def __init__(
+        self,
+        application: Application,
+        error_shape: str,
+        clock: Clock,
+        fast: FastCalls | None = None,
+        patience: Patience = _PATIENCE,
+    ) -> None:
         super().__init__(
             application.answer,
             handler_cancellation=False,
             access_log=None,
             auto_decompress=False,
-            lingering_time=_LINGERING,
+            lingering_time=patience.lingering,
         )
         self._fast = fast
         self._error_shape: Any = error_shape
         self._clock = clock
+        self.deadlines = Deadlines(self, patience, self._wire)
 
     def __call__(self) -> web.RequestHandler:
         """A protocol for a new connection."""
         connection = Connection(self, loop=self._loop, **self._kwargs)
         connection.hang_up, connection.fast = None, self._fast
         return connection
+
+    def _wire(self, error: GatewayError) -> bytes:
+        """An answer to a connection without a request, as bytes."""
+        identifier = self._clock.identifier()
+        return raw_answer(status_of(error), error_body(error, identifier, self._error_shape), identifier)
 
     def protocol_error(self, request: web.BaseRequest, status: int) -> web.Response:
         """The answer to bytes that are no HTTP request, or to a defect outside any request."""
@@ -207,3 +222,8 @@ class HttpServer(web.Server):  # type: ignore[type-arg,unused-ignore]
         response = json_response(body, status, {"X-Request-Id": identifier})
         response.force_close()
         return response
+
+
+def http_server(application: Application, settings: Server, clock: Clock, fast: FastCalls | None = None) -> HttpServer:
+    """As configured."""
+    return HttpServer(application, settings.errors, clock, fast, patience_of(settings))

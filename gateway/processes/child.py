@@ -74,9 +74,9 @@ class Child:
                 os.close(self._ready_fd)
                 self._ready_fd = None
 
-    async def stop(self) -> int:
-        """SIGTERM, then SIGKILL after the program's grace; the exit code."""
-        self._signal(signal.SIGTERM)
+    async def stop(self, *, replaced: bool = False) -> int:
+        """SIGTERM, or SIGUSR2 to who has a successor, then SIGKILL after the program's grace; the exit code."""
+        self._signal(signal.SIGUSR2 if replaced else signal.SIGTERM)
         try:
             return await asyncio.wait_for(self._process.wait(), self._program.grace)
         except TimeoutError:

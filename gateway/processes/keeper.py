@@ -36,8 +36,8 @@ class Running(Protocol):
         """True once it serves, false if it ended first."""
         ...
 
-    async def stop(self) -> int:
-        """Ask it to end, insist after a while; the exit code."""
+    async def stop(self, *, replaced: bool = False) -> int:
+        """Ask it to end, insist after a while; the exit code. `replaced`: its successor serves already."""
         ...
 
     def kill(self) -> None:
@@ -62,6 +62,8 @@ class Keeper:
         self._start = start
         self._say = say
         self._child: Running | None = None
+        self._leaving: Running | None = None
+        self._ended = False
         self._began = 0.0
         self._watch: asyncio.Task[None] | None = None
         self._line = b""
@@ -84,25 +86,65 @@ class Keeper:
 
     async def stop(self) -> None:
         """End the child for good, in its own time."""
+        self._ended = True
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.wait({self._watch})
-        if self._child is not None:
-            await self._child.stop()
+        for child in (self._child, self._leaving):
+            if child is not None:
+                await child.stop()
         self._pid_file.unlink(missing_ok=True)
+
+    async def replace(self) -> bool:
+        """Start a successor, and once it serves end the child in its own time; False: it does not, and nothing changes.
+
+        Whoever connects meanwhile is accepted by one of the two.
+        """
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait({self._watch})
+        before = self._leaving = self._child
+        child = await self._successor()
+        if self._ended:
+            if child is not None:
+                await child.stop()
+            return False
+        kept = child or before
+        self._child = kept
+        if kept is not None:
+            self._pid_file.write_text(f"{kept.pid}\n")
+            self._watch = asyncio.create_task(self._keep(kept), name=f"keep {self.program.name}")
+        if child is not None and before is not None:
+            await before.stop(replaced=True)
+        self._leaving = None
+        return child is not None
+
+    async def _successor(self) -> Running | None:
+        """Another child that serves; one that does not is gone."""
+        try:
+            child = await self._spawn()
+        except OSError:
+            return None
+        if await child.ready():
+            return child
+        await child.stop()
+        return None
 
     def kill(self) -> None:
         """End the child at once and for good; `stop`, running or to come, then returns soon."""
+        self._ended = True
         if self._watch is not None:
             self._watch.cancel()
-        if self._child is not None:
-            self._child.kill()
+        for child in (self._child, self._leaving):
+            if child is not None:
+                child.kill()
 
     def renew(self, program: Program, line: bytes) -> None:
         """Tell the child a line; its successors run `program`, which says the same at their start."""
         self.program, self._line = program, line
-        if self._child is not None:
-            self._child.tell(line)
+        for child in (self._child, self._leaving):
+            if child is not None:
+                child.tell(line)
 
     async def _spawn(self) -> Running:
         program = self.program

@@ -13,7 +13,7 @@ from gateway.processes.keeper import Keeper
 from gateway.processes.report import say
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from gateway.processes.child import Program
     from gateway.processes.data_dir import DataDir
@@ -30,8 +30,10 @@ class Rank(IntEnum):
 class Supervisor:
     """The children of one gateway."""
 
-    def __init__(self, data_dir: DataDir) -> None:
+    def __init__(self, data_dir: DataDir, ending: Callable[[], None] = lambda: None) -> None:
+        """`ending` is called before children are ended."""
         self._data_dir = data_dir
+        self._ending = ending
         self._clock = SystemClock()
         self._keepers: list[tuple[Rank, Keeper]] = []
 
@@ -51,8 +53,16 @@ class Supervisor:
             if keeper.program.name == program.name:
                 keeper.renew(program, line)
 
+    async def replace(self, name: str) -> bool:
+        """Put a new child of that program in the place of the old one; see Keeper.replace."""
+        for _, keeper in self._keepers:
+            if keeper.program.name == name:
+                return await keeper.replace()
+        return False
+
     async def stop(self) -> None:
         """End all children, rank by rank."""
+        self._ending()
         for rank in sorted(Rank, reverse=True):
             await asyncio.gather(*(keeper.stop() for its, keeper in self._keepers if its is rank))
 

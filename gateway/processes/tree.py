@@ -24,6 +24,7 @@ from gateway.processes.listener import ADMINISTERED, address, bind, listen
 from gateway.processes.processors import default_workers
 from gateway.processes.reload import Reloader, Source
 from gateway.processes.report import progress, say
+from gateway.processes.rolling import Rolling
 from gateway.processes.supervisor import Rank, Supervisor
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
 
 WORKER = (sys.executable, "-m", "gateway.processes.worker")
 
-_GRACE = 5.0
-"""Seconds a worker gets beyond the drain timeout, to settle and close."""
+_GRACE = 7.0
+"""Seconds a worker gets beyond the drain timeout: for idle connections' last calls (2), to settle and close (5)."""
 
 
 def serve(config: Config, worker: tuple[str, ...] = WORKER, source: Source | None = None) -> None:
@@ -60,7 +61,8 @@ def serve(config: Config, worker: tuple[str, ...] = WORKER, source: Source | Non
         _admin_listener(config) as admin,
     ):
         store = None if binary is None else EmbeddedStore.place(data_dir, binary)
-        supervisor = Supervisor(data_dir)
+        # Workers still accept. Were it open here after them, who connects would wait for nobody, not be refused.
+        supervisor = Supervisor(data_dir, listener.close)
         tree = Tree(config, data_dir, listener, admin, supervisor, store, worker)
         asyncio.run(supervisor.run(tree.start(began, source)))
 
@@ -99,6 +101,8 @@ class Tree:
             if embedded is not None:
                 parts.append(self.supervisor.add(model_program(embedded), Rank.MODEL))
             credentials = (await _together(parts))[0]
+        names = [self._program(launch).name for launch in self.launches]
+        Rolling(self.supervisor, names, self.data_dir, say).follow()
         if source is not None:
             reloader = Reloader(source, self.config, self._publish, say)
             self.endless.add(asyncio.get_running_loop().create_task(reloader.watch(), name="follow the configuration"))
@@ -149,7 +153,7 @@ class Tree:
         return Program(
             name=f"worker-{launch.worker}",
             argv=argv if self.admin is None else (*argv, "--admin-fd", str(self.admin.fileno())),
-            grace=self.config.server.drain_timeout + _GRACE,
+            grace=self.config.server.drain_notice + self.config.server.drain_timeout + _GRACE,
             stdin="".join(f"{line}\n" for line in lines).encode(),
             pass_fds=(descriptor, *admin),
         )

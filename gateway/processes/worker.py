@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from gateway.launch import Launch, News
 from gateway.leasing.seat import Seat
 from gateway.processes.leash import announce_ready, follow_parent, parent_ended
+from gateway.processes.libraries import installed_misfits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,6 +56,9 @@ def _run(launch: Launch, lines: Iterator[str], listeners: list[socket.socket], r
     from gateway.app import Update, run_worker  # noqa: PLC0415 - see above
     from gateway.authenticate import digest  # noqa: PLC0415 - see above
     from gateway.config.compile import compile_snapshot  # noqa: PLC0415 - see above
+
+    if unfit := installed_misfits():
+        sys.exit("\n".join(f"gateway: {sentence}" for sentence in unfit))
 
     def compiled(config: Config) -> Snapshot:
         return compile_snapshot(

@@ -21,7 +21,7 @@ from gateway.edge.fast_calls import FastCalls
 from gateway.edge.operations import Operations
 from gateway.edge.relayed import Door
 from gateway.edge.segment import Segmenter
-from gateway.edge.server import Edge, HttpServer
+from gateway.edge.server import Edge, HttpServer, http_server
 from gateway.edge.usage import UsageReport
 from gateway.edge.webhook_secret import PATH as WEBHOOK_SECRET
 from gateway.edge.webhook_secret import WebhookSecret
@@ -109,7 +109,7 @@ class Served:
 async def serving(config: Config, *, fast: bool = True) -> AsyncIterator[Served]:
     """A gateway that listens."""
     made = Served(config, fast=fast)
-    http = made.http = HttpServer(made.edge, config.server.errors, SystemClock(), made.fast)
+    http = made.http = http_server(made.edge, config.server, SystemClock(), made.fast)
     listener = socket.create_server(("127.0.0.1", 0))
     made.address = listener.getsockname()
     made.url = f"http://127.0.0.1:{made.address[1]}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from gateway.edge.console.curves import milliseconds, percent, short, span, usd
+from gateway.edge.operations import SAFE
 from gateway.vocabulary import dollars
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _KILO = 1_000
 
 HEADERS = {
     "Content-Security-Policy": _POLICY,
-    "X-Content-Type-Options": "nosniff",
+    **SAFE,
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "same-origin",  # with no-referrer, browsers send forms without an origin

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from aiohttp import hdrs, web
 
 from gateway.edge.errors import MethodError
+from gateway.edge.operations import SAFE
 from gateway.errors import resource_not_found
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _POLICY = (
 
 _HEADERS = {
     "Content-Security-Policy": _POLICY,
-    "X-Content-Type-Options": "nosniff",
+    **SAFE,
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "max-age=3600",
     "Vary": "Accept-Encoding",

@@ -68,6 +68,7 @@ async def test_every_refusal_is_json_with_detail_code_and_id(  # noqa: PLR0913, 
         content = await response.json()
     assert (response.status, content["code"]) == (status, code)
     assert response.content_type == "application/json"
+    assert (response.headers["X-Content-Type-Options"], response.headers["Server"]) == ("nosniff", "gateway")
     assert isinstance(content["detail"], str)
     assert content["request_id"] == response.headers["X-Request-Id"]
     assert content["error"]["message"] == content["detail"]

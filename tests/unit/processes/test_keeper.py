@@ -56,10 +56,12 @@ class FakeChild:
         return await asyncio.shield(self._code)
 
     async def ready(self) -> bool:
+        for _ in range(3):
+            await asyncio.sleep(0)
         return self.serves
 
-    async def stop(self) -> int:
-        self.calls.append("stop")
+    async def stop(self, *, replaced: bool = False) -> int:
+        self.calls.append("make room" if replaced else "stop")
         return -15
 
     def kill(self) -> None:
@@ -171,3 +173,47 @@ async def test_a_killed_keeper_starts_no_successor(stage: Stage) -> None:
     assert stage.children[0].calls == ["kill", "stop"]
     assert len(stage.children) == 1
     assert stage.said == []
+
+
+async def test_a_successor_that_serves_takes_the_place_and_is_kept_alive(stage: Stage) -> None:
+    await stage.keeper.start()
+    stage.starting = lambda: stage.said.append(f"before: {stage.children[0].calls}")
+    assert await stage.keeper.replace()
+    assert stage.said == ["before: []"]  # the old one serves until the new one does
+    assert [child.calls for child in stage.children] == [["make room"], []]
+    assert stage.pid_file.read_text() == "101\n"
+    await stage.dies(2.0, -9)
+    assert len(stage.children) == 3
+    await stage.keeper.stop()
+    assert stage.children[0].calls == ["make room"]
+
+
+@pytest.mark.parametrize("failures", [[], [OSError(2, "gone")]])
+async def test_a_successor_that_does_not_serve_leaves_the_old_one_in_its_place(
+    stage: Stage, failures: list[OSError]
+) -> None:
+    await stage.keeper.start()
+    stage.serves, stage.failures = False, failures
+    assert not await stage.keeper.replace()
+    assert stage.children[0].calls == []
+    assert stage.pid_file.read_text() == "100\n"
+    stage.serves = True
+    stage.started.clear()
+    stage.children[0].die(1)
+    await asyncio.wait_for(stage.started.wait(), 5)
+    await asyncio.sleep(0)
+    assert stage.said[-1] == f"part serves again (pid {stage.children[-1].pid})"
+    await stage.keeper.stop()
+
+
+async def test_an_end_while_it_is_being_replaced_ends_both_and_brings_none_back(stage: Stage) -> None:
+    await stage.keeper.start()
+    ending: list[asyncio.Task[None]] = []
+    stage.starting = lambda: ending.append(asyncio.create_task(stage.keeper.stop()))
+    slow = asyncio.create_task(stage.keeper.replace())
+    await stage.started.wait()
+    assert not await slow
+    await ending[0]
+    assert [set(child.calls) for child in stage.children] == [{"stop"}, {"stop"}]
+    await asyncio.sleep(0)
+    assert len(stage.children) == 2
