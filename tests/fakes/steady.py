@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 MODEL = "jina-embeddings-v3"
 PATH = "/v1/embeddings"
 _PATIENCE = 30.0
+_CONNECTIONS = 256
+"""What is due beyond these waits for one of them: the gateway may be quicker than the callers' own processor."""
 _LOST, _REFUSED = 0, -1
 """Instead of a status: it was sent and got no answer; nobody accepted the connection, so nothing was sent."""
 
@@ -100,7 +102,7 @@ class Steady:
 
     def _session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
+            connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=60),
             timeout=aiohttp.ClientTimeout(total=_PATIENCE),
         )
 
