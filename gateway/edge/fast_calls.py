@@ -16,7 +16,7 @@ from gateway.edge.operations import SAFE
 from gateway.edge.request_head import read_head
 from gateway.endpoints import ENDPOINTS
 from gateway.errors import GatewayError
-from gateway.fast.repeat import Candidate, Question
+from gateway.fast.repeat import Asker, Candidate, Question
 from gateway.vocabulary import Facts
 
 if TYPE_CHECKING:
@@ -38,7 +38,10 @@ _DIGEST_BYTES = 16
 
 @dataclass(slots=True, eq=False)
 class KnownHead:
-    """What a head says, and whose it is as long as the snapshot is the same. The key in it is not kept."""
+    """What a head says, and whose it is as long as the snapshot is the same.
+
+    The key in it is not kept, but for the time of a call whose head will not come again.
+    """
 
     head: RequestHead
     snapshot: Snapshot | None = None
@@ -63,11 +66,12 @@ class FastCalls:
             head = read_head(raw)
             if head is None:
                 return None
+            if head.request_id is not None or head.traceparent:  # the next one differs
+                return KnownHead(head)
             known = KnownHead(replace(head, credentials=None))
-            if head.request_id is None:  # the next one differs
-                if len(self._heads) >= _HEADS:
-                    self._heads.clear()
-                self._heads[digest] = known
+            if len(self._heads) >= _HEADS:
+                self._heads.clear()
+            self._heads[digest] = known
         return known
 
     def takes(self, known: KnownHead) -> bool:
@@ -88,7 +92,8 @@ class FastCalls:
         if snapshot.config.limits.rpm_per_address is not None:
             client = client_address(remote, head.forwarded, snapshot.config.limits.trusted_proxies)
         identifier = known_id(head.request_id) or self._clock.identifier()
-        repeat = self._fast_path.answer(question, caller, client, identifier, started)
+        asker = Asker(caller, client, identifier, started, head.traceparent)
+        repeat = self._fast_path.answer(question, asker)
         if repeat is None:
             candidate = Candidate(question, snapshot, caller)
             endpoint = _ENDPOINTS[head.path]
@@ -97,7 +102,7 @@ class FastCalls:
             if reply is None:
                 return candidate
             self.learn(candidate, reply, facts)
-            repeat = self._fast_path.answer(question, caller, client, identifier, started)
+            repeat = self._fast_path.answer(question, asker)
             if repeat is None:
                 return candidate
         return _head(repeat, identifier), repeat.body
@@ -126,7 +131,7 @@ class FastCalls:
         """Who asks; None for nobody, who is told so, and counted, by the pipeline."""
         snapshot = self._fast_path.snapshot()
         if known.snapshot is not snapshot:
-            head = read_head(raw)
+            head = known.head if known.head.credentials is not None else read_head(raw)
             try:
                 known.caller = recognise(head.credentials if head else None, snapshot, self._clock.epoch())
             except GatewayError:

@@ -17,9 +17,7 @@ _JSON = re.compile(r"application/json(?:[ \t]*;[ \t]*charset=\"?utf-8\"?)?", re.
 _UNFRAMED = frozenset({"transfer-encoding", "upgrade", "expect", "trailer"})
 """With one of these the end of a request is not where its length says, or not yet known."""
 
-_CHANGING = frozenset(
-    {"cache-control", "content-encoding", "x-request-timeout", "x-fern-sdk-name", "traceparent", "tracestate"}
-)
+_CHANGING = frozenset({"cache-control", "content-encoding", "x-request-timeout", "x-fern-sdk-name"})
 """What the pipeline reads, and an ordinary call does without."""
 
 _OURS = "x-gateway-"
@@ -40,6 +38,7 @@ class RequestHead:
     credentials: str | None = None
     request_id: str | None = None
     forwarded: str = ""
+    traceparent: str = ""
 
 
 def read_head(head: bytes) -> RequestHead | None:
@@ -61,6 +60,7 @@ def read_head(head: bytes) -> RequestHead | None:
         credentials=fields.get("authorization"),
         request_id=fields.get("x-request-id"),
         forwarded=fields.get("x-forwarded-for", ""),
+        traceparent=fields.get("traceparent", ""),
     )
 
 

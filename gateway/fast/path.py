@@ -14,26 +14,23 @@ from gateway.fast.work import worked_out
 from gateway.vocabulary import SECONDS_PER_HOUR, Account, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Sequence
+    from collections.abc import Callable, Sequence
 
     from gateway.admit.bulk_gate import BulkGate
     from gateway.config.snapshot import Snapshot
     from gateway.endpoints.endpoint import Endpoint
-    from gateway.fast.repeat import Candidate, Question
+    from gateway.fast.repeat import Asker, Candidate, Question
     from gateway.leasing.leases import Leases
     from gateway.ports import Clock, Trace
     from gateway.settle.ledger import Books
     from gateway.tasks import TaskGroup
-    from gateway.vocabulary import Answer, Caller, Facts, ItemKey, Remaining, Reply
+    from gateway.vocabulary import Answer, Facts, ItemKey, Remaining, Reply
 
 REPORT_SECONDS = 0.25
 """What was answered here is in the metrics after so long, and whenever this process shows them."""
 
 MOST_BYTES = 65_536
 """Of a body that is worked out at once; what takes longer must let others run meanwhile."""
-
-_NO_CONTEXT: tuple[str, ...] = ()
-"""Calls whose client traces them do not come here."""
 
 _SHARE = 8
 """Calls may take one part in so many of what the in-process cache may take, beside it."""
@@ -54,15 +51,15 @@ class InProcess(Protocol):
 class FastObserver(Protocol):
     """ports.Observer, of calls that are told together."""
 
-    def traces(self, headers: Container[str]) -> bool:
-        """Whether a request with these headers is to be traced."""
+    def records(self, traceparent: str) -> bool:
+        """Whether spans are wanted of a request; `traceparent` is that header, empty without one."""
         ...
 
     def sampled(self) -> bool:
         """Whether a successful request is to be logged."""
         ...
 
-    def line(self, facts: Facts, seconds: float) -> None:
+    def line(self, facts: Facts, seconds: float, traceparent: str = "") -> None:
         """Log one."""
         ...
 
@@ -108,21 +105,19 @@ class FastPath:
         self._unreported: list[Repeat] = []
         self._reporting = False
 
-    def answer(self, question: Question, caller: Caller, client: str, request_id: str, started: float) -> Repeat | None:
-        """The response to a call, which is admitted and counted then; None: nothing happened, the pipeline must.
-
-        `client` is the address that a limit for addresses counts, `started` when the call came (monotonic seconds).
-        """
+    def answer(self, question: Question, asker: Asker) -> Repeat | None:
+        """The response to a call, which is admitted and counted then; None: nothing happened, the pipeline must."""
         repeat = self.repeats.get(question)
         if repeat is None:
             return None
+        started = asker.started
         if repeat.snapshot is not self.snapshot() or not self._answers.holds(repeat.sources, started):
             self.repeats.forget(question)
             return None
         meters = repeat.meters
         if meters is None:
-            meters = meters_of(repeat.snapshot, caller, repeat.facts.endpoint, repeat.facts.model, client)
-        if self._observer.traces(_NO_CONTEXT):
+            meters = meters_of(repeat.snapshot, asker.caller, repeat.facts.endpoint, repeat.facts.model, asker.client)
+        if self._observer.records(asker.traceparent):
             return None
         if not self._leases.spend_at_once(meters, repeat.tokens):
             return None
@@ -135,8 +130,8 @@ class FastPath:
             self._unreported.append(repeat)
         repeat.seconds.append(seconds)
         if self._observer.sampled():
-            facts = replace(repeat.facts, request_id=request_id, remaining=repeat.remaining)
-            self._observer.line(facts, seconds)
+            facts = replace(repeat.facts, request_id=asker.request_id, remaining=repeat.remaining)
+            self._observer.line(facts, seconds, asker.traceparent)
         if not self._reporting:
             self._reporting = True
             self._tasks.spawn(self._report_later(), "report repeated calls")

@@ -27,6 +27,20 @@ class Question(NamedTuple):
     body: bytes
 
 
+class Asker(NamedTuple):
+    """Who asks, this time.
+
+    `client` is the address that a limit for addresses counts, `started` when the call came (monotonic seconds),
+    `traceparent` the header of that name, empty without one.
+    """
+
+    caller: Caller
+    client: str
+    request_id: str
+    started: float
+    traceparent: str
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A call that the pipeline is about to answer, and that may come again."""

@@ -44,6 +44,7 @@ class RequestObserver:
         # Bound once: the first is asked of every request.
         self.traces = self.tracing.wants
         self.trace = self.tracing.begin
+        self.records = self.tracing.records
         self._clock = clock
         self._log = structlog.get_logger("gateway")
         self._told: dict[str, float] = {}
@@ -80,8 +81,9 @@ class RequestObserver:
         """Whether a successful request is to be logged."""
         return self._requests.sampled()
 
-    def line(self, facts: Facts, seconds: float) -> None:
-        """Log a successful request."""
+    def line(self, facts: Facts, seconds: float, traceparent: str = "") -> None:
+        """Log a successful request, of which no span is recorded, with its client's trace."""
+        facts.trace = self.tracing.passed(traceparent)
         self._requests.line(facts, seconds)
 
     def _count_facts(self, facts: Facts, times: int = 1) -> None:

@@ -77,6 +77,15 @@ class Tracing:
             self._due = self.clock.random() < self._ratio
         return self._due
 
+    def records(self, traceparent: str) -> bool:
+        """Whether spans may be wanted of a request with that header, or without one (empty); else as `wants`."""
+        return self.exporter is not None and (bool(traceparent) or self.wants(()))
+
+    def passed(self, traceparent: str) -> PassedTrace | None:
+        """A client's trace, of which nothing is recorded here."""
+        context = context_of((traceparent,), ()) if traceparent else None
+        return None if context is None else PassedTrace(context)
+
     def begin(self, headers: CIMultiDictProxy[str], method: str, route: str) -> RequestTrace | None:
         """The trace of a request that has just come; `route` is its path where that is one of ours, else empty."""
         if not self.wants(headers):

@@ -75,8 +75,9 @@ async def test_a_call_that_the_sample_takes_for_a_trace_is_the_pipelines() -> No
         before, clock, kept = await warm(served, line), FakeClock(chance=0.5), Kept()
         tracing = tracing_of(Traces(endpoint="http://x", sample=0.6), kept, clock)
         served.observer.traces, served.observer.trace = tracing.wants, tracing.begin
+        served.observer.records = tracing.records
         lines: list[Facts] = []
-        served.observer.sampled, served.observer.line = lambda: True, lambda facts, _: lines.append(facts)
+        served.observer.sampled, served.observer.line = lambda: True, lambda facts, *_: lines.append(facts)
         await line.ask(wire(ONE))
         assert taken(served) == before + 1
         clock.chance = 0.7
@@ -241,3 +242,24 @@ async def test_new_limits_hold_on_the_fast_path_too() -> None:
         left = [(await line.ask(wire(ONE)))[1]["X-RateLimit-Remaining-Requests"] for _ in range(3)]
         assert taken(served) == 1
         assert left == ["4", "3", "2"]
+
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+async def test_a_client_that_traces_is_answered_at_once_unless_spans_are_recorded(
+    *, recorded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traced = wire(ONE, more=f"traceparent: 00-{TRACE}-00f067aa0ba902b7-01\r\n")
+    async with talking(generous()) as (served, line):
+        before = await warm(served, line)
+        lines: list[Any] = []
+        monkeypatch.setattr(served.observer._requests, "line", lambda facts, _: lines.append(facts.trace))
+        monkeypatch.setattr(served.observer._requests, "sampled", lambda: True)
+        monkeypatch.setattr(served.observer.tracing, "exporter", served if recorded else None)
+        monkeypatch.setattr(served.observer, "trace", lambda *_: None)
+        assert (await line.ask(traced))[0] == 200
+        assert taken(served) == before + recorded
+        if not recorded:
+            assert [trace.context.trace_id for trace in lines] == [TRACE]

@@ -53,7 +53,6 @@ SPECIAL = [
     b"Connection: keep-alive, upgrade\r\n",
     b"Content-Encoding: gzip\r\n",
     b"Content-Type: text/plain\r\n",
-    b"traceparent: 00-1-1-01\r\n",
 ]
 
 
