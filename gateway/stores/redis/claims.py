@@ -40,8 +40,12 @@ class RedisClaims:
             return [claim for part in _parts(keys) for claim in await self.claim(part, token)]
         names = [self._keys.claim(key.address) for key in keys]
         ask = self._line.queue
-        granted = await replies_to([ask("SET", name, token, "NX", "PX", self._ms) for name in names])
-        stored = await replies_to([ask("GET", self._keys.answer(key.address)) for key in keys])
+        claims = [ask("SET", name, token, "NX", "PX", self._ms) for name in names]
+        if not self._line.in_order:
+            await replies_to(claims)
+        entries = [ask("GET", self._keys.answer(key.address)) for key in keys]
+        replies = await replies_to([*claims, *entries])
+        granted, stored = replies[: len(keys)], replies[len(keys) :]
         outcome: list[Answer | bool] = []
         for key, ours, entry in zip(keys, granted, stored, strict=True):
             answer = decode(key.proof, entry) if isinstance(entry, bytes) else None

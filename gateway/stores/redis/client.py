@@ -27,7 +27,7 @@ Client: TypeAlias = Redis | Cluster
 Question: TypeAlias = tuple[Command, "asyncio.Future[Any]"]
 
 BATCH = 64
-"""Most commands in one pipeline; what is beyond goes out beside it, on another connection."""
+"""Most commands in one pipeline of redis-py; what is beyond goes out beside it, on another connection."""
 
 CONNECTIONS = 32
 """Most connections one process opens for one role; further commands wait for a free one."""
@@ -139,6 +139,11 @@ class Line:
         """Whether nothing is asked now, as there was no answer a moment ago."""
         return asyncio.get_running_loop().time() < self._rests_until
 
+    @property
+    def in_order(self) -> bool:
+        """Whether what is queued in one turn of the event loop is done in that order, on one connection."""
+        return self._wires is not None
+
     async def ask(self, *command: Field) -> Any:  # noqa: ANN401 - each command has its own reply
         """The reply to one command, given by its words.
 
@@ -162,13 +167,14 @@ class Line:
         return reply
 
     def _send(self) -> None:
+        if self._wires is not None:
+            batch, self._waiting = self._waiting, []
+            self._wires.send([command for command, _ in batch], [self._taker(*asked) for asked in batch])
+            return
         batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
         loop = asyncio.get_running_loop()
         if self._waiting:
             loop.call_soon(self._send)
-        if self._wires is not None:
-            self._wires.send([command for command, _ in batch], [self._taker(*asked) for asked in batch])
-            return
         for part in self._apart(batch):
             self._begin(part)
 
