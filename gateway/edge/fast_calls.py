@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from gateway.edge.request_head import read_head
 from gateway.endpoints import ENDPOINTS
 from gateway.errors import GatewayError
 from gateway.fast.repeat import Asker, Candidate, Question
-from gateway.vocabulary import Facts
+from gateway.vocabulary import Facts, Reply
 
 if TYPE_CHECKING:
     from gateway.config.snapshot import Snapshot
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from gateway.fast.path import FastPath
     from gateway.fast.repeat import Repeat
     from gateway.ports import Clock
-    from gateway.vocabulary import Caller, Reply
+    from gateway.vocabulary import Caller
 
 _NAMES = frozenset({"embeddings", "rerank"})
 _ENDPOINTS = {f"/v1/{endpoint.name}": endpoint for endpoint in ENDPOINTS if endpoint.name in _NAMES}
@@ -113,19 +114,9 @@ class FastCalls:
 
     def learn(self, candidate: Candidate, reply: Reply, facts: Facts) -> None:
         """The pipeline answered it with that reply."""
-        fields = cache_headers(reply) | warning_headers(reply.warnings)
-        lines = [f"{name}: {value}" for name, value in fields.items()]
-        head = "\r\n".join(
-            (
-                "HTTP/1.1 200 OK",
-                *lines,
-                "Content-Type: application/json",
-                f"Content-Length: {len(reply.body)}",
-                *(f"{name}: {value}" for name, value in SAFE.items()),
-                "",
-            )
-        )
-        self._fast_path.learn(candidate, head.encode(), reply, facts)
+        if reply.sources:
+            fields = _fields(reply.hits, reply.duplicates, reply.warnings)
+            self._fast_path.learn(candidate, b"%bContent-Length: %d\r\n" % (fields, len(reply.body)), reply, facts)
 
     def _caller(self, known: KnownHead, raw: bytes) -> Caller | None:
         """Who asks; None for nobody, who is told so, and counted, by the pipeline."""
@@ -141,6 +132,14 @@ class FastCalls:
         if caller is not None and caller.expires is not None and caller.expires <= self._clock.epoch():
             return None
         return caller
+
+
+@lru_cache(maxsize=1_024)
+def _fields(hits: int, duplicates: int, warnings: tuple[str, ...]) -> bytes:
+    """The head of a response that is wholly stored, but for its length and what differs each time."""
+    reply = Reply(hits=hits, duplicates=duplicates, warnings=warnings)
+    fields = {**cache_headers(reply), **warning_headers(warnings), "Content-Type": "application/json", **SAFE}
+    return "\r\n".join(("HTTP/1.1 200 OK", *(f"{name}: {value}" for name, value in fields.items()), "")).encode()
 
 
 def _head(repeat: Repeat, identifier: str) -> bytes:

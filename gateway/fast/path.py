@@ -149,7 +149,7 @@ class FastPath:
             sources=tuple({key.proof: answer for key, answer in reply.sources}.items()),
             head=head,
             body=reply.body,
-            facts=replace(facts, stages=[], trace=None),
+            facts=replace(facts, stages=[], trace=None) if facts.stages else facts,  # else nobody else has them
             tokens=facts.reported_tokens if limits.count_cached_tokens else 0,
             meters=meters if limits.rpm_per_address is None else None,
             tenant=tenant_meter(meters),
