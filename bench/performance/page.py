@@ -45,13 +45,14 @@ def page(results: dict[str, Any], instructions: dict[str, dict[str, int]]) -> st
 def _circumstances(bench: dict[str, Any]) -> str:
     if "when" not in bench:
         return "Nothing was measured yet."
-    worst = max((figures["others"] for case in bench["cases"].values() for figures in case.values()), default=0.0)
-    busy = (
-        f" **The machine was not quiet**: others used up to {worst:.0%} of it, so take no figure from here."
-        if worst > QUIET
-        else f" Others used at most {worst:.0%} of the machine."
-    )
-    return f"Of {bench['when']}, commit {bench['commit']}.{busy}"
+    worst = {
+        name: max((figures["others"] for figures in case.values()), default=0.0)
+        for name, case in bench["cases"].items()
+    }
+    noisy = ", ".join(f"({name}): {share:.0%}" for name, share in worst.items() if share > QUIET)
+    rest = max((share for share in worst.values() if share <= QUIET), default=0.0)
+    busy = f" **The machine was not quiet** in {noisy} of it was others', so take no figure of that." if noisy else ""
+    return f"Of {bench['when']}, commit {bench['commit']}. Others used at most {rest:.0%} of the machine.{busy}"
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:
