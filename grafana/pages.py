@@ -164,6 +164,7 @@ def cache() -> list[Panel]:
         panel("Keys in the store", ("max(gateway_store_keys)", "keys")),
         panel("Keys that left the store", (_of_store("evicted_keys"), "evicted"), (_of_store("expired_keys"), "expired"), unit="ops"),
         panel("The store's own look-ups", (_of_store("keyspace_hits"), "there"), (_of_store("keyspace_misses"), "not there"), unit="ops"),
+        panel("Inputs had for nothing a second, by cause", (rate("gateway_saved_inputs_total", "cause"), "{{cause}}")),
         panel("Tokens saved a second by cause", (rate("gateway_saved_tokens_total", "cause"), "{{cause}}")),
         panel("Plan stage (look-up)", *quantiles("gateway_stage_seconds", 'stage="plan"'), unit="s"),
         panel("Failures of the cache's store", (rate("gateway_store_failures_total", "role", 'role="cache"'), "{{role}}"), unit="ops"),

@@ -110,7 +110,7 @@ class Metrics:
             unit: Counter(
                 f"gateway_saved_{unit}", f"{unit.capitalize()} {_SAVED}", ("model", "cause"), registry=registry
             )
-            for unit in ("tokens", "dollars", "seconds")
+            for unit in ("inputs", "tokens", "dollars", "seconds")
         }
         tenant_saved = Counter(
             "gateway_tenant_saved_tokens", f"Tokens {_SAVED}", ("tenant", "cause"), registry=registry

@@ -110,6 +110,7 @@ class RequestObserver:
     def _count_savings(self, facts: Facts, tenant: str, times: int) -> None:
         metrics = self._metrics
         for saving in facts.savings:
+            metrics.saved("inputs", facts.model, saving.cause.value).inc(saving.units * times)
             metrics.saved("tokens", facts.model, saving.cause.value).inc(saving.tokens * times)
             metrics.saved("dollars", facts.model, saving.cause.value).inc(saving.dollars * times)
             metrics.saved("seconds", facts.model, saving.cause.value).inc(saving.seconds * times)

@@ -55,7 +55,10 @@ def test_every_metric_the_code_makes_is_on_the_page() -> None:
                     case [ast.JoinedStr(), *_]:
                         composed += 1
     assert composed == 1, "gateway_saved_<unit> alone has a name that is put together"
-    assert made | {f"gateway_saved_{unit}_total" for unit in ("tokens", "dollars", "seconds")} == INSTRUMENTS.keys()
+    assert (
+        made | {f"gateway_saved_{unit}_total" for unit in ("inputs", "tokens", "dollars", "seconds")}
+        == INSTRUMENTS.keys()
+    )
 
 
 def test_names_that_are_not_written_at_their_maker_are_in_one_file() -> None:
