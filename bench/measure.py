@@ -144,6 +144,7 @@ def main() -> int:
             else:
                 bench[key] = results.rounded(sizes.MEASURES[key](folder, options.seconds))
                 tell(f"  {bench[key]}")
+            bench.setdefault("of", {})[key] = bench["commit"]
             results.save("bench", bench)
     if left_out:
         tell(f"No time was left for {', '.join(left_out)}: python bench/measure.py --only {','.join(left_out)}")

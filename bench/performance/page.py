@@ -52,7 +52,12 @@ def _circumstances(bench: dict[str, Any]) -> str:
     noisy = ", ".join(f"({name}): {share:.0%}" for name, share in worst.items() if share > QUIET)
     rest = max((share for share in worst.values() if share <= QUIET), default=0.0)
     busy = f" **The machine was not quiet** in {noisy} of it was others', so take no figure of that." if noisy else ""
-    return f"Of {bench['when']}, commit {bench['commit']}. Others used at most {rest:.0%} of the machine.{busy}"
+    before: dict[str, list[str]] = {commit: [] for commit in bench.get("of", {}).values() if commit != bench["commit"]}
+    for name, commit in bench.get("of", {}).items():
+        if commit in before:
+            before[commit].append(name)
+    older = "".join(f"; of commit {commit}: {', '.join(sorted(names))}" for commit, names in sorted(before.items()))
+    return f"Of {bench['when']}, commit {bench['commit']}{older}. Others used at most {rest:.0%} of the machine.{busy}"
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

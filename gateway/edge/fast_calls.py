@@ -96,6 +96,8 @@ class FastCalls:
         asker = Asker(caller, client, identifier, started, head.traceparent)
         repeat = self._fast_path.answer(question, asker)
         if repeat is None:
+            if self._fast_path.knows(question):  # a limit or a trace is the pipeline's to see to
+                return None
             candidate = Candidate(question, snapshot, caller)
             endpoint = _ENDPOINTS[head.path]
             facts = Facts(endpoint.name, identifier)

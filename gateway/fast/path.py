@@ -137,6 +137,10 @@ class FastPath:
             self._tasks.spawn(self._report_later(), "report repeated calls")
         return repeat
 
+    def knows(self, question: Question) -> bool:
+        """Whether such a call is remembered, so that nothing is to be learnt from another."""
+        return self.repeats.get(question) is not None
+
     def learn(self, candidate: Candidate, head: bytes, reply: Reply, facts: Facts) -> None:
         """Remember a call that was answered wholly from the cache; others are not. `head` is as in Repeat."""
         question, snapshot = candidate.question, candidate.snapshot

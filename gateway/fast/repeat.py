@@ -80,12 +80,13 @@ class Repeat:
 
 
 class Repeats:
-    """At most `limit_bytes` of them."""
+    """At most `limit_bytes` of them, all of one snapshot: those of another are never asked for again."""
 
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
         self.weight = 0
         self._kept: OrderedDict[Question, Repeat] = OrderedDict()
+        self._snapshot: Snapshot | None = None
 
     def get(self, question: Question) -> Repeat | None:
         """The call that is asked again."""
@@ -97,6 +98,9 @@ class Repeats:
 
     def keep(self, question: Question, repeat: Repeat) -> None:
         """Remember it, and forget others where room is short."""
+        if repeat.snapshot is not self._snapshot:
+            self._kept.clear()
+            self._snapshot, self.weight = repeat.snapshot, 0
         self.forget(question)
         self._kept[question] = repeat
         self.weight += repeat.weight

@@ -81,6 +81,12 @@ def test_a_busy_machine_is_told() -> None:
     assert "not quiet" not in page(results(**GOOD), {})
 
 
+def test_a_case_that_was_measured_before_the_others_says_of_what() -> None:
+    again = results(**GOOD)
+    again["bench"] |= {"commit": "new", "of": {"a": "new", "f": "old", "b": "old"}}
+    assert "commit new; of commit old: b, f." in page(again, {})
+
+
 @pytest.mark.parametrize(
     ("costs", "expected"),
     [([100, 100, 100], 0.0), ([10, 100, 1_000], 1.0), ([10, 10, 1_000], 2.0), ([10, 1_000, 10], 2.0)],

@@ -6,6 +6,7 @@ import asyncio
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
+from unittest.mock import Mock
 
 import orjson
 import pytest
@@ -263,3 +264,12 @@ async def test_a_client_that_traces_is_answered_at_once_unless_spans_are_recorde
         assert taken(served) == before + recorded
         if not recorded:
             assert [trace.context.trace_id for trace in lines] == [TRACE]
+
+
+async def test_a_call_that_a_limit_refuses_is_not_worked_out_again() -> None:
+    async with talking(configured()) as (served, line):
+        await warm(served, line)
+        tried = Mock(wraps=served.fast_path.work_out)
+        served.fast_path.work_out = tried
+        assert [(await line.ask(wire(ONE)))[0] for _ in range(10)] == [200] * 7 + [429] * 3
+        tried.assert_not_called()

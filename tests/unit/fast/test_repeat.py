@@ -32,6 +32,17 @@ def test_the_least_recently_used_are_forgotten_where_room_is_short() -> None:
     assert repeats.weight == repeat(1_000).weight + repeat(2_000).weight
 
 
+def test_those_of_a_snapshot_that_is_gone_are_forgotten_with_the_first_of_a_new_one() -> None:
+    repeats = Repeats(10**6)
+    for number in range(3):
+        repeats.keep(question(number), repeat(1_000))
+    new = repeat(2_000)
+    new.snapshot = snapshot_of(configured())
+    repeats.keep(question(1), new)
+    assert [repeats.get(question(number)) for number in range(3)] == [None, new, None]
+    assert repeats.weight == new.weight
+
+
 def test_what_is_larger_than_all_room_is_not_kept() -> None:
     repeats = Repeats(1_000)
     repeats.keep(question(0), repeat(1_000))
