@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gateway.vocabulary import Answer, ItemKey
 
@@ -15,6 +15,10 @@ class AnswerStore(Protocol):
 
     async def get(self, keys: Sequence[ItemKey]) -> list[Answer | None]:
         """The answer for each key, None where there is none or where the stored proof differs from the key's."""
+        ...
+
+    def fetch(self, keys: Sequence[ItemKey], done: Callable[[list[Answer | None]], None]) -> None:
+        """As `get`, for who is called back: `done` is called once, later, from the event loop; nothing is raised."""
         ...
 
     async def put(self, entries: Sequence[tuple[ItemKey, Answer]]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gateway.ports import AnswerStore, Clock
     from gateway.vocabulary import Answer, ItemKey
@@ -61,31 +62,63 @@ class LayeredAnswers:
 
     async def get(self, keys: Sequence[ItemKey]) -> list[Answer | None]:
         """As AnswerStore.get."""
+        found, missing = self._look(keys)
+        if missing:
+            rest = [keys[at] for at in missing]
+            self._fill(found, missing, rest, await self._inner.get(rest))
+        return found
+
+    def fetch(self, keys: Sequence[ItemKey], done: Callable[[list[Answer | None]], None]) -> None:
+        """As AnswerStore.fetch."""
+        found, missing = self._look(keys)
+        if not missing:
+            asyncio.get_running_loop().call_soon(done, found)
+            return
+        rest = [keys[at] for at in missing]
+
+        def told(stored: list[Answer | None]) -> None:
+            self._fill(found, missing, rest, stored)
+            done(found)
+
+        self._inner.fetch(rest, told)
+
+    def _look(self, keys: Sequence[ItemKey]) -> tuple[list[Answer | None], list[int]]:
+        """What is held of some answers, used now, and which of them are not."""
         now = self._clock.monotonic()
         self._weigh_touched(now)
         held, later = self._held, self._held.move_to_end
         found: list[Answer | None] = []
+        missing: list[int] = []
         for key in keys:
             proof = key.proof
             entry = held.get(proof)
             if entry is None or entry.until <= now:
                 self._drop(proof)
+                missing.append(len(found))
                 found.append(None)
                 continue
             later(proof)
             if not entry.due:
                 self._touch(entry, proof, now)
             found.append(entry.answer)
-        missing = [at for at, answer in enumerate(found) if answer is None]
-        if missing:
-            stored = await self._inner.get([keys[at] for at in missing])
-            for at, answer in zip(missing, stored, strict=True):
-                if answer is not None:
-                    found[at] = answer
-                    self._hold(keys[at], answer, now)
-                    self.found += 1
-            self.missing += stored.count(None)
-        return found
+        return found, missing
+
+    def _fill(
+        self,
+        found: list[Answer | None],
+        missing: Sequence[int],
+        rest: Sequence[ItemKey],
+        stored: Sequence[Answer | None],
+    ) -> None:
+        """Fill in what the store had of the rest, and hold it."""
+        now = self._clock.monotonic()
+        for at, key, answer in zip(missing, rest, stored, strict=True):
+            if answer is not None:
+                found[at] = answer
+                self._hold(key, answer, now)
+                self.found += 1
+            else:
+                self.missing += 1
 
     def held(self, keys: Sequence[ItemKey], now: float) -> dict[bytes, Answer] | None:
         """The answers by their proofs, if all are held here; nothing is asked, and nothing counts as used."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import struct
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,32 @@ async def test_a_list_of_the_largest_size(world: World) -> None:
     found = await world.answers.get([key for key, _ in entries])
     assert found == [kept for _, kept in entries]
     assert world.observer.store_failures == []
+
+
+def fetched(world: World, *keys: ItemKey) -> asyncio.Future[list[Answer | None]]:
+    """What comes of a call of fetch; a second answer to it would be an error."""
+    told: asyncio.Future[list[Answer | None]] = asyncio.get_running_loop().create_future()
+    world.answers.fetch(keys, told.set_result)
+    assert not told.done()
+    return told
+
+
+async def test_who_is_called_back_hears_what_others_get(world: World) -> None:
+    await world.answers.put([(key(number), answer(number)) for number in (1, 3)])
+    asked = [fetched(world, key(3), key(2)), fetched(world), fetched(world, key(1)), fetched(world, key(3, b"q"))]
+    found = [await one for one in asked]
+    assert found == [[answer(3), None], [], [answer(1)], [None]]
+    assert await fetched(world, key(1)) == [answer(1)]
+    assert world.observer.store_failures == []
+
+
+async def test_a_long_list_and_others_beside_it(world: World) -> None:
+    entries = [(key(number), answer(number)) for number in range(150)]
+    await world.answers.put(entries)
+    asked = [fetched(world, *keys) for keys in ([key(7)], [key for key, _ in entries], [key(160), key(8)])]
+    first, many, last = [await one for one in asked]
+    assert (first, last) == ([answer(7)], [None, answer(8)])
+    assert many == [kept for _, kept in entries]
 
 
 async def test_a_forged_collision_between_two_tenants_is_a_miss(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,6 +29,12 @@ class FakeAnswers:
             self._failed()
             return [None] * len(keys)
         return [self._find(key) for key in keys]
+
+    def fetch(self, keys: Sequence[ItemKey], done: Callable[[list[Answer | None]], None]) -> None:
+        found: list[Answer | None] = [None] * len(keys) if self.down else [self._find(key) for key in keys]
+        if self.down:
+            self._failed()
+        asyncio.get_running_loop().call_soon(done, found)
 
     async def put(self, entries: Sequence[tuple[ItemKey, Answer]]) -> None:
         if self.down:

@@ -3,27 +3,73 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import StoreError
-from gateway.stores.redis.client import replies_to
+from gateway.stores.redis.client import hand_over, replies_to
 from gateway.stores.redis.entry import decode, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gateway.ports import Clock, Observer
     from gateway.stores.redis.client import Line
+    from gateway.stores.redis.cluster import Field
     from gateway.stores.redis.keys import Keys
     from gateway.vocabulary import Answer, ItemKey
+
+    Told = Callable[[list[Answer | None]], None]
+    Entries = Callable[[Sequence[Any]], None]
 
 ROLE = "cache"
 
 CHUNK = 64
 """Entries a round trip: about 256 kB of vectors, so that neither the event loop nor the server is held up for long."""
 
+_OVER = -1
+"""No turn of a line: nobody can join any more."""
+
 SPREAD = 0.1
 """Entries made together do not expire together: a tenth more or less."""
+
+
+class _Gathered:
+    """One MGET on its way: the command, which still grows, and who asked for how many of its keys."""
+
+    __slots__ = ("asked", "command", "turn")
+
+    def __init__(self, turn: int) -> None:
+        self.turn = turn
+        self.command: list[Field] = ["MGET"]
+        self.asked: list[tuple[int, Entries]] = []
+
+    def tell(self, reply: Any) -> None:  # noqa: ANN401 - a list of entries, or why there is none
+        """Give each asker their part of the reply."""
+        self.turn = _OVER
+        start = 0
+        for count, entries in self.asked:
+            part = [reply] * count if isinstance(reply, StoreError) else reply[start : start + count]
+            hand_over(entries, part)
+            start += count
+
+
+class _Apart:
+    """Several GETs on their way, each to its own node of a cluster."""
+
+    __slots__ = ("_entries", "_found", "_left")
+
+    def __init__(self, count: int, entries: Entries) -> None:
+        self._found: list[Any] = [None] * count
+        self._left = count
+        self._entries = entries
+
+    def take(self, at: int, reply: Any) -> None:  # noqa: ANN401 - an entry, or why there is none
+        """One has come."""
+        self._found[at] = reply
+        self._left -= 1
+        if not self._left:
+            self._entries(self._found)
 
 
 class RedisAnswers:
@@ -35,31 +81,61 @@ class RedisAnswers:
         self._ttl = ttl_seconds
         self._clock = clock
         self._observer = observer
+        self._gathered = _Gathered(_OVER)
 
     async def get(self, keys: Sequence[ItemKey]) -> list[Answer | None]:
         """The answer for each key; None where there is none, it is another's, it is damaged, or the store failed."""
-        found: list[Answer | None] = []
-        for start in range(0, len(keys), CHUNK):
-            chunk = keys[start : start + CHUNK]
-            entries, failed = await self._read([self._keys.answer(key.address) for key in chunk])
-            found.extend(
-                decode(key.proof, entry) if isinstance(entry, bytes) else None
-                for key, entry in zip(chunk, entries, strict=False)
-            )
-            if failed:
-                self._observer.store_failure(ROLE)
-                break
-        return found + [None] * (len(keys) - len(found))
+        if not keys:
+            return []
+        told: asyncio.Future[list[Answer | None]] = asyncio.get_running_loop().create_future()
+        self.fetch(keys, partial(_settle, told))
+        return await told
 
-    async def _read(self, names: Sequence[bytes]) -> tuple[Sequence[Any], bool]:
-        """What is stored, and whether the store failed; one node of a cluster that fails leaves the others' entries."""
-        if not self._line.clustered:
-            try:
-                return await self._line.ask("MGET", *names), False
-            except StoreError:
-                return (), True
-        entries = await asyncio.gather(*(self._line.queue("GET", name) for name in names), return_exceptions=True)
-        return entries, any(isinstance(entry, StoreError) for entry in entries)
+    def fetch(self, keys: Sequence[ItemKey], done: Told) -> None:
+        """As AnswerStore.fetch: what several ask for in one turn of the event loop goes out in one command.
+
+        A long list goes in parts, one after the other; a store that fails is asked for no more of them.
+        """
+        if not keys:
+            asyncio.get_running_loop().call_soon(done, [])
+            return
+        if len(keys) <= CHUNK:
+            self._read(keys, partial(self._decoded, keys, done))
+        else:
+            self._read(keys[:CHUNK], partial(self._go_on, keys, [], done))
+
+    def _go_on(self, keys: Sequence[ItemKey], found: list[Answer | None], done: Told, entries: Sequence[Any]) -> None:
+        """A part of a long list has come."""
+        start = len(found)
+        found += _opened(keys[start : start + CHUNK], entries)
+        rest = len(keys) - len(found)
+        if rest and not _failed(entries):
+            self._read(keys[len(found) : len(found) + CHUNK], partial(self._go_on, keys, found, done))
+            return
+        if _failed(entries):
+            self._observer.store_failure(ROLE)
+        done(found + [None] * rest)
+
+    def _decoded(self, keys: Sequence[ItemKey], done: Told, entries: Sequence[Any]) -> None:
+        """All that was asked for has come."""
+        if _failed(entries):
+            self._observer.store_failure(ROLE)
+        done(_opened(keys, entries))
+
+    def _read(self, keys: Sequence[ItemKey], entries: Entries) -> None:
+        """What is stored under each key, StoreErrors among them; a node of a cluster that fails leaves the others'."""
+        name, line = self._keys.answer, self._line
+        if line.clustered:
+            apart = _Apart(len(keys), entries)
+            for at, key in enumerate(keys):
+                line.send(("GET", name(key.address)), partial(apart.take, at))
+            return
+        gathered = self._gathered
+        if gathered.turn != line.turn or len(gathered.command) + len(keys) > CHUNK + 1:
+            gathered = self._gathered = _Gathered(line.turn)
+            line.send(gathered.command, gathered.tell)
+        gathered.command += [name(key.address) for key in keys]
+        gathered.asked.append((len(keys), entries))
 
     async def put(self, entries: Sequence[tuple[ItemKey, Answer]]) -> None:
         """Remember answers; what the store does not take is dropped."""
@@ -76,3 +152,20 @@ class RedisAnswers:
 
     def _lifetime_ms(self) -> int:
         return max(1, int(self._ttl * 1_000 * (1 + SPREAD * (2 * self._clock.random() - 1))))
+
+
+def _opened(keys: Sequence[ItemKey], entries: Sequence[Any]) -> list[Answer | None]:
+    """The answers in entries; None for what is none of this key's."""
+    return [
+        decode(key.proof, entry) if isinstance(entry, bytes) else None for key, entry in zip(keys, entries, strict=True)
+    ]
+
+
+def _failed(entries: Sequence[Any]) -> bool:
+    return any(isinstance(entry, StoreError) for entry in entries)
+
+
+def _settle(told: asyncio.Future[list[Answer | None]], found: list[Answer | None]) -> None:
+    """Tell who still waits."""
+    if not told.done():
+        told.set_result(found)

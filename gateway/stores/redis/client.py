@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from gateway.tasks import TaskGroup
 
 Client: TypeAlias = Redis | Cluster
-Question: TypeAlias = tuple[Command, "asyncio.Future[Any]"]
+Answered: TypeAlias = "Callable[[Any], None]"
+Question: TypeAlias = tuple["Sequence[Field]", Answered]
 
 BATCH = 64
 """Most commands in one pipeline of redis-py; what is beyond goes out beside it, on another connection."""
@@ -115,7 +117,7 @@ class Line:
     `tasks` or as the client is closed.
     On a cluster each node has a batch of its own, and a command names its key right after its name.
     After a batch that had no answer everything fails at once for `rest_seconds` (not on a cluster, whose other nodes
-    may answer).
+    may answer). `turn` counts the batches.
     """
 
     def __init__(self, client: Client, tasks: TaskGroup, timeout_seconds: float, rest_seconds: float = 0.0) -> None:
@@ -123,8 +125,9 @@ class Line:
         self._tasks = tasks
         self._timeout = timeout_seconds
         self._rest_seconds = 0.0 if isinstance(client, Cluster) else rest_seconds
-        self._rests_until = float("-inf")
+        self._rests_until = 0.0
         self._waiting: list[Question] = []
+        self.turn = 0
         self._wires = client.wires if isinstance(client, Store) else None
         callbacks: Any = client.response_callbacks if self._wires else {}
         self._read: Mapping[Field, Callable[[Any], Any]] = dict(callbacks)
@@ -156,51 +159,56 @@ class Line:
 
     def queue(self, *command: Field) -> asyncio.Future[Any]:
         """The reply to come; what is queued in one turn of the event loop goes out together. Fails as `ask` does."""
-        loop = asyncio.get_running_loop()
-        reply: asyncio.Future[Any] = loop.create_future()
-        if loop.time() < self._rests_until:
-            reply.set_exception(StoreError("skipped"))
-            return reply
-        self._waiting.append((command, reply))
-        if len(self._waiting) == 1:
-            loop.call_soon(self._send)
+        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.send(command, partial(_settle, reply))
         return reply
 
-    def _send(self) -> None:
+    def send(self, command: Sequence[Field], answered: Answered) -> None:
+        """As `queue`, for who is called back: once, later, with the reply or what `ask` would raise.
+
+        The command may grow as long as `turn` stays the same.
+        """
+        loop = asyncio.get_running_loop()
+        if self._rests_until and loop.time() < self._rests_until:
+            loop.call_soon(answered, StoreError("skipped"))
+            return
+        self._waiting.append((command, answered))
+        if len(self._waiting) == 1:
+            loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self.turn += 1
         if self._wires is not None:
             batch, self._waiting = self._waiting, []
-            self._wires.send([command for command, _ in batch], [self._taker(*asked) for asked in batch])
+            commands = [tuple(command) for command, _ in batch]
+            read = self._read
+            takers = [partial(self._take, read.get(command[0]), answered) for command, answered in batch]
+            self._wires.send(commands, takers)
             return
         batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
         loop = asyncio.get_running_loop()
         if self._waiting:
-            loop.call_soon(self._send)
+            loop.call_soon(self._flush)
         for part in self._apart(batch):
             self._begin(part)
 
-    def _taker(self, command: Command, waiting: asyncio.Future[Any]) -> Callable[[Any], None]:
-        """Takes the reply to a command, in the form that redis-py gives it."""
-        read = self._read.get(command[0])
-
-        def take(reply: Any) -> None:  # noqa: ANN401 - each command has its own reply
-            if isinstance(reply, (LostError, LateError)):
-                self._rest()
-                reply = StoreError(str(reply))
-            elif read is not None and not isinstance(reply, Exception):
-                reply = read(reply)
-            if not waiting.done():
-                _settle(waiting, reply)
-
-        return take
+    def _take(self, read: Callable[[Any], Any] | None, answered: Answered, reply: Any) -> None:  # noqa: ANN401 - each command has its own reply
+        """Hand over a lean connection's reply, in the form that redis-py gives it."""
+        if isinstance(reply, (LostError, LateError)):
+            self._rest()
+            reply = StoreError(str(reply))
+        elif read is not None and not isinstance(reply, Exception):
+            reply = read(reply)
+        hand_over(answered, reply)
 
     def _begin(self, batch: list[Question]) -> None:
         loop = asyncio.get_running_loop()
         late = loop.call_later(self._timeout, self._give_up, batch)
         self._tasks.spawn(self._run(batch), "store batch").add_done_callback(lambda _: late.cancel())
 
-    def _give_up(self, batch: Sequence[Question]) -> None:
+    def _give_up(self, batch: list[Question]) -> None:
         self._rest()
-        _answer(batch, [StoreError("no answer in time")] * len(batch))
+        _answer_all(batch, [StoreError("no answer in time")] * len(batch))
 
     def _rest(self) -> None:
         """Ask nothing for a while, so that not every request waits for a server that hangs."""
@@ -210,36 +218,50 @@ class Line:
         """Nobody waits for a node that another's command goes to."""
         if not isinstance(self.client, Cluster):
             return [batch]
-        parts = self.client.apart([command for command, _ in batch])
+        parts = self.client.apart([tuple(command) for command, _ in batch])
         return [[batch[position] for position in part] for part in parts]
 
-    async def _run(self, batch: Sequence[Question]) -> None:
-        replies: Sequence[Any] = [StoreError("cancelled")] * len(batch)
+    async def _run(self, batch: list[Question]) -> None:
+        commands = [tuple(command) for command, _ in batch]
+        replies: Sequence[Any] = [StoreError("cancelled")] * len(commands)
         try:
             with store_errors():
-                replies = await ask_all(self.client, [command for command, _ in batch])
+                replies = await ask_all(self.client, commands)
         except StoreError as error:
             self._rest()
-            replies = [error] * len(batch)
+            replies = [error] * len(commands)
         finally:
-            _answer(batch, replies)
+            _answer_all(batch, replies)
         if isinstance(self.client, Cluster):
             await self.client.look_again(replies)
 
 
-def _answer(batch: Sequence[Question], replies: Sequence[Any]) -> None:
-    """Give every caller that still waits its reply."""
-    for (_, waiting), reply in zip(batch, replies, strict=True):
-        if not waiting.done():
-            _settle(waiting, reply)
+def _answer_all(batch: list[Question], replies: Sequence[Any]) -> None:
+    """Give every caller its reply, unless all have theirs."""
+    asked, batch[:] = list(batch), []
+    for (_, answered), reply in zip(asked, replies, strict=False):
+        hand_over(answered, reply)
+
+
+def hand_over(answered: Answered, reply: object) -> None:
+    """Give one caller its reply, errors as StoreError; one that fails over it is alone with that."""
+    if isinstance(reply, NoScriptError):
+        reply = MissingScriptError(type(reply).__name__)
+    elif isinstance(reply, Exception):
+        reply = StoreError(str(reply) if isinstance(reply, StoreError) else type(reply).__name__)
+    try:
+        answered(reply)
+    except Exception as error:  # noqa: BLE001 - the others wait for theirs on the same connection
+        failed = {"message": "a reply of the store was not taken", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(failed)
 
 
 def _settle(waiting: asyncio.Future[Any], reply: object) -> None:
+    """Give a caller that still waits its reply."""
+    if waiting.done():
+        return
     if not isinstance(reply, Exception):
         waiting.set_result(reply)
-    elif isinstance(reply, NoScriptError):
-        waiting.set_exception(MissingScriptError(type(reply).__name__))
-    else:
-        waiting.set_exception(StoreError(str(reply) if isinstance(reply, StoreError) else type(reply).__name__))
-    if isinstance(reply, Exception):
-        waiting.exception()  # whoever waited may have heard of another's failure before
+        return
+    waiting.set_exception(reply)
+    waiting.exception()  # whoever waited may have heard of another's failure before

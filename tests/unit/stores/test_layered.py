@@ -14,7 +14,7 @@ from gateway.stores.layered import FORM_OVERHEAD_BYTES, OVERHEAD_BYTES, LayeredA
 from gateway.vocabulary import Answer, ItemKey, Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 def key(number: int) -> ItemKey:
@@ -36,6 +36,10 @@ class Counting(FakeAnswers):
         self.asked += [int.from_bytes(entry.address, "little") for entry in keys]
         return await super().get(keys)
 
+    def fetch(self, keys: Sequence[ItemKey], done: Callable[[list[Answer | None]], None]) -> None:
+        self.asked += [int.from_bytes(entry.address, "little") for entry in keys]
+        super().fetch(keys, done)
+
 
 def layer(limit: int = 1_000_000) -> tuple[LayeredAnswers, Counting, FakeClock]:
     inner, clock = Counting(), FakeClock()
@@ -52,6 +56,27 @@ async def test_what_is_held_asks_nobody_and_only_the_rest_is_asked() -> None:
     assert inner.asked == [3, 2]
     assert await made.get([key(2)]) == [answer(2)]
     assert inner.asked == [3, 2]
+
+
+async def fetched(made: LayeredAnswers, *keys: ItemKey) -> list[Answer | None]:
+    """What fetch calls back with, which it does later."""
+    told: asyncio.Future[list[Answer | None]] = asyncio.get_running_loop().create_future()
+    made.fetch(keys, told.set_result)
+    assert not told.done()
+    return await told
+
+
+async def test_who_is_called_back_is_told_and_what_came_is_held() -> None:
+    made, inner, _ = layer()
+    await made.put([(key(1), answer(1))])
+    await inner.put([(key(2), answer(2))])
+    assert await fetched(made, key(1)) == [answer(1)]
+    assert inner.asked == []
+    assert await fetched(made, key(3), key(1), key(2), key(2)) == [None, answer(1), answer(2), answer(2)]
+    assert await fetched(made, key(2), key(1)) == [answer(2), answer(1)]
+    assert inner.asked == [3, 2, 2]
+    assert (made.found, made.missing) == (2, 1)
+    assert made.weight == sum(weigh(entry.answer) for entry in made._held.values())
 
 
 async def test_a_put_goes_through_and_everything_is_forgotten_in_time() -> None:
