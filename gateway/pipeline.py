@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from gateway.admit.cover import to_pay, to_reserve
@@ -14,12 +14,12 @@ from gateway.authenticate import recognise
 from gateway.dispatch.order import Order
 from gateway.dispatch.refusals import leaves_a_reply, refused
 from gateway.errors import Code, GatewayError, service_timeout
-from gateway.plan.cache_key import narrower
 from gateway.plan.inputs import validated
 from gateway.plan.partial import with_copies, without_refused
-from gateway.plan.planner import Inquiry, complete, only_if_cached_error
+from gateway.plan.planner import complete, only_if_cached_error
 from gateway.plan.reply import reply
 from gateway.plan.told import told
+from gateway.plan.work import work_of
 from gateway.settle.outcome import settled
 from gateway.settle.usage import counted
 from gateway.stages import Timed
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from gateway.admit.bulk_gate import BulkGate
     from gateway.admit.estimate import Estimate, Estimator
     from gateway.admit.reservation import Admission, Reservation
-    from gateway.config.snapshot import Served, Snapshot
+    from gateway.config.snapshot import Snapshot
     from gateway.dispatch.dispatcher import Dispatcher
     from gateway.dispatch.in_flight import InFlight
     from gateway.dispatch.order import Found
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from gateway.endpoints.transaction import Transactions
     from gateway.plan.inputs import Inputs
     from gateway.plan.planner import Planner
+    from gateway.plan.work import Work
     from gateway.ports import Clock, Observer
     from gateway.vocabulary import Answer, Call, Caller, Facts, Plan, Reply, RequestTrace
 
@@ -101,9 +102,46 @@ class Pipeline:
         snapshot = self.snapshot
         caller = await self.authenticate(snapshot, call, facts)
         call = call.within(caller.timeout)
+        serving = self._serve(endpoint, snapshot, caller, call, facts)
+        through = self._bulk_gate.through(call.lane, caller.tenant, facts, serving)
+        return await self._counted(snapshot, caller, call, facts, through)
+
+    async def resume(  # noqa: PLR0913 - all that was found out, by name
+        self,
+        endpoint: Endpoint,
+        call: Call,
+        facts: Facts,
+        *,
+        snapshot: Snapshot,
+        caller: Caller,
+        job: Job,
+        plan: Plan,
+        quota: Reservation,
+    ) -> Reply:
+        """Answer an interactive call that was admitted and planned elsewhere (gateway.fast); `quota` is settled.
+
+        Raises:
+            GatewayError: what the client is to be told instead.
+        """
+        work = work_of(snapshot, caller, job, call)
+        return await self._counted(snapshot, caller, call, facts, self._resume(endpoint, work, plan, quota, facts))
+
+    async def _resume(self, endpoint: Endpoint, work: Work, plan: Plan, quota: Reservation, facts: Facts) -> Reply:
         try:
-            serving = self._serve(endpoint, snapshot, caller, call, facts)
-            answer = await self.in_time(call, self._bulk_gate.through(call.lane, caller.tenant, facts, serving))
+            quota.count_in(await self._budgets.meters(work.snapshot, work.caller))
+            plan, answered = await self._obtain(work, plan, quota, facts)
+        finally:
+            with self.stage(facts, Stage.SETTLE):
+                quota.settle()
+        with self.stage(facts, Stage.ASSEMBLE):
+            return reply(endpoint, work.job, plan, answered, facts)
+
+    async def _counted(
+        self, snapshot: Snapshot, caller: Caller, call: Call, facts: Facts, serving: Coroutine[None, None, Reply]
+    ) -> Reply:
+        """The reply in time, in the ledger; else the failure, with what is left of the caller's limits."""
+        try:
+            answer = await self.in_time(call, serving)
             self._count(facts)
             return answer  # noqa: TRY300 - what fails here costs nothing
         except GatewayError as error:
@@ -118,14 +156,14 @@ class Pipeline:
         with self.stage(facts, Stage.VALIDATE):
             asked = await validated(endpoint, body, snapshot)
         if isinstance(asked, Job):
-            return await self._answer(endpoint, _work(snapshot, caller, asked, call), facts)
+            return await self._answer(endpoint, work_of(snapshot, caller, asked, call), facts)
         async with self._transactions.begin(asked, snapshot, caller) as transaction:
             facts.endpoint = transaction.endpoint
             call = call if transaction.divisible else replace(call, partial=False)
-            work = _work(snapshot, caller, transaction.job, call)
+            work = work_of(snapshot, caller, transaction.job, call)
             return await self._answer(endpoint, work, facts, transaction.commit)
 
-    async def _answer(self, endpoint: Endpoint, work: _Work, facts: Facts, commit: Commit | None = None) -> Reply:
+    async def _answer(self, endpoint: Endpoint, work: Work, facts: Facts, commit: Commit | None = None) -> Reply:
         """What a job's answers make; `commit` keeps what follows from them while nothing is charged yet."""
         job = work.job
         check_labels(job, work.caller)
@@ -134,25 +172,33 @@ class Pipeline:
             with self.stage(facts, Stage.PLAN):
                 if self._inputs is not None:
                     job = await self._inputs.bring(job, work.served, work.snapshot, work.call.deadline)
-                    work = work if job is work.job else _work(work.snapshot, work.caller, job, work.call)
+                    work = work if job is work.job else work_of(work.snapshot, work.caller, job, work.call)
                 plan = await self._plan(work)
-            with self.stage(facts, Stage.ADMIT):
-                unknown = (*plan.missing, *plan.foreign)
-                estimate = await self._estimator.estimate(job, work.served.model, unknown)
-                limits = work.snapshot.config.limits
-                reserved = to_reserve(job, plan, estimate, count_cached=limits.count_cached_tokens)
-                await quota.cover(reserved, *to_pay(estimate, work.price))
-            with self.stage(facts, Stage.DISPATCH):
-                fresh = await self._dispatch(work, plan, estimate, facts.trace)
-            await turn_over(len(plan.keys))
-            facts.estimated_tokens = self._estimator.learn(estimate, fresh)
-            plan, answered = without_refused(plan, fresh)
-            if commit is not None:
-                await commit(complete(plan, answered.answers))
-            _record(work, quota, plan, answered, facts)
+            plan, answered = await self._obtain(work, plan, quota, facts, commit)
         await turn_over(len(plan.keys))
         with self.stage(facts, Stage.ASSEMBLE):
             return reply(endpoint, job, plan, answered, facts)
+
+    async def _obtain(
+        self, work: Work, plan: Plan, quota: Reservation, facts: Facts, commit: Commit | None = None
+    ) -> tuple[Plan, Fresh]:
+        """What is missing, and the plan without what was refused; what it cost is in `facts` and `quota`."""
+        job = work.job
+        with self.stage(facts, Stage.ADMIT):
+            unknown = (*plan.missing, *plan.foreign)
+            estimate = await self._estimator.estimate(job, work.served.model, unknown)
+            limits = work.snapshot.config.limits
+            reserved = to_reserve(job, plan, estimate, count_cached=limits.count_cached_tokens)
+            await quota.cover(reserved, *to_pay(estimate, work.price))
+        with self.stage(facts, Stage.DISPATCH):
+            fresh = await self._dispatch(work, plan, estimate, facts.trace)
+        await turn_over(len(plan.keys))
+        facts.estimated_tokens = self._estimator.learn(estimate, fresh)
+        plan, answered = without_refused(plan, fresh)
+        if commit is not None:
+            await commit(complete(plan, answered.answers))
+        _record(work, quota, plan, answered, facts)
+        return plan, answered
 
     async def in_time(self, call: Call, serving: Coroutine[None, None, T]) -> T:
         """The reply by the call's deadline, whatever a stage waits for; who is late hears of its own seconds."""
@@ -182,13 +228,13 @@ class Pipeline:
     async def _count_failure(self, snapshot: Snapshot, call: Call) -> None:
         await self._admission.failed_authentication(call.client, snapshot.config.limits.ip_failures_per_minute)
 
-    async def _plan(self, work: _Work) -> Plan:
+    async def _plan(self, work: Work) -> Plan:
         plan = await self._planner.plan(work.inquiry)
         if work.call.directives.only_if_cached and plan.missing:
             raise only_if_cached_error(plan)
         return plan
 
-    async def _dispatch(self, work: _Work, plan: Plan, estimate: Estimate, trace: RequestTrace | None) -> Fresh:
+    async def _dispatch(self, work: Work, plan: Plan, estimate: Estimate, trace: RequestTrace | None) -> Fresh:
         """Answers for what is missing: from whoever is asking for it already, else from the backend."""
         if not plan.missing:
             return Fresh({})
@@ -233,41 +279,17 @@ class Pipeline:
         """Time what runs inside a `with` block, as that stage."""
         return Timed(self._clock, self._observer, facts, stage)
 
-    def _reserve(self, work: _Work, facts: Facts) -> Held:
+    def _reserve(self, work: Work, facts: Facts) -> Held:
         """The reservation, with entering timed as `admit` and leaving as `settle`."""
         return Held(self._enter(work, facts), self.stage(facts, Stage.ADMIT), self.stage(facts, Stage.SETTLE))
 
-    async def _enter(self, work: _Work, facts: Facts) -> Reservation:
+    async def _enter(self, work: Work, facts: Facts) -> Reservation:
         meters = meters_of(work.snapshot, work.caller, facts.endpoint, work.job.model, work.call.client)
         meters += await self._budgets.meters(work.snapshot, work.caller)
         return await self._admission.reserve(meters, facts).__aenter__()
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """What the later stages need of a request."""
-
-    snapshot: Snapshot
-    served: Served
-    caller: Caller
-    job: Job
-    call: Call
-    inquiry: Inquiry
-
-    @property
-    def price(self) -> str:
-        """US dollars that a token costs the caller."""
-        return self.snapshot.price(self.caller.tenant, self.served.model)
-
-
-def _work(snapshot: Snapshot, caller: Caller, job: Job, call: Call) -> _Work:
-    served = snapshot.served[job.model].only(job.backend)
-    scope = narrower(caller.cache_scope, served.cache_scope)
-    inquiry = Inquiry(job, caller, scope, snapshot.secret, call.directives, snapshot.config.cache.promote_after)
-    return _Work(snapshot, served, caller, job, call, inquiry)
-
-
-def _record(work: _Work, quota: Reservation, plan: Plan, fresh: Fresh, facts: Facts) -> None:
+def _record(work: Work, quota: Reservation, plan: Plan, fresh: Fresh, facts: Facts) -> None:
     charged = settled(work.job, plan, fresh, work.price, facts)
     if facts.told is not None:
         facts.told.extend(told(plan, fresh))

@@ -26,9 +26,9 @@ class Reservation:
     """What one request has taken, between the door and settlement; made by `Admission.reserve` only."""
 
     def __init__(self, leases: Leases, meters: Sequence[Meter], facts: Facts) -> None:
+        self.facts = facts
         self._leases = leases
         self._meters = meters
-        self._facts = facts
         self._door: list[Taken] = []
         self._covered: list[Taken] = []
         self._kept = 1
@@ -51,6 +51,19 @@ class Reservation:
         """Settle, whatever happened."""
         self.settle()
 
+    def enter_at_once(self) -> bool:
+        """Enter, if nothing is to be waited for; False: nothing was taken. Who entered so must `settle`."""
+        of = self._leases.of
+        taken = self._leases.taken_at_once(
+            [(of(meter), 1, 0, 1) for meter in self._meters if meter.scope is not Scope.BUDGET]
+        )
+        self._door = taken or []
+        return taken is not None
+
+    def count_in(self, meters: Sequence[Meter]) -> None:
+        """Budgets, which a call is held to only once it costs something."""
+        self._meters = (*self._meters, *meters)
+
     async def cover(self, tokens: int, paid: int = 0, nanos: int = 0) -> None:
         """Take `tokens` of the windows, and `paid` tokens or `nanos` (nano-dollars) of budgets; zero asks nobody.
 
@@ -70,8 +83,8 @@ class Reservation:
 
     def record(self, charge: Charge, tokens: int, paid: int = 0, nanos: int = 0) -> None:
         """What the request cost; it stays in its meters, however the request ends."""
-        self._facts.reported_tokens = charge.reported
-        self._facts.upstream_tokens = charge.upstream
+        self.facts.reported_tokens = charge.reported
+        self.facts.upstream_tokens = charge.upstream
         self._spent = (tokens, paid, nanos)
 
     def settle(self) -> None:
@@ -103,7 +116,7 @@ class Reservation:
         except RefusedError as error:
             failure = refusal(error.lease.meter, error.grant, tokens)
             self.show()
-            failure.remaining = self._facts.remaining
+            failure.remaining = self.facts.remaining
             raise failure from None
         return taken
 
@@ -111,7 +124,7 @@ class Reservation:
         """Say in the facts what is left now: a streamed answer tells it before it is settled."""
         meter = tenant_meter(self._meters)
         if meter is not None:
-            self._facts.remaining = remaining(self._leases.of(meter).used, meter.limits)
+            self.facts.remaining = remaining(self._leases.of(meter).used, meter.limits)
 
 
 def _amount(meter: Meter, tokens: int, paid: int, nanos: int) -> int:

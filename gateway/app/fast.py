@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.edge.fast_calls import FastCalls
+from gateway.fast.formed import FormedCalls
 from gateway.fast.path import FastPath
+from gateway.fast.reports import Reports
 
 if TYPE_CHECKING:
     from gateway.admit.bulk_gate import BulkGate
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 def fast_calls(parts: Parts, leases: Leases, bulk_gate: BulkGate, cache: Cached) -> FastCalls:
     """What stands before the HTTP parser of a worker's connections."""
     pipeline = parts.pipeline
+    reports = Reports(parts.clock, parts.tasks)
+    parts.observer.before_render(reports.now)
     path = FastPath(
         snapshot=lambda: pipeline.snapshot,
         answers=cache.answers,
@@ -26,8 +30,19 @@ def fast_calls(parts: Parts, leases: Leases, bulk_gate: BulkGate, cache: Cached)
         books=parts.books,
         observer=parts.observer,
         clock=parts.clock,
-        tasks=parts.tasks,
+        reports=reports,
         cache_bytes=pipeline.snapshot.config.cache.memory,
     )
-    parts.observer.before_render(path.report)
-    return FastCalls(path, parts.clock)
+    formed = FormedCalls(
+        pipeline=pipeline,
+        answers=cache.answers,
+        leases=leases,
+        trace=cache.trace,
+        bulk_gate=bulk_gate,
+        books=parts.books,
+        observer=parts.observer,
+        clock=parts.clock,
+        tasks=parts.tasks,
+        reports=reports,
+    )
+    return FastCalls(path, formed, parts.clock)

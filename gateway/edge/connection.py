@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from gateway.edge.request_head import LONGEST
+from gateway.fast.ongoing import Ongoing
 from gateway.fast.repeat import Candidate
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ _UNKNOWN = -1
 """Bytes owed to aiohttp's parser when nobody but it can say where its request ends; the connection stays with it."""
 
 _HELD_BYTES = 65_536
+_NEVER = float("inf")
 _HELD_SECONDS = 0.05
 """Many clients send head and body apart. So much of a request, for so long, waits for its rest; then aiohttp waits."""
 
@@ -29,14 +31,29 @@ class Connection(web.RequestHandler):  # type: ignore[misc,type-arg,unused-ignor
     """aiohttp's connection, in front of which requests whose form leaves no doubt may be answered at once.
 
     Its protocol errors are answered like all others, and a request may hear of its end. `candidate` is what may be
-    learnt from the answer to the request that aiohttp was given last. `repeats` counts what was answered without it;
-    that, `stirred` and `watch` are for deadlines.py.
+    learnt from the answer to the request that aiohttp was given last. `ongoing` is a call on the fast path that waits
+    for its answer; what comes after it waits, too. `repeats` counts what was answered without aiohttp; that, `stirred`
+    and `watch` are for deadlines.py.
     """
 
-    __slots__ = ("_due", "_held", "_owed", "_remote", "candidate", "fast", "hang_up", "repeats", "stirred", "watch")
+    __slots__ = (
+        "_backlog",
+        "_due",
+        "_held",
+        "_owed",
+        "_remote",
+        "candidate",
+        "fast",
+        "hang_up",
+        "ongoing",
+        "repeats",
+        "stirred",
+        "watch",
+    )
     hang_up: HangUp | None
     fast: FastCalls | None
     candidate: Candidate | None
+    ongoing: Ongoing | None
     repeats: int
     stirred: bool
     watch: Watch | None
@@ -44,6 +61,8 @@ class Connection(web.RequestHandler):  # type: ignore[misc,type-arg,unused-ignor
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client is there."""
         self.candidate = None
+        self.ongoing = None
+        self._backlog = bytearray()
         self._held = b""
         self._due: asyncio.TimerHandle | None = None
         self._owed = 0
@@ -57,13 +76,20 @@ class Connection(web.RequestHandler):  # type: ignore[misc,type-arg,unused-ignor
     def connection_lost(self, exc: BaseException | None) -> None:
         """The client is gone."""
         self._let_go()
+        self._backlog.clear()
+        ongoing, self.ongoing = self.ongoing, None
         super().connection_lost(exc)
+        if ongoing is not None:
+            ongoing.lost()
         if self.hang_up is not None:
             self.hang_up.lost()
 
     def data_received(self, data: bytes) -> None:
         """Bytes of one or more requests, or of a part of one."""
         self.stirred = True
+        if self.ongoing is not None:
+            self._queue(data)
+            return
         if self.fast is None or self._owed or not data:  # aiohttp calls this itself with nothing, to go on parsing
             self._hand_over(data)
             return
@@ -91,14 +117,47 @@ class Connection(web.RequestHandler):  # type: ignore[misc,type-arg,unused-ignor
         transport = self.transport
         if not (fast.takes(known) and self._idle()) or transport is None:
             return False
-        answer = fast.ask(known, raw, body, self._remote)
+        answer = fast.ask(known, raw, body, self._remote, self)
         if answer is None or isinstance(answer, Candidate):
             self.candidate = answer
             return False
+        if isinstance(answer, Ongoing):
+            self.ongoing = answer
+            self._next_keepalive_close_time = _NEVER
+            return True
+        self._send(transport, answer)
+        return True
+
+    def _send(self, transport: asyncio.Transport, answer: tuple[bytes, ...]) -> None:
         transport.writelines(answer)
         self.repeats += 1
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+
+    def deliver(self, answer: tuple[bytes, ...]) -> bool:
+        """The answer to the call that waits; False: its client is gone."""
+        transport = self.transport
+        if self.ongoing is None or transport is None:
+            return False
+        self.ongoing = None
+        if self.fast is not None and self.fast.closing:
+            answer = (_closing(answer[0]), *answer[1:])
+            self._send(transport, answer)
+            self._backlog.clear()
+            self.close()
+            return True
+        self._send(transport, answer)
+        if self._backlog:
+            data = bytes(self._backlog)
+            self._backlog.clear()
+            transport.resume_reading()
+            self.data_received(data)
         return True
+
+    def _queue(self, data: bytes) -> None:
+        """The next requests came before the answer to this one; a client may not go on with that for ever."""
+        self._backlog += data
+        if len(self._backlog) > _HELD_BYTES and self.transport is not None:
+            self.transport.pause_reading()
 
     def take_candidate(self) -> Candidate | None:
         """What may be learnt from the answer that is about to be made; once."""
@@ -107,7 +166,7 @@ class Connection(web.RequestHandler):  # type: ignore[misc,type-arg,unused-ignor
 
     def _idle(self) -> bool:
         """Whether aiohttp waits for a request, and the client for none."""
-        if self._force_close or self._close or self._paused:
+        if self._force_close or self._close or self._paused or self.ongoing is not None:
             return False
         if self._request_count == 0:
             return True
@@ -157,3 +216,8 @@ class Connection(web.RequestHandler):  # type: ignore[misc,type-arg,unused-ignor
             raise ConnectionError("the answer has begun already") from exc
         server: Any = self._manager
         return server.protocol_error(request, status)  # type: ignore[no-any-return]
+
+
+def _closing(head: bytes) -> bytes:
+    """A head that says that its connection ends."""
+    return head[:-2] + b"Connection: close\r\n\r\n"

@@ -30,8 +30,11 @@ _REASONS = {408: "Request Timeout", 503: "Service Unavailable"}
 class Watched(Protocol):
     """What a connection must have: `stirred` is set whenever bytes come, `watch` is ours.
 
-    `repeats` counts requests that were answered without aiohttp's loop, which counts its own.
+    `repeats` counts requests that were answered without aiohttp's loop, which counts its own; `ongoing` is one that
+    will be.
     """
+
+    ongoing: object
 
     repeats: int
     stirred: bool
@@ -108,7 +111,9 @@ def is_waiting(connection: web.RequestHandler) -> bool:
     """Whether no request of it is being answered, or is about to be."""
     # Private names of aiohttp: it has a keep-alive timer of its own, and nothing to ask about the rest.
     waiter = connection._waiter  # noqa: SLF001 - see above
-    return waiter is not None and not waiter.done() and not connection._messages  # noqa: SLF001 - see above
+    if waiter is None or waiter.done() or connection._messages:  # noqa: SLF001 - see above
+        return False
+    return cast("Watched", connection).ongoing is None
 
 
 def is_quiet(connection: web.RequestHandler) -> bool:

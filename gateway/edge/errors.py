@@ -121,13 +121,19 @@ class MethodError(GatewayError):
         self.allowed = allowed
 
 
-def failure_response(error: GatewayError, facts: Facts, shape: Shape) -> web.Response:
-    """The whole answer to a request that failed."""
-    headers = limit_headers(facts.remaining or error.remaining) | retry_header(error.retry_after)
+def failure_headers(error: GatewayError) -> dict[str, str]:
+    """What the head of an answer says of a failure."""
+    headers = retry_header(error.retry_after)
     if isinstance(error, MethodError):
         headers["Allow"] = error.allowed
     if error.code in _AUTHENTICATION:
         headers["WWW-Authenticate"] = "Bearer"
+    return headers
+
+
+def failure_response(error: GatewayError, facts: Facts, shape: Shape) -> web.Response:
+    """The whole answer to a request that failed."""
+    headers = limit_headers(facts.remaining or error.remaining) | failure_headers(error)
     response = json_response(error_body(error, facts.request_id, shape), status_of(error), headers)
     if error.code in _UNREAD or isinstance(error, FramingError):
         response.force_close()

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
-
-from aiohttp.helpers import rfc822_formatted_time
 
 from gateway.authenticate import recognise
 from gateway.edge.call import known_id
 from gateway.edge.client_address import client_address
-from gateway.edge.limit_headers import cache_headers, warning_headers
-from gateway.edge.operations import SAFE
+from gateway.edge.fast_replies import Telling, hit_bytes, hit_fields, varying
 from gateway.edge.request_head import read_head
 from gateway.endpoints import ENDPOINTS
 from gateway.errors import GatewayError
+from gateway.fast.attempts import Attempts
+from gateway.fast.form import Forms, read
+from gateway.fast.formed import Hit
+from gateway.fast.path import MOST_BYTES
 from gateway.fast.repeat import Asker, Candidate, Question
-from gateway.vocabulary import Facts, Reply
+from gateway.vocabulary import Facts
 
 if TYPE_CHECKING:
     from gateway.config.snapshot import Snapshot
+    from gateway.edge.fast_replies import Recipient
     from gateway.edge.request_head import RequestHead
+    from gateway.endpoints.endpoint import Endpoint
+    from gateway.fast.form import Form
+    from gateway.fast.formed import FormedCalls
+    from gateway.fast.ongoing import Ongoing
     from gateway.fast.path import FastPath
     from gateway.fast.repeat import Repeat
     from gateway.ports import Clock
-    from gateway.vocabulary import Caller
+    from gateway.vocabulary import Caller, Reply
 
 _NAMES = frozenset({"embeddings", "rerank"})
 _ENDPOINTS = {f"/v1/{endpoint.name}": endpoint for endpoint in ENDPOINTS if endpoint.name in _NAMES}
@@ -35,6 +40,7 @@ _HEADS = 4_096
 """Heads known by their digest; each client's calls have the same one, but for ids."""
 
 _DIGEST_BYTES = 16
+_FORMED = "embeddings"
 
 
 @dataclass(slots=True, eq=False)
@@ -52,8 +58,11 @@ class KnownHead:
 class FastCalls:
     """One for a worker: knows heads, and stands between connections and the fast path."""
 
-    def __init__(self, fast_path: FastPath, clock: Clock) -> None:
+    def __init__(self, fast_path: FastPath, formed: FormedCalls, clock: Clock) -> None:
         self._fast_path = fast_path
+        self._formed = formed
+        self._forms = Forms()
+        self._unknown = Attempts()
         self._clock = clock
         self._heads: dict[bytes, KnownHead] = {}
         self.closing = False
@@ -79,8 +88,13 @@ class FastCalls:
         """Whether it is a call of the kind that may be answered here."""
         return known.head.ordinary and known.head.path in PATHS and not self.closing
 
-    def ask(self, known: KnownHead, raw: bytes, body: bytes, remote: str) -> tuple[bytes, bytes] | Candidate | None:
-        """The head and body of the response; else what is to be learnt from the pipeline's answer, if anything."""
+    def ask(
+        self, known: KnownHead, raw: bytes, body: bytes, remote: str, later: Recipient
+    ) -> tuple[bytes, ...] | Ongoing | Candidate | None:
+        """The bytes of the response, or a call whose response `later` is given; else the parser must take it.
+
+        Then what is to be learnt from the pipeline's answer, if anything.
+        """
         started = self._clock.monotonic()
         caller = self._caller(known, raw)
         if caller is None:
@@ -95,20 +109,48 @@ class FastCalls:
         identifier = known_id(head.request_id) or self._clock.identifier()
         asker = Asker(caller, client, identifier, started, head.traceparent)
         repeat = self._fast_path.answer(question, asker)
-        if repeat is None:
-            if self._fast_path.knows(question):  # a limit or a trace is the pipeline's to see to
-                return None
-            candidate = Candidate(question, snapshot, caller)
-            endpoint = _ENDPOINTS[head.path]
+        if repeat is not None:
+            return _repeated(repeat, identifier), repeat.body
+        if self._fast_path.knows(question):  # a limit or a trace is the pipeline's to see to
+            return None
+        candidate = Candidate(question, snapshot, caller)
+        endpoint = _ENDPOINTS[head.path]
+        form, texts = self._form_of(endpoint, body, candidate)
+        if form is None:
+            return self._work_out(candidate, endpoint, body, asker)
+        answer = self._formed.ask(form, texts, asker, Telling(later, identifier, snapshot.config.server.errors).tell)
+        if not isinstance(answer, Hit):
+            return answer
+        if self._fast_path.worth_learning(question):
             facts = Facts(endpoint.name, identifier)
             reply = self._fast_path.work_out(candidate, endpoint, body, facts)
-            if reply is None:
-                return candidate
-            self.learn(candidate, reply, facts)
-            repeat = self._fast_path.answer(question, asker)
-            if repeat is None:
-                return candidate
-        return _head(repeat, identifier), repeat.body
+            if reply is not None:
+                self.learn(candidate, reply, facts)
+        return hit_bytes(answer, identifier)
+
+    def _form_of(self, endpoint: Endpoint, body: bytes, candidate: Candidate) -> tuple[Form | None, list[str]]:
+        """The form of a call, if it has one, and its texts."""
+        if endpoint.name != _FORMED or len(body) > MOST_BYTES:
+            return None, []
+        found = read(body)
+        if found is None:
+            return None, []
+        kind, texts = found
+        if not (known := self._forms.has(kind, candidate)) and not self._unknown.worth():
+            return None, []
+        self._unknown.tried(success=known)
+        return self._forms.get(kind, endpoint, candidate), texts
+
+    def _work_out(
+        self, candidate: Candidate, endpoint: Endpoint, body: bytes, asker: Asker
+    ) -> tuple[bytes, ...] | Candidate | None:
+        facts = Facts(endpoint.name, asker.request_id)
+        reply = self._fast_path.work_out(candidate, endpoint, body, facts)
+        if reply is None:
+            return candidate
+        self.learn(candidate, reply, facts)
+        repeat = self._fast_path.answer(candidate.question, asker)
+        return candidate if repeat is None else (_repeated(repeat, asker.request_id), repeat.body)
 
     def knows_caller(self, known: KnownHead, raw: bytes) -> bool:
         """Whether it is such a call, of somebody who may call."""
@@ -117,7 +159,7 @@ class FastCalls:
     def learn(self, candidate: Candidate, reply: Reply, facts: Facts) -> None:
         """The pipeline answered it with that reply."""
         if reply.sources:
-            fields = _fields(reply.hits, reply.duplicates, reply.warnings)
+            fields = hit_fields(reply.hits, reply.duplicates, reply.warnings)
             self._fast_path.learn(candidate, b"%bContent-Length: %d\r\n" % (fields, len(reply.body)), reply, facts)
 
     def _caller(self, known: KnownHead, raw: bytes) -> Caller | None:
@@ -136,19 +178,5 @@ class FastCalls:
         return caller
 
 
-@lru_cache(maxsize=1_024)
-def _fields(hits: int, duplicates: int, warnings: tuple[str, ...]) -> bytes:
-    """The head of a response that is wholly stored, but for its length and what differs each time."""
-    reply = Reply(hits=hits, duplicates=duplicates, warnings=warnings)
-    fields = {**cache_headers(reply), **warning_headers(warnings), "Content-Type": "application/json", **SAFE}
-    return "\r\n".join(("HTTP/1.1 200 OK", *(f"{name}: {value}" for name, value in fields.items()), "")).encode()
-
-
-def _head(repeat: Repeat, identifier: str) -> bytes:
-    remaining = repeat.remaining
-    limits = ""
-    if remaining is not None and remaining.requests is not None:
-        limits = f"X-RateLimit-Remaining-Requests: {remaining.requests}\r\n"
-    if remaining is not None and remaining.tokens is not None:
-        limits = f"{limits}X-RateLimit-Remaining-Tokens: {remaining.tokens}\r\n"
-    return repeat.head + f"{limits}X-Request-Id: {identifier}\r\nDate: {rfc822_formatted_time()}\r\n\r\n".encode()
+def _repeated(repeat: Repeat, identifier: str) -> bytes:
+    return repeat.head + varying(repeat.remaining, identifier)

@@ -54,7 +54,7 @@ def whole(job: Job, answers: Sequence[Answer]) -> bytes:
     presentation = cast("EmbeddingsPresentation", job.presentation)
     data: Json
     if job.shape is Shape.DENSE:
-        return _dense(_head(job, answers), _kept(answers, presentation))
+        return _dense(_head(job, answers), fragments(answers, presentation))
     if job.shape is Shape.MULTI:
         data = _multi(answers, presentation)
     elif job.shape is Shape.SPARSE:
@@ -62,6 +62,24 @@ def whole(job: Job, answers: Sequence[Answer]) -> bytes:
     else:
         data = orjson.Fragment(answers[0].payload)
     return orjson.dumps(_head(job, answers) | {"data": data}, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def opening(model: str) -> bytes:
+    """What `whole` puts before the vectors of a DENSE reply, but for two counts of tokens (%d)."""
+    named = orjson.dumps(model).replace(b"%", b"%%")
+    return b'{"model":%b,"object":"list","usage":{"total_tokens":%%d,"prompt_tokens":%%d},"data":[' % named
+
+
+def closed(begun: bytes, rows: Sequence[bytes]) -> tuple[bytes, ...]:
+    """What `whole` makes of what `opening` began, and of JSON vectors, at least one; in parts, which saves a copy."""
+    if len(rows) == 1:
+        return begun + _BEFORE[0], rows[0], b"}]}"
+    parts = [begun]
+    for vector, before in zip(rows, _BEFORE, strict=False):
+        parts += (before, vector)
+    for index in range(len(_BEFORE), len(rows)):
+        parts += (_NEXT % index, rows[index])
+    return (b"".join([*parts, b"}]}"]),)
 
 
 def is_large(answers: Sequence[Answer]) -> bool:
@@ -96,14 +114,14 @@ def _dense(head: Mapping[str, Json], rows: Sequence[bytes]) -> bytes:
 
 def vectors(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> Iterable[bytes]:
     """Each vector of DENSE answers as JSON; of many answers made one after another and not kept."""
-    return _each_vector(answers, presentation) if is_large(answers) else _kept(answers, presentation)
+    return _each_vector(answers, presentation) if is_large(answers) else fragments(answers, presentation)
 
 
-def _kept(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> list[bytes]:
+def fragments(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> list[bytes]:
     """A vector's JSON is made once for each presentation and kept with the answer, which the in-process cache holds."""
-    fragments = [answer.fragments.get(presentation) for answer in answers]
-    if None not in fragments:
-        kept = cast("list[bytes]", fragments)
+    found = [answer.fragments.get(presentation) for answer in answers]
+    if None not in found:
+        kept = cast("list[bytes]", found)
     else:
         _make_fragments([answer for answer in answers if presentation not in answer.fragments], presentation)
         kept = [answer.fragments[presentation] for answer in answers]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from gateway.admit.limits import remaining
 from gateway.admit.meters import meters_of, tenant_meter
 from gateway.fast.attempts import Attempts
-from gateway.fast.repeat import Repeat, Repeats
+from gateway.fast.repeat import Repeat, Repeats, Sightings
 from gateway.fast.work import worked_out
 from gateway.vocabulary import SECONDS_PER_HOUR, Account, Tally
 
@@ -20,18 +20,16 @@ if TYPE_CHECKING:
     from gateway.config.snapshot import Snapshot
     from gateway.endpoints.endpoint import Endpoint
     from gateway.fast.repeat import Asker, Candidate, Question
+    from gateway.fast.reports import FastObserver, Reports
     from gateway.leasing.leases import Leases
     from gateway.ports import Clock, Trace
     from gateway.settle.ledger import Books
-    from gateway.tasks import TaskGroup
     from gateway.vocabulary import Answer, Facts, ItemKey, Remaining, Reply
-
-REPORT_SECONDS = 0.25
-"""What was answered here is in the metrics after so long, and whenever this process shows them."""
 
 MOST_BYTES = 65_536
 """Of a body that is worked out at once; what takes longer must let others run meanwhile."""
 
+_SIGHTINGS = 8_192
 _SHARE = 8
 """Calls may take one part in so many of what the in-process cache may take, beside it."""
 
@@ -45,26 +43,6 @@ class InProcess(Protocol):
 
     def holds(self, sources: Sequence[tuple[bytes, Answer]], now: float) -> bool:
         """Whether each of these very answers is still held under its proof; they count as used then."""
-        ...
-
-
-class FastObserver(Protocol):
-    """ports.Observer, of calls that are told together."""
-
-    def records(self, traceparent: str) -> bool:
-        """Whether spans are wanted of a request; `traceparent` is that header, empty without one."""
-        ...
-
-    def sampled(self) -> bool:
-        """Whether a successful request is to be logged."""
-        ...
-
-    def line(self, facts: Facts, seconds: float, traceparent: str = "") -> None:
-        """Log one."""
-        ...
-
-    def repeated(self, facts: Facts, seconds: Sequence[float]) -> None:
-        """As many requests as `seconds` has, all with these facts."""
         ...
 
 
@@ -88,7 +66,7 @@ class FastPath:
         books: Books,
         observer: FastObserver,
         clock: Clock,
-        tasks: TaskGroup,
+        reports: Reports,
         cache_bytes: int,
     ) -> None:
         self.snapshot = snapshot
@@ -99,11 +77,12 @@ class FastPath:
         self._books = books
         self._observer = observer
         self._clock = clock
-        self._tasks = tasks
+        self._reports = reports
         self.repeats = Repeats(cache_bytes // _SHARE)
         self._attempts = Attempts()
+        self._sightings = Sightings(_SIGHTINGS)
         self._unreported: list[Repeat] = []
-        self._reporting = False
+        reports.add(self._report)
 
     def answer(self, question: Question, asker: Asker) -> Repeat | None:
         """The response to a call, which is admitted and counted then; None: nothing happened, the pipeline must."""
@@ -128,18 +107,20 @@ class FastPath:
         seconds = self._clock.monotonic() - started
         if not repeat.seconds:
             self._unreported.append(repeat)
+            self._reports.soon()
         repeat.seconds.append(seconds)
-        if self._observer.sampled():
+        if self._observer.wanted(seconds):
             facts = replace(repeat.facts, request_id=asker.request_id, remaining=repeat.remaining)
             self._observer.line(facts, seconds, asker.traceparent)
-        if not self._reporting:
-            self._reporting = True
-            self._tasks.spawn(self._report_later(), "report repeated calls")
         return repeat
 
     def knows(self, question: Question) -> bool:
         """Whether such a call is remembered, so that nothing is to be learnt from another."""
         return self.repeats.get(question) is not None
+
+    def worth_learning(self, question: Question) -> bool:
+        """Whether a call that was answered at little cost is to be remembered whole: it came before."""
+        return self.repeats.limit_bytes > 0 and self._sightings.again(question.body)
 
     def learn(self, candidate: Candidate, head: bytes, reply: Reply, facts: Facts) -> None:
         """Remember a call that was answered wholly from the cache; others are not. `head` is as in Repeat."""
@@ -174,17 +155,12 @@ class FastPath:
         self._attempts.tried(success=reply is not None)
         return reply
 
-    def report(self) -> None:
+    def _report(self) -> None:
         """Bring what was answered since the last time into the metrics."""
         unreported, self._unreported = self._unreported, []
         for repeat in unreported:
             seconds, repeat.seconds = repeat.seconds, []
             self._observer.repeated(replace(repeat.facts, remaining=self._left(repeat)), seconds)
-
-    async def _report_later(self) -> None:
-        await self._clock.sleep(REPORT_SECONDS)
-        self._reporting = False
-        self.report()
 
     def _count(self, repeat: Repeat) -> None:
         """In the ledger, and in the trace of what the cache was asked."""

@@ -112,3 +112,22 @@ class Repeats:
         repeat = self._kept.pop(question, None)
         if repeat is not None:
             self.weight -= repeat.weight
+
+
+class Sightings:
+    """Bodies that came once, by digest: what comes a second time is worth remembering whole."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._once: set[bytes] = set()
+
+    def again(self, digest: bytes) -> bool:
+        """Whether it came before; then it counts as new again."""
+        once = self._once
+        if digest in once:
+            once.remove(digest)
+            return True
+        if len(once) >= self._most:
+            once.clear()
+        once.add(digest)
+        return False

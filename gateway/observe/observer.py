@@ -71,15 +71,18 @@ class RequestObserver:
         if facts.trace is not None:
             facts.trace.answered(facts, error.code.value if error else "", status)
 
-    def repeated(self, facts: Facts, seconds: Sequence[float]) -> None:
-        """Count as many requests as `seconds` has, answered from the cache with these facts; they are not logged."""
+    def repeated(self, facts: Facts, seconds: Sequence[float], times: int | None = None) -> None:
+        """Count as many requests as `seconds` has, answered from the cache; they are not logged.
+
+        `facts` are those of each, or, with 1 as `times`, of all together.
+        """
         self._metrics.request(facts.endpoint, "200", "OK").inc(len(seconds))
         observe_all(self._metrics.latency(facts.endpoint), seconds)
-        self._count_facts(facts, len(seconds))
+        self._count_facts(facts, len(seconds) if times is None else times)
 
-    def sampled(self) -> bool:
-        """Whether a successful request is to be logged."""
-        return self._requests.sampled()
+    def wanted(self, seconds: float) -> bool:
+        """Whether a successful request that took so long is to be logged."""
+        return self._requests.wanted(seconds)
 
     def line(self, facts: Facts, seconds: float, traceparent: str = "") -> None:
         """Log a successful request, of which no span is recorded, with its client's trace."""

@@ -34,16 +34,16 @@ class RequestLog:
 
     def request(self, facts: Facts, seconds: float, error: GatewayError | None, status: int) -> None:
         """Log the request if it is one of those."""
-        if status >= _SERVER_ERROR or seconds >= self._slow:
+        if status >= _SERVER_ERROR:
             self._line(facts, seconds, error, status)
-        elif error is not None:
+        elif error is not None and seconds < self._slow:
             self._refused(facts, seconds, error, status)
-        elif self.sampled():
-            self._line(facts, seconds, None, status)
+        elif self.wanted(seconds):
+            self._line(facts, seconds, error, status)
 
-    def sampled(self) -> bool:
-        """Whether a successful request is to be logged."""
-        return self._sample > 0 and self._clock.random() < self._sample
+    def wanted(self, seconds: float) -> bool:
+        """Whether a successful request that took so long is to be logged."""
+        return seconds >= self._slow or (self._sample > 0 and self._clock.random() < self._sample)
 
     def line(self, facts: Facts, seconds: float) -> None:
         """Log a successful request."""

@@ -131,6 +131,20 @@ class KeyMaker:
                 break
         return len(keys) == len(units)
 
+    def of_texts(self, texts: Sequence[str]) -> list[ItemKey]:
+        """The keys of units that are one text each, all at once."""
+        shared, begun = self._shared, self._begun.copy
+        address, made, pack = xxhash.xxh3_128_digest, tuple.__new__, _pack
+        keys: list[ItemKey] = []
+        for text in texts:
+            value = text.encode("utf-8", "surrogatepass")
+            size = len(value)
+            own = pack(size + _BEFORE_TEXT + _BEFORE_TEXT, _TEXT, size + _BEFORE_TEXT, _TEXT, size) + value
+            proof = begun()
+            proof.update(own)
+            keys.append(made(ItemKey, (address(shared + own), proof.digest())))
+        return keys
+
 
 _BREADTH = (CacheScope.OFF, CacheScope.TENANT, CacheScope.ORG, CacheScope.SHARED)
 

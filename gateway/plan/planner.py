@@ -76,7 +76,7 @@ class Inquiry:
 
     def keys(self, job: Job, scope: CacheScope | None = None) -> tuple[ItemKey, ...]:
         """Keys of a job's units in a scope; by default in the caller's own, which for `shared` is its org's."""
-        maker = self._maker(job, scope)
+        maker = self.maker(job, scope)
         keys: list[ItemKey] = []
         while not maker.extend(keys, job.units):
             pass
@@ -84,7 +84,7 @@ class Inquiry:
 
     async def keys_in_turns(self, job: Job, scope: CacheScope | None = None) -> tuple[ItemKey, ...]:
         """The same, while others run in between."""
-        maker = self._maker(job, scope)
+        maker = self.maker(job, scope)
         keys: list[ItemKey] = []
         if job.whole and len(job.units[0]) >= MANY:  # one unit, so one key; digests let other threads run
             await asyncio.to_thread(maker.extend, keys, job.units)
@@ -92,7 +92,8 @@ class Inquiry:
             await turn_over(MANY)
         return tuple(keys)
 
-    def _maker(self, job: Job, scope: CacheScope | None) -> KeyMaker:
+    def maker(self, job: Job, scope: CacheScope | None = None) -> KeyMaker:
+        """What makes the keys of a job's units, as `keys`."""
         own = CacheScope.ORG if self.scope is CacheScope.SHARED else self.scope
         return key_maker(job, self.caller, self.secret, self.directives.salt, scope or own)
 
@@ -119,10 +120,10 @@ class Planner:
         # Only now: a list that is wholly stored costs one look-up, and none where the process holds it.
         if plan.missing and (origins := source(job)) is not None:
             found = await self._find_units(plan, inquiry, origins, oldest)
-            plan = _with(plan, derived={position: derive(answer) for position, answer in found.items()})
+            plan = knowing(plan, derived={position: derive(answer) for position, answer in found.items()})
         if inquiry.looks_abroad and plan.missing:
             found = await self._find_units(plan, inquiry, job, oldest, CacheScope.SHARED)
-            plan = _with(plan, foreign=found)
+            plan = knowing(plan, foreign=found)
             # From now on as old as this org's knowledge of it, or `max-age` would tell.
             await self._store.put(self._stamped(inquiry, plan, found))
         return plan
@@ -172,7 +173,7 @@ class Planner:
         }
 
 
-def _with(plan: Plan, derived: Mapping[int, Answer] = _NONE, foreign: Mapping[int, Answer] = _NONE) -> Plan:
+def knowing(plan: Plan, derived: Mapping[int, Answer] = _NONE, foreign: Mapping[int, Answer] = _NONE) -> Plan:
     """A plan that knows more."""
     known = {**plan.stored, **derived, **foreign}
     return replace(

@@ -43,10 +43,15 @@ def savings(plan: Plan, fresh: Fresh, job: Job, price: str) -> tuple[Saving, ...
         entry[2] += answer.micros
     return tuple(
         [
-            Saving(cause, units, tokens, float(tokens * _rate(price)), micros / _MICROS)
+            saving(cause, units, tokens, micros, price)
             for cause, (units, tokens, micros) in sorted(sums.items(), key=_place)
         ]
     )
+
+
+def saving(cause: Cause, units: int, tokens: int, micros: int, price: str) -> Saving:
+    """What one cause saved: inputs, and the tokens and microseconds that they first cost, at `price` (as above)."""
+    return Saving(cause, units, tokens, float(tokens * _rate(price)), micros / _MICROS)
 
 
 def _place(entry: tuple[Cause, list[int]]) -> int:

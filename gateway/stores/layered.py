@@ -131,6 +131,19 @@ class LayeredAnswers:
             found[key.proof] = held.answer
         return found
 
+    def at_hand(self, keys: Sequence[ItemKey], now: float) -> list[Answer] | None:
+        """The answer for each key, if all are held here; they count as used then."""
+        entries = self._held
+        found: list[Answer] = []
+        for key in keys:
+            held = entries.get(key.proof)
+            if held is None or held.until <= now:
+                return None
+            found.append(held.answer)
+        for key in keys:
+            entries.move_to_end(key.proof)
+        return found
+
     def holds(self, sources: Sequence[tuple[bytes, Answer]], now: float) -> bool:
         """Whether each of these very answers is still held under its proof; they count as used then."""
         entries = self._held

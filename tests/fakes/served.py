@@ -29,7 +29,9 @@ from gateway.endpoints.batch import ALL, ONE
 from gateway.endpoints.bulk import BELOW
 from gateway.endpoints.bulk import PATH as BULK
 from gateway.endpoints.classifiers import PATH as CLASSIFIERS
+from gateway.fast.formed import FormedCalls
 from gateway.fast.path import FastPath
+from gateway.fast.reports import Reports
 from gateway.jobs.telling import Telling
 from gateway.local_calls import LocalCalls
 from gateway.observe.metrics import Metrics
@@ -89,6 +91,8 @@ class Served:
 
     def fast_calls(self) -> FastCalls:
         made = self.gateway
+        reports = Reports(made.clock, made.tasks)
+        self.observer.before_render(reports.now)
         path = self.fast_path = FastPath(
             snapshot=lambda: made.pipeline.snapshot,
             answers=made.layer,
@@ -98,11 +102,22 @@ class Served:
             books=made.books,
             observer=self.observer,
             clock=made.clock,
-            tasks=made.tasks,
+            reports=reports,
             cache_bytes=10_000_000,
         )
-        self.observer.before_render(path.report)
-        return FastCalls(path, made.clock)
+        formed = self.formed = FormedCalls(
+            pipeline=made.pipeline,
+            answers=made.layer,
+            leases=made.leases,
+            trace=made.trace,
+            bulk_gate=made.bulk_gate,
+            books=made.books,
+            observer=self.observer,
+            clock=made.clock,
+            tasks=made.tasks,
+            reports=reports,
+        )
+        return FastCalls(path, formed, made.clock)
 
 
 @asynccontextmanager

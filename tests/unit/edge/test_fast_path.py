@@ -78,7 +78,7 @@ async def test_a_call_that_the_sample_takes_for_a_trace_is_the_pipelines() -> No
         served.observer.traces, served.observer.trace = tracing.wants, tracing.begin
         served.observer.records = tracing.records
         lines: list[Facts] = []
-        served.observer.sampled, served.observer.line = lambda: True, lambda facts, *_: lines.append(facts)
+        served.observer.wanted, served.observer.line = lambda _: True, lambda facts, *_: lines.append(facts)
         await line.ask(wire(ONE))
         assert taken(served) == before + 1
         clock.chance = 0.7
@@ -121,7 +121,7 @@ def change(
     return add
 
 
-@change("the entry's time is over", more=1)
+@change("the entry's time is over")
 async def _expire(served: Any) -> None:
     served.gateway.clock.now += 61
 
@@ -212,10 +212,10 @@ async def test_where_nothing_is_held_few_tries_are_made_until_some_succeed_again
 
         attempts.tried = counted
         for number in range(40):
-            await line.ask(wire(ONE | {"input": f"text {number}"}))
+            await line.ask(wire(RANK | {"query": f"text {number}"}, path="/v1/rerank"))
         assert tried == [False] * 12
         for number in range(40):
-            await line.ask(wire(ONE | {"input": f"text {number}"}))
+            await line.ask(wire(RANK | {"query": f"text {number}"}, path="/v1/rerank"))
         assert tried.count(True) > 30
 
 
@@ -230,8 +230,8 @@ async def test_a_special_call_teaches_nothing_about_an_ordinary_one() -> None:
 async def test_what_was_answered_is_in_the_metrics_soon_by_itself() -> None:
     async with talking(generous()) as (served, line):
         await warm(served, line)
-        assert any(task.get_name() == "report repeated calls" for task in asyncio.all_tasks())
-        served.fast_path.report()
+        assert any(task.get_name() == "report calls" for task in asyncio.all_tasks())
+        served.metrics.render()
         assert served.metrics.request("embeddings", "200", "OK")._value.get() == 3
 
 
@@ -257,7 +257,7 @@ async def test_a_client_that_traces_is_answered_at_once_unless_spans_are_recorde
         before = await warm(served, line)
         lines: list[Any] = []
         monkeypatch.setattr(served.observer._requests, "line", lambda facts, _: lines.append(facts.trace))
-        monkeypatch.setattr(served.observer._requests, "sampled", lambda: True)
+        monkeypatch.setattr(served.observer._requests, "wanted", lambda _: True)
         monkeypatch.setattr(served.observer.tracing, "exporter", served if recorded else None)
         monkeypatch.setattr(served.observer, "trace", lambda *_: None)
         assert (await line.ask(traced))[0] == 200

@@ -1,0 +1,253 @@
+"""C: calls of a known form: answered at once where all is held here, else by what the store or a backend has."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from gateway.admit.limits import remaining
+from gateway.admit.meters import meters_of
+from gateway.admit.reservation import Reservation
+from gateway.endpoints.embeddings_reply import closed, fragments
+from gateway.errors import GatewayError, internal_error
+from gateway.fast.ongoing import Ongoing, closed_by_client
+from gateway.plan.derive import derive
+from gateway.plan.planner import arrange, knowing
+from gateway.vocabulary import SECONDS_PER_HOUR, Call, Charge, Tally, nanos
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gateway.admit.bulk_gate import BulkGate
+    from gateway.fast.form import Form
+    from gateway.fast.repeat import Asker
+    from gateway.fast.reports import FastObserver, Reports
+    from gateway.leasing.leases import Leases
+    from gateway.pipeline import Pipeline
+    from gateway.ports import Clock, Trace
+    from gateway.settle.ledger import Books
+    from gateway.tasks import TaskGroup
+    from gateway.vocabulary import Answer, Facts, ItemKey, Meter, Plan, Remaining, Reply
+
+MOST_AWAITED = 64
+"""Texts of a call that is answered here though it must ask: a longer list is work that others must not wait for."""
+
+
+class Hit(NamedTuple):
+    """An answer wholly from the cache: the parts of its body, and what its head says."""
+
+    parts: tuple[bytes, ...]
+    hits: int
+    duplicates: int
+    warnings: tuple[str, ...]
+    remaining: Remaining | None
+
+
+class Tell(Protocol):
+    """Gives the client its answer; who is gone gets none. Returns the status that it has. Never raises."""
+
+    def __call__(self, answer: Hit | Reply | GatewayError, facts: Facts | None) -> int:
+        """`facts` of anything but a hit."""
+        ...
+
+
+class Layer(Protocol):
+    """The cache, its in-process layer first."""
+
+    def at_hand(self, keys: Sequence[ItemKey], now: float) -> list[Answer] | None:
+        """The answer for each key, if all are held here; they count as used then."""
+        ...
+
+    def fetch(self, keys: Sequence[ItemKey], done: Callable[[list[Answer | None]], None]) -> None:
+        """As AnswerStore.get, told to `done` later, once."""
+        ...
+
+
+class FormedCalls:
+    """One for a worker.
+
+    A call of a form needs no validation and no plan but its keys. What is here is answered between two lines of Python,
+    as in FastPath. Else one request and one slot are taken first, as the pipeline does, and the store is asked; what
+    nobody has yet is the pipeline's from there on. Whatever would have to wait before that goes the pipeline's way.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it stands on, by name
+        self,
+        *,
+        pipeline: Pipeline,
+        answers: Layer,
+        leases: Leases,
+        trace: Trace,
+        bulk_gate: BulkGate,
+        books: Books,
+        observer: FastObserver,
+        clock: Clock,
+        tasks: TaskGroup,
+        reports: Reports,
+    ) -> None:
+        self._pipeline = pipeline
+        self._answers = answers
+        self._leases = leases
+        self._trace = trace
+        self._bulk_gate = bulk_gate
+        self._books = books
+        self._observer = observer
+        self._clock = clock
+        self._tasks = tasks
+        self._reports = reports
+        self._unreported: list[Form] = []
+        reports.add(self._report)
+
+    def ask(self, form: Form, texts: Sequence[str], asker: Asker, tell: Tell) -> Hit | Ongoing | None:
+        """The answer; or a call that will be told; None: nothing happened, the pipeline must see to it."""
+        if self._observer.records(asker.traceparent):
+            return None
+        keys = form.keys.of_texts(texts)
+        found = self._answers.at_hand(keys, asker.started)
+        if found is not None and form.fits(found):
+            return self._at_once(form, keys, found, asker)
+        if asker.traceparent or len(keys) > MOST_AWAITED:
+            return None
+        return self._begin(form, texts, keys, asker, tell)
+
+    def _at_once(self, form: Form, keys: Sequence[ItemKey], found: Sequence[Answer], asker: Asker) -> Hit | None:
+        tokens = sum([answer.tokens for answer in found])
+        if not self._leases.spend_at_once(_meters(form, asker), tokens if form.counts_cached else 0):
+            return None
+        self._bulk_gate.interactive(asker.started)
+        self._trace.seen(keys)
+        return self._hit(form, keys, found, asker)
+
+    def _begin(
+        self, form: Form, texts: Sequence[str], keys: Sequence[ItemKey], asker: Asker, tell: Tell
+    ) -> Ongoing | None:
+        facts = form.facts(asker.request_id, len(keys))
+        quota = Reservation(self._leases, _meters(form, asker), facts)
+        if not quota.enter_at_once():
+            return None
+        self._bulk_gate.interactive(asker.started)
+        self._trace.seen(keys)
+        ongoing = Ongoing(form, texts, keys, asker, quota)
+        wanted = list(keys) if form.source_keys is None else [*keys, *form.source_keys.of_texts(texts)]
+        self._answers.fetch(wanted, partial(self._fetched, ongoing, tell))
+        return ongoing
+
+    def _fetched(self, ongoing: Ongoing, tell: Tell, answers: list[Answer | None]) -> None:
+        """The store has answered: a hit is told; the rest is a task's."""
+        form, keys, quota = ongoing.form, ongoing.keys, ongoing.quota
+        found = [answer for answer in answers[: len(keys)] if answer is not None]
+        if len(found) < len(keys) or form.counts_cached or ongoing.gone or not form.fits(found):
+            self._tasks.spawn(self._go_on(ongoing, answers, tell), "call")
+            return
+        quota.record(Charge(sum([answer.tokens for answer in found]), 0), 0)
+        quota.settle()
+        try:
+            hit = self._hit(form, keys, found, ongoing.asker)
+        except Exception as error:  # noqa: BLE001 - as below
+            self._failed(ongoing, error, tell)
+        else:
+            tell(hit, None)
+
+    async def _go_on(self, ongoing: Ongoing, answers: Sequence[Answer | None], tell: Tell) -> None:
+        """The answer, or why there is none, and the last word on the call."""
+        failure: GatewayError | None = None
+        answer: Reply | GatewayError
+        try:
+            if ongoing.gone:
+                ongoing.quota.settle()
+                raise closed_by_client()
+            answer = await ongoing.run(self._answer(ongoing, answers))
+        except GatewayError as error:
+            answer = failure = error
+        except Exception as error:  # noqa: BLE001 - the border: a defect of ours becomes a 500 in the contract's shape
+            self._failed(ongoing, error, tell)
+            return
+        status = tell(answer, ongoing.facts)
+        self._observer.request(ongoing.facts, self._clock.monotonic() - ongoing.asker.started, failure, status)
+
+    def _failed(self, ongoing: Ongoing, error: Exception, tell: Tell) -> None:
+        """A defect of ours."""
+        self._observer.defect(ongoing.facts, error)
+        failure = internal_error()
+        status = tell(failure, ongoing.facts)
+        self._observer.request(ongoing.facts, self._clock.monotonic() - ongoing.asker.started, failure, status)
+
+    async def _answer(self, ongoing: Ongoing, answers: Sequence[Answer | None]) -> Reply:
+        form, asker = ongoing.form, ongoing.asker
+        timeout = form.snapshot.config.server.timeout
+        call = Call(
+            read=_nothing_to_read,
+            credentials=None,
+            client=asker.client,
+            request_id=asker.request_id,
+            deadline=asker.started + timeout,
+            timeout=timeout,
+            depart=ongoing.depart,
+            caller=asker.caller,
+        ).within(asker.caller.timeout)
+        job = form.of(ongoing.texts)
+        plan = _plan(form, ongoing.keys, answers)
+        return await self._pipeline.resume(
+            form.endpoint,
+            call,
+            ongoing.facts,
+            snapshot=form.snapshot,
+            caller=asker.caller,
+            job=job,
+            plan=plan,
+            quota=ongoing.quota,
+        )
+
+    def _hit(self, form: Form, keys: Sequence[ItemKey], found: Sequence[Answer], asker: Asker) -> Hit:
+        """Count a call that was answered from the cache."""
+        sums = form.sums
+        if not sums.seconds:
+            self._unreported.append(form)
+            self._reports.soon()
+        tokens, hits = sums.count(keys, found)
+        saved = nanos(form.price, tokens)
+        sums.saved_nanos += saved
+        account, hour = form.account, self._clock.epoch() // SECONDS_PER_HOUR
+        if account.hour != hour:
+            account = form.account = account._replace(hour=hour)
+        self._books.add_row(account, Tally(1, tokens, 0, 0, tokens, saved))
+        left = None if form.tenant is None else remaining(self._leases.of(form.tenant).used, form.tenant.limits)
+        seconds = self._clock.monotonic() - asker.started
+        sums.seconds.append(seconds)
+        if self._observer.wanted(seconds):
+            facts = form.facts(asker.request_id, len(keys))
+            facts.hits, facts.duplicates, facts.reported_tokens = hits, len(keys) - hits, tokens
+            facts.saved_tokens, facts.saved_nanos, facts.remaining = tokens, saved, left
+            self._observer.line(facts, seconds, asker.traceparent)
+        parts = closed(form.opening % (tokens, tokens), fragments(found, form.presentation))
+        return Hit(parts, hits, len(keys) - hits, form.job.warnings, left)
+
+    def _report(self) -> None:
+        """Bring what was answered since the last time into the metrics."""
+        unreported, self._unreported = self._unreported, []
+        for form in unreported:
+            facts, seconds = form.reported()
+            self._observer.repeated(facts, seconds, 1)
+
+
+def _meters(form: Form, asker: Asker) -> tuple[Meter, ...]:
+    if form.meters is not None:
+        return form.meters
+    return meters_of(form.snapshot, asker.caller, form.endpoint.name, form.job.model, asker.client)
+
+
+def _plan(form: Form, keys: Sequence[ItemKey], answers: Sequence[Answer | None]) -> Plan:
+    """As the planner's: what is stored, what follows from that, and what is missing."""
+    own, sources = answers[: len(keys)], answers[len(keys) :]
+    stored = {key.proof: answer for key, answer in zip(keys, own, strict=True) if answer is not None}
+    plan = arrange(keys, stored, form.job, storable=True)
+    derived = {
+        at: derive(origin)
+        for at in plan.missing
+        if sources and (origin := sources[at]) is not None and origin.shape is form.job.shape
+    }
+    return knowing(plan, derived=derived) if derived else plan
+
+
+async def _nothing_to_read() -> bytes:
+    return b""

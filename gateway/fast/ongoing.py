@@ -1,0 +1,74 @@
+"""C: a call of a known form that waits for the store or a backend, and whose client may go away meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from gateway.errors import Code, GatewayError
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Sequence
+
+    from gateway.admit.reservation import Reservation
+    from gateway.fast.form import Form
+    from gateway.fast.repeat import Asker
+    from gateway.vocabulary import ItemKey, Reply
+
+
+class Ongoing:
+    """One for a call. Until a backend is asked the end of its connection ends it; later nothing does (edge.hang_up)."""
+
+    __slots__ = ("_departed", "_gone", "_task", "asker", "facts", "form", "keys", "quota", "texts")
+
+    def __init__(
+        self, form: Form, texts: Sequence[str], keys: Sequence[ItemKey], asker: Asker, quota: Reservation
+    ) -> None:
+        self.form = form
+        self.texts = texts
+        self.keys = keys
+        self.asker = asker
+        self.facts = quota.facts
+        self.quota = quota
+        self._gone = False
+        self._departed = False
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def gone(self) -> bool:
+        """Whether its client went away before a backend was asked."""
+        return self._gone
+
+    def depart(self) -> None:
+        """A backend is being asked."""
+        self._departed = True
+
+    def lost(self) -> None:
+        """The connection ended."""
+        if self._departed:
+            return
+        self._gone = True
+        if self._task is not None:
+            self._task.cancel()
+
+    async def run(self, serving: Coroutine[None, None, Reply]) -> Reply:
+        """What `serving` gives, unless the client goes away first.
+
+        Raises:
+            GatewayError: what the client is to be told; nobody hears it who is `gone`.
+        """
+        self._task = task = asyncio.current_task()
+        try:
+            return await serving
+        except asyncio.CancelledError:
+            if task is None or not self.gone:
+                raise
+            task.uncancel()
+            raise closed_by_client() from None
+        finally:
+            self._task = None
+
+
+def closed_by_client() -> GatewayError:
+    """What a request ended with whose client went away; nobody is told."""
+    return GatewayError(Code.SERVICE_UNAVAILABLE, "The client closed the connection")
