@@ -140,10 +140,9 @@ class Connection(web.RequestHandler):  # type: ignore[misc,type-arg,unused-ignor
             return False
         self.ongoing = None
         if self.fast is not None and self.fast.closing:
-            answer = (_closing(answer[0]), *answer[1:])
-            self._send(transport, answer)
+            self._send(transport, (_closing(answer[0]), *answer[1:]))
             self._backlog.clear()
-            self.close()
+            self.force_close()  # after what was written is sent
             return True
         self._send(transport, answer)
         if self._backlog:
