@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 import pytest
 from alerts import alerts
 from fakes.jina_upstream import Fault
+from fakes.running_gateway import until
 from fakes.running_prometheus import GRAFANA, binary, scraping
 
 from gateway.observe.document import instruments
+from gateway.observe.native import SCHEMA
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from fakes.jina_upstream import Upstream
     from fakes.running_gateway import Gateway
+    from fakes.running_prometheus import Prometheus
 
 MODEL = "jina-embeddings-v3"
 KNOWN = {name for one in instruments() for name in one.series}
@@ -95,3 +98,58 @@ def test_promtool_finds_rules_that_fire_and_resolve(words: str) -> None:
         [binary("promtool"), *words.split()], cwd=GRAFANA, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+FACTOR = 2 ** (2**-SCHEMA)
+"""From one native bucket to the next."""
+
+HISTOGRAMS = (("request", 'endpoint="embeddings"'), ("stage", 'stage="plan"'), ("upstream", 'backend="jina"'))
+
+
+async def one(prometheus: Prometheus, query: str) -> float:
+    (answer,) = await prometheus.ask(query)
+    return float(answer["value"][1])
+
+
+def classic(text: str, name: str, labels: str) -> tuple[float, float, dict[float, float]]:
+    """Count, sum and buckets of a histogram, as the text has them."""
+    lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if line.startswith(f"gateway_{name}_seconds"))
+    value = {key: float(lines[f"gateway_{name}_seconds_{key}{{{labels}}}"]) for key in ("count", "sum")}
+    bounds = {re.escape(labels): rf"gateway_{name}_seconds_bucket\{{{labels},le=\"([^\"]+)\"\}}"}
+    found = {float(m[1]): float(count) for line, count in lines.items() if (m := re.match(*bounds.values(), line))}
+    return value["count"], value["sum"], found
+
+
+async def test_native_histograms_say_what_the_classic_ones_say(
+    remote: Gateway, upstream: Upstream, tmp_path: Path
+) -> None:
+    """A Prometheus that asks for native histograms gets them, and every other metric, in the protobuf form."""
+    upstream.faults.append(Fault(503))
+    for number in range(30):
+        assert (await remote.embed([f"text {number}"], model=MODEL)).status == 200
+    text = (await remote.get("/metrics")).text
+    async with scraping(remote, tmp_path, "native-histograms") as prometheus:
+        for name, labels in HISTOGRAMS:
+            count, total, buckets = classic(text, name, labels)
+            series = f"gateway_{name}_seconds{{{labels}}}"
+            assert await one(prometheus, f"histogram_count({series})") == count >= 30
+            assert await one(prometheus, f"histogram_sum({series})") == pytest.approx(total)
+            for share in (0.1, 0.5, 0.99):
+                high = min(bound for bound, below in buckets.items() if below >= share * count)
+                low = max((bound for bound in buckets if bound < high), default=0.0)
+                answer = await one(prometheus, f"histogram_quantile({share}, {series})")
+                assert low / FACTOR < answer < high * FACTOR
+        stored = set(await prometheus.get("label/__name__/values"))
+        assert {f"gateway_{name}_seconds" for name, _ in HISTOGRAMS} <= stored
+        kinds = {one.kind for one in instruments() if one.name in stored}
+        assert kinds == {"counter", "gauge", "histogram"}
+        assert await one(prometheus, f'gateway_tokens_total{{kind="upstream", model="{MODEL}"}}') > 0
+
+        async def growing() -> bool:
+            assert (await remote.embed(["text 1"], model=MODEL)).status == 200
+            answers = await prometheus.ask(
+                f"histogram_quantile(0.99, sum by (stage) (rate(gateway_stage_seconds[1m])))"
+            )
+            return any(float(one["value"][1]) > 0 for one in answers)
+
+        await until(growing, 0.2)
