@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from latencies import quantile
 from panels import Json, Panel, dashboard, panel, stat
 from slo import ASKED
 
@@ -11,12 +12,6 @@ RATE = "$__rate_interval"
 def rate(metric: str, by: str = "", where: str = "") -> str:
     """A counter's growth a second."""
     return f"sum{f' by ({by})' if by else ''} (rate({metric}{{{where}}}[{RATE}]))"
-
-
-def quantile(share: float, metric: str, by: str = "", where: str = "") -> str:
-    """A percentile out of a histogram."""
-    labels = f"le, {by}" if by else "le"
-    return f"histogram_quantile({share}, sum by ({labels}) (rate({metric}_bucket{{{where}}}[{RATE}])))"
 
 
 def quantiles(metric: str, where: str = "") -> tuple[tuple[str, str], ...]:
