@@ -25,7 +25,11 @@ DEFAULTS: dict[str, Any] = {}
 CLUSTER = {"store": {"url": "rediss://:${STORE_PASSWORD}@redis.example:6380", "cluster": True, "port": 6380}}
 ALL_ON = {
     "admin": {"enabled": True},
-    "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+    "serviceMonitor": {
+        "enabled": True,
+        "labels": {"release": "prometheus"},
+        "spec": {"scrapeNativeHistograms": True, "scrapeClassicHistograms": True},
+    },
     "networkPolicy": {
         "from": [{"namespaceSelector": {}}],
         "adminFrom": [{"podSelector": {}}],
