@@ -13,6 +13,11 @@ def quantile(share: float, metric: str, by: str = "", where: str = "", window: s
     return f"{native} or histogram_quantile({share}, {_grown(f'{metric}_bucket', labels, where, window)})"
 
 
+def spread(metric: str, where: str = "", window: str = "$__rate_interval") -> str:
+    """All buckets, for a heat map: one native histogram, or else a series a classic bucket."""
+    return f"{_grown(metric, '', where, window)} or on() {_grown(f'{metric}_bucket', 'le', where, window)}"
+
+
 def beyond(bound: str, metric: str, where: str, window: str) -> str:
     """The share of values above a bound of the classic buckets; nothing where there were none."""
     native = _grown(metric, "", where, window)

@@ -105,6 +105,7 @@ FACTOR = 2 ** (2**-SCHEMA)
 """From one native bucket to the next."""
 
 LATENCIES = [query for query in queries() if re.match(r"histogram_quantile.*(request|stage|loop_lag)_seconds", query)]
+HEAT = next(query for query in queries() if " or on() " in query and "gateway_request_seconds" in query)
 
 HISTOGRAMS = {
     "gateway_request_seconds": ("endpoint", "embeddings"),
@@ -157,5 +158,6 @@ async def test_native_histograms_say_what_the_classic_ones_say(
             return all(any(float(one["value"][1]) >= 0 for one in answer) for answer in answers)
 
         await until(told, 0.2)
+        assert ["histogram" in one for one in await prometheus.ask(HEAT)] == [True]
         assert not await prometheus.ask("gateway_stage_seconds_bucket")
         assert await one(prometheus, "gateway:requests_slow:ratio_rate5m") == pytest.approx(0, abs=1e-9)
