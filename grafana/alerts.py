@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from latencies import quantile
 from slo import AVAILABILITY, BURNS, PROMPTNESS
 
 Json = dict[str, Any]
@@ -102,7 +103,7 @@ LATE = {
 
 
 def _serving() -> list[Alert]:
-    lag = "histogram_quantile(0.99, sum by (le, instance) (rate(gateway_loop_lag_seconds_bucket[5m]))) > 0.25"
+    lag = f"({quantile(0.99, 'gateway_loop_lag_seconds', 'instance', window='5m')}) > 0.25"
     return [
         *burns("GatewayErrorsBurn", "requests_failed", AVAILABILITY, FAILING),
         *burns("GatewayLatencyBurn", "requests_slow", PROMPTNESS, LATE),
@@ -142,7 +143,7 @@ def _stores() -> list[Alert]:
 
 def _backends() -> list[Alert]:
     unwell = 'max by (backend, model) (gateway_upstream_unwell{state=~"open|half_open"}) == 1'
-    waits = 'histogram_quantile(0.95, sum by (le, backend) (rate(gateway_upstream_queue_seconds_bucket{lane="interactive"}[5m]))) > 5'
+    waits = quantile(0.95, "gateway_upstream_queue_seconds", "backend", 'lane="interactive"', "5m")
     series = 'gateway_upstream_queue_seconds_bucket{backend="jina",lane="interactive",le='
     jina = {"backend": "jina"}
     left, whole = (f"sum by (backend, window) (gateway_upstream_key_{end})" for end in ("remaining", "limit"))
@@ -161,7 +162,7 @@ def _backends() -> list[Alert]:
         rare("GatewayUpstreamMisfit", "gateway_upstream_misfits_total", jina, "", "page", "{{ $labels.backend }} refuses our key, address or model."),
         rare("GatewayUpstreamDrift", "gateway_upstream_drifts_total", {**jina, "revision": "r"}, "", "page",
              "Vectors of {{ $labels.backend }} for {{ $labels.revision }} are of another space."),
-        Alert("GatewayUpstreamQueueing", waits, "10m", "ticket", "Interactive calls wait more than 5 s for {{ $labels.backend }}.",
+        Alert("GatewayUpstreamQueueing", f"({waits}) > 5", "10m", "ticket", "Interactive calls wait more than 5 s for {{ $labels.backend }}.",
               {f'{series}"5.0"}}': "0+10x40 400+60x60", f'{series}"10.0"}}': "0+60x101", f'{series}"+Inf"}}': "0+60x101"}, 30, 70, jina),
         Alert("GatewayUpstreamPaused", "sum by (backend) (increase(gateway_upstream_paused_total[10m])) > 20", "10m", "ticket",
               "{{ $labels.backend }} answers 429 again and again.",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from panels import Json, Panel, dashboard, panel, stat
+from latencies import quantile, spread
+from panels import Json, Panel, dashboard, heatmap, panel, stat
 from slo import ASKED
 
 RATE = "$__rate_interval"
@@ -11,12 +12,6 @@ RATE = "$__rate_interval"
 def rate(metric: str, by: str = "", where: str = "") -> str:
     """A counter's growth a second."""
     return f"sum{f' by ({by})' if by else ''} (rate({metric}{{{where}}}[{RATE}]))"
-
-
-def quantile(share: float, metric: str, by: str = "", where: str = "") -> str:
-    """A percentile out of a histogram."""
-    labels = f"le, {by}" if by else "le"
-    return f"histogram_quantile({share}, sum by ({labels}) (rate({metric}_bucket{{{where}}}[{RATE}])))"
 
 
 def quantiles(metric: str, where: str = "") -> tuple[tuple[str, str], ...]:
@@ -38,6 +33,7 @@ HITS = 'outcome=~"hit|duplicate"'
 ERRORS = f'{ASKED}, status=~"5.."'
 REQUESTS, UNITS, CALLS = "gateway_requests_total", "gateway_cache_units_total", "gateway_upstream_calls_total"
 BACKEND = 'backend=~"$backend"'
+FINE = "In steps of 9 % where Prometheus has native histograms, else between the classic bounds."
 TENANT = 'tenant=~"$tenant"'
 
 
@@ -110,6 +106,8 @@ def upstreams() -> list[Panel]:
         panel("Share that failed", (f"{rate(CALLS, 'backend', good)} / {rate(CALLS, 'backend', BACKEND)}", "{{backend}}"), unit="percentunit"),
         panel("Latency, p50", (quantile(0.5, "gateway_upstream_seconds", "backend", BACKEND), "{{backend}}"), unit="s"),
         panel("Latency, p99", (quantile(0.99, "gateway_upstream_seconds", "backend", BACKEND), "{{backend}}"), unit="s"),
+        heatmap("Latency of all calls", spread("gateway_upstream_seconds", BACKEND), about=FINE),
+        heatmap("Latency of all requests", spread("gateway_request_seconds", ASKED), about=FINE),
         panel("Breakers and drift", (f"max by (backend, model, state) (gateway_upstream_unwell{{{BACKEND}}})", "{{backend}} {{model}} {{state}}")),
         panel("Left alone for others", (rate("gateway_upstream_ejected_total", "backend", BACKEND), "{{backend}}")),
         panel("Hedges", (rate("gateway_upstream_hedged_total", "backend", BACKEND), "{{backend}}"), unit="reqps"),

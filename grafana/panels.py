@@ -9,7 +9,7 @@ Json = dict[str, Any]
 
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 COLUMNS = 24
-WIDTHS = {"stat": (4, 4), "timeseries": (12, 8), "table": (12, 8)}
+WIDTHS = {"stat": (4, 4), "timeseries": (12, 8), "table": (12, 8), "heatmap": (12, 8)}
 SCHEMA = 39
 """Of Grafana 10 and later."""
 
@@ -27,7 +27,7 @@ class Panel:
     def json(self, number: int, x: int, y: int) -> Json:
         """The panel at a place of the grid."""
         width, height = WIDTHS[self.kind]
-        instant = {"instant": True} if self.kind != "timeseries" else {}
+        asked: Json = {"timeseries": {}, "heatmap": {"format": "heatmap"}}.get(self.kind, {"instant": True})
         looks: Json = {"unit": self.unit, "min": 0}
         if self.kind == "timeseries":
             looks["custom"] = {"fillOpacity": 10, "showPoints": "never"}
@@ -39,15 +39,28 @@ class Panel:
             "gridPos": {"x": x, "y": y, "w": width, "h": height},
             "fieldConfig": {"defaults": looks, "overrides": []},
             "targets": [
-                {"refId": chr(ord("A") + place), "datasource": SOURCE, "expr": query, "legendFormat": legend} | instant
+                {"refId": chr(ord("A") + place), "datasource": SOURCE, "expr": query, "legendFormat": legend} | asked
                 for place, (query, legend) in enumerate(self.queries)
             ],
-        } | ({"description": self.about} if self.about else {})
+        } | self._extras()
+
+    def _extras(self) -> Json:
+        """What few panels have."""
+        colours = {"mode": "scheme", "scheme": "Oranges", "steps": 64}
+        options = {"calculate": False, "color": colours, "cellGap": 0, "yAxis": {"unit": self.unit}}
+        return ({"options": options} if self.kind == "heatmap" else {}) | (
+            {"description": self.about} if self.about else {}
+        )
 
 
 def panel(title: str, *queries: tuple[str, str], unit: str = "short", about: str = "") -> Panel:
     """Lines over time."""
     return Panel(title, queries, unit, about=about)
+
+
+def heatmap(title: str, query: str, unit: str = "s", about: str = "") -> Panel:
+    """How many values lie how high, over time."""
+    return Panel(title, ((query, "{{le}}"),), unit, "heatmap", about)
 
 
 def stat(title: str, query: str, unit: str = "short", about: str = "") -> Panel:

@@ -124,6 +124,8 @@ def words(axes: Any, panel: Json, source: Source, unit: str) -> bool:  # noqa: A
             fontsize=19,
             color="#1f5fa8",
         )
+    if panel["type"] == "heatmap":
+        axes.text(0.5, 0.5, "a heat map: Grafana draws it", ha="center", va="center", color="#999999", fontsize=9)
     for row, one in enumerate(found[:8] if panel["type"] == "table" else ()):
         said = "  ".join(f"{name}={value}" for name, value in one["metric"].items())
         axes.text(0.02, 0.9 - row / 9, f"{said}  {written(float(one['value'][1]), unit)}", fontsize=8, va="top")

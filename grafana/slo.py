@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from latencies import beyond
+
 Json = dict[str, Any]
 
 AVAILABILITY = 0.999
@@ -43,6 +45,5 @@ def _failed(window: str) -> Json:
 
 
 def _slow(window: str) -> Json:
-    prompt = f'sum(rate(gateway_request_seconds_bucket{{{PROMPT}, le="{SLOW}"}}[{window}]))'
-    whole = f"sum(rate(gateway_request_seconds_count{{{PROMPT}}}[{window}]))"
-    return {"record": f"gateway:requests_slow:ratio_rate{window}", "expr": f"1 - {prompt} / ({whole} > 0)"}
+    expr = beyond(SLOW, "gateway_request_seconds", PROMPT, window)
+    return {"record": f"gateway:requests_slow:ratio_rate{window}", "expr": expr}

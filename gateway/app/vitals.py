@@ -6,8 +6,6 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, generate_latest
-
 from gateway.errors import StoreError
 from gateway.observe.cache_metrics import CacheMetrics
 from gateway.observe.meter_metrics import Account, MeterMetrics
@@ -77,8 +75,6 @@ class Vitals:
         self._meters = MeterMetrics(registry, metrics.limits.tenant)
         self._stations = StationMetrics(registry)
         self._shared = SharedMetrics()
-        self._shared_registry = CollectorRegistry()
-        self._shared_registry.register(self._shared)
         self._collector = CollectorWatch(clock)
 
     async def run(self) -> None:
@@ -91,12 +87,11 @@ class Vitals:
         finally:
             self._collector.end()
 
-    async def render(self) -> tuple[bytes, str]:
-        """Everything in Prometheus' text format, and its content type."""
+    async def render(self, accept: str = "") -> tuple[bytes, str]:
+        """Everything in a form that an Accept header wants, and its content type."""
         await self.look()
         await self._ask_the_store()
-        body, content_type = self._metrics.render()
-        return body + generate_latest(self._shared_registry), content_type
+        return self._metrics.render(accept, self._shared)
 
     async def look(self) -> None:
         """Read what this worker knows."""

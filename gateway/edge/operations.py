@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from gateway.pipeline import Pipeline
     from gateway.ports import QuotaStore
 
-Scrape: TypeAlias = "Callable[[], Awaitable[tuple[bytes, str]]]"
-"""All metrics as text, and its content type."""
+Scrape: TypeAlias = "Callable[[str], Awaitable[tuple[bytes, str]]]"
+"""All metrics in a form that an Accept header wants, and its content type."""
 
 JSON_TYPE = "application/json"
 SAFE = {"X-Content-Type-Options": "nosniff", "Server": "gateway"}
@@ -35,7 +35,7 @@ def json_response(body: bytes | Payload, status: int = 200, headers: dict[str, s
 
 
 class Operations:
-    """One method a route; each takes the part of the path behind the route's prefix."""
+    """One method a route; each takes the path behind the route's prefix, or where none is the Accept header."""
 
     def __init__(self, pipeline: Pipeline, store: QuotaStore, scrape: Scrape) -> None:
         self._pipeline = pipeline
@@ -73,9 +73,9 @@ class Operations:
             checks["config"] = f"stale: {self.stale_config}"
         return json_response(orjson.dumps({"status": "ready", "checks": checks}))
 
-    async def metrics(self, _rest: str) -> web.Response:
-        """All workers' metrics in Prometheus' text format."""
-        body, content_type = await self._scrape()
+    async def metrics(self, accept: str) -> web.Response:
+        """All workers' metrics in Prometheus' text format, or in its protobuf form for who wants that."""
+        body, content_type = await self._scrape(accept)
         return web.Response(body=body, headers={**SAFE, "Content-Type": content_type})
 
     async def describe(self, _rest: str) -> web.Response:

@@ -152,7 +152,7 @@ class Edge:
             facts.endpoint = route.name
             return await route.answer(request, facts)
         name, operation = self._reads.get(path, ("", None))
-        rest = ""
+        rest = request.headers.get("Accept", "")
         if operation is None and path.startswith(_MODELS) and len(path) > len(_MODELS):
             name, operation, rest = "models", self._operations.model, path.removeprefix(_MODELS)
         if operation is None and path != USAGE:

@@ -27,7 +27,7 @@ START = "<!-- made by `make docs` from gateway/observe; a test compares -->\n"
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """One metric; `name` is what a query says (a histogram's has _bucket, _sum and _count behind it)."""
+    """One metric; `name` is what a query says (a classic histogram's has _bucket, _sum and _count behind it)."""
 
     name: str
     kind: str
@@ -37,7 +37,8 @@ class Instrument:
     @property
     def series(self) -> tuple[str, ...]:
         """The names that Prometheus stores."""
-        return tuple(f"{self.name}_{end}" for end in ("bucket", "sum", "count")) if self.histogram else (self.name,)
+        classic = tuple(f"{self.name}_{end}" for end in ("bucket", "sum", "count")) if self.histogram else ()
+        return (self.name, *classic)
 
     @property
     def histogram(self) -> bool:

@@ -10,18 +10,21 @@ from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
-    Histogram,
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.multiprocess import MultiProcessCollector
 
+from gateway.observe.exposition import PROTOBUF, protobuf, wants_protobuf
+from gateway.observe.histograms import Histogram, bounds_in
 from gateway.observe.limit_metrics import LimitMetrics
 from gateway.observe.queue_metrics import forget_dead_workers
+from gateway.observe.workers import WorkersMetrics
 from gateway.vocabulary import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from prometheus_client.registry import Collector
 
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 """Set before this module is imported, workers keep their values in that folder, and any of them shows the sum."""
@@ -128,13 +131,17 @@ class Metrics:
         words = "Readings of a changed configuration: applied, invalid, restart_needed."
         return Counter("gateway_config_reloads", words, ("outcome",), registry=self.registry)
 
-    def render(self) -> tuple[bytes, str]:
-        """All values in Prometheus' text format, and its content type; of all workers where they share a folder."""
+    def render(self, accept: str = "", also: Collector | None = None) -> tuple[bytes, str]:
+        """All values, and those of `also`, and their content type; of all workers where they share a folder.
+
+        They are in Prometheus' text format, unless an Accept header wants protobuf, which has native histograms, too.
+        """
         for report in self.before_render:
             report()
-        registry = self.registry
+        shown: list[Collector] = [self.registry, *([also] if also else ())]
         if folder := os.environ.get(MULTIPROCESS):
             forget_dead_workers(folder)
-            registry = CollectorRegistry()
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return generate_latest(registry), CONTENT_TYPE_LATEST
+            shown[0] = WorkersMetrics(folder, bounds_in(self.registry))
+        if wants_protobuf(accept):
+            return b"".join([protobuf(one.collect()) for one in shown]), PROTOBUF
+        return b"".join([generate_latest(one) for one in shown]), CONTENT_TYPE_LATEST

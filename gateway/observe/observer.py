@@ -9,7 +9,6 @@ import structlog
 from gateway.config.traces import Traces
 from gateway.errors import Code
 from gateway.observe.calls import note
-from gateway.observe.histograms import observe_all
 from gateway.observe.logs import places
 from gateway.observe.notice_metrics import NoticeMetrics
 from gateway.observe.queue_metrics import QueueMetrics
@@ -77,7 +76,7 @@ class RequestObserver:
         `facts` are those of each, or, with 1 as `times`, of all together.
         """
         self._metrics.request(facts.endpoint, "200", "OK").inc(len(seconds))
-        observe_all(self._metrics.latency(facts.endpoint), seconds)
+        self._metrics.latency(facts.endpoint).observe_all(seconds)
         self._count_facts(facts, len(seconds) if times is None else times)
 
     def wanted(self, seconds: float) -> bool:

@@ -6,7 +6,9 @@ import platform
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from prometheus_client import Gauge, Histogram
+from prometheus_client import Gauge
+
+from gateway.observe.histograms import Histogram
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

@@ -7,8 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
 from prometheus_client.multiprocess import mark_process_dead
+
+from gateway.observe.histograms import Histogram
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

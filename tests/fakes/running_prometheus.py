@@ -51,8 +51,8 @@ class Prometheus:
 
 
 @asynccontextmanager
-async def scraping(gateway: Gateway, folder: Path) -> AsyncIterator[Prometheus]:
-    """A Prometheus with our example configuration and rules, at a pace for tests."""
+async def scraping(gateway: Gateway, folder: Path, *features: str) -> AsyncIterator[Prometheus]:
+    """A Prometheus with our example configuration and rules, at a pace for tests; `features` are switched on."""
     settings = yaml.safe_load((GRAFANA / "prometheus.yaml").read_text())
     settings["global"] = {"scrape_interval": "500ms", "evaluation_interval": "500ms"}
     settings["rule_files"] = [str(GRAFANA / name) for name in settings["rule_files"]]
@@ -60,6 +60,7 @@ async def scraping(gateway: Gateway, folder: Path) -> AsyncIterator[Prometheus]:
     (folder / "prometheus.yaml").write_text(yaml.safe_dump(settings))
     address = f"127.0.0.1:{free_port()}"
     options = [f"--config.file={folder}/prometheus.yaml", f"--storage.tsdb.path={folder}/data"]
+    options += [f"--enable-feature={feature}" for feature in features]
     with (folder / "log").open("wb") as log:
         command = [binary("prometheus"), *options, f"--web.listen-address={address}"]
         process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: ASYNC220 - once, at the start

@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 class Served:
     """A gateway on fakes behind a real socket."""
 
-    async def scrape(self) -> tuple[bytes, str]:
-        return self.metrics.render()
+    async def scrape(self, accept: str) -> tuple[bytes, str]:
+        return self.metrics.render(accept)
 
     def __init__(self, config: Config, *, fast: bool = True) -> None:
         self.metrics = Metrics()

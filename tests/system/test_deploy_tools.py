@@ -23,9 +23,13 @@ needs_helm = pytest.mark.skipif(not TOOLS.exists(), reason="`make test` installs
 
 DEFAULTS: dict[str, Any] = {}
 CLUSTER = {"store": {"url": "rediss://:${STORE_PASSWORD}@redis.example:6380", "cluster": True, "port": 6380}}
-ALL_ON = {
+ALL_ON: dict[str, Any] = {
     "admin": {"enabled": True},
-    "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+    "serviceMonitor": {
+        "enabled": True,
+        "labels": {"release": "prometheus"},
+        "spec": {"scrapeNativeHistograms": True, "scrapeClassicHistograms": True},
+    },
     "networkPolicy": {
         "from": [{"namespaceSelector": {}}],
         "adminFrom": [{"podSelector": {}}],
@@ -88,6 +92,7 @@ def test_the_chart_makes_what_its_values_ask_for(helm: dict[str, Any]) -> None:
     assert set(by_kind(defaults)) == base | optional
     assert set(by_kind(all_on)) == base | optional | {"ServiceMonitor"}
     assert set(by_kind(all_off)) == base
+    assert by_kind(all_on)["ServiceMonitor"]["spec"].items() >= ALL_ON["serviceMonitor"]["spec"].items()
     assert "replcias" in wrong
 
 

@@ -75,6 +75,8 @@ def test_prometheus_scrapes_both_gateways_as_the_job_that_the_boards_ask_for() -
     (job,) = read("prometheus.yml")["scrape_configs"]
     assert job["job_name"] == "gateway"
     assert job["static_configs"] == [{"targets": ["gateway-1:8080", "gateway-2:8080"]}]
+    assert "--enable-feature=native-histograms" in read("compose.yaml")["services"]["prometheus"]["command"]
+    assert job["always_scrape_classic_histograms"] is True
 
 
 def test_the_lock_has_every_dependency_by_hash() -> None:
