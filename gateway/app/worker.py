@@ -43,6 +43,7 @@ from gateway.leasing.leases import Leases
 from gateway.notify.addresses import OperatorAddresses
 from gateway.notify.courier import Courier
 from gateway.notify.thresholds import Records, Thresholds
+from gateway.observe.late import keep_written
 from gateway.observe.logs import configure
 from gateway.observe.metrics import Metrics
 from gateway.observe.process_metrics import ProcessMetrics
@@ -211,6 +212,7 @@ class App:
             self._tasks.spawn(self._drift_watch.run(), "canaries"),
             self._tasks.spawn(self._probe(), "event loop lag"),
             self._tasks.spawn(self._vitals.run(), "vitals"),
+            self._tasks.spawn(keep_written(SystemClock()), "metrics"),
             self._tasks.spawn(self._pulse.run(), "live figures"),
             *self._routes.start(),
         ]

@@ -17,6 +17,7 @@ from prometheus_client import values
 from prometheus_client.samples import BucketSpan, NativeHistogram, Sample
 from prometheus_client.utils import floatToGoString
 
+from gateway.observe.late import OWED, is_counting_thread
 from gateway.observe.native import SCHEMA, ZERO_THRESHOLD, classic, grid, native
 
 if TYPE_CHECKING:
@@ -30,13 +31,21 @@ _MAKING = Lock()
 class Histogram(Classic):
     """As prometheus_client's, in use and in the text format; its counts carry a native histogram, too."""
 
+    _late: list[float]
+
     def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:  # noqa: ARG002 - the base's
-        """Count a value, of one that has labels: of a child."""
-        self._sum.inc(amount)
-        self._cells[bisect_left(self._grid, amount)].inc(1)
+        """Count a value, of one that has labels: of a child; only the main thread may (late.py)."""
+        if not self._late:
+            OWED.append(self.write)
+        self._late.append(amount)
+
+    def write(self) -> None:
+        """Bring what was observed to where it is kept."""
+        late, self._late = self._late, []
+        self.observe_all(late)
 
     def observe_all(self, amounts: Sequence[float]) -> None:
-        """Count many values, with an increment a cell instead of two a value."""
+        """Count many values at once, with an increment a cell instead of two a value."""
         ascending, counted = sorted(amounts), 0
         while counted < len(ascending):
             at = bisect_left(self._grid, ascending[counted])
@@ -47,6 +56,7 @@ class Histogram(Classic):
 
     def _metric_init(self) -> None:
         """The base's hook: called where values are kept, so for a child, or for a metric without labels."""
+        self._late = []
         self._grid = grid(tuple(self._upper_bounds))
         self._sum = self._value("_sum")
         self._cells = _Cells(lambda at: self._value("_bucket", _words(self._grid[at])))
@@ -58,6 +68,8 @@ class Histogram(Classic):
 
     def _child_samples(self) -> tuple[Sample, ...]:
         """The base's hook: what is shown of one child."""
+        if self._late and is_counting_thread():
+            self.write()
         cells = {self._grid[at]: value.get() for at, value in list(self._cells.items())}
         return tuple(samples("", {}, cells, self._sum.get(), self._upper_bounds))
 

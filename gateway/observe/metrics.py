@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
-    Counter,
     disable_created_metrics,
     generate_latest,
 )
 
 from gateway.observe.exposition import PROTOBUF, protobuf, wants_protobuf
 from gateway.observe.histograms import Histogram, bounds_in
+from gateway.observe.late import Counter, write_owed
 from gateway.observe.limit_metrics import LimitMetrics
 from gateway.observe.queue_metrics import forget_dead_workers
 from gateway.observe.workers import WorkersMetrics
@@ -138,6 +138,7 @@ class Metrics:
         """
         for report in self.before_render:
             report()
+        write_owed()
         shown: list[Collector] = [self.registry, *([also] if also else ())]
         if folder := os.environ.get(MULTIPROCESS):
             forget_dead_workers(folder)

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from gateway.observe.late import write_owed
 from gateway.settle.recent import TENANT, UNDER
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Tally:
 
     async def amounts(self) -> dict[str, int]:
         """Everything since the worker started."""
+        write_owed()
         return await asyncio.to_thread(self._read)
 
     def _read(self) -> dict[str, int]:

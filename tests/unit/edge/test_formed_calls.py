@@ -13,8 +13,8 @@ from fakes.jina_upstream import Fault
 from fakes.talk import ONE, generous, talking, wire
 
 from gateway.config.schema import LimitSettings, Server, Tenant, Tier
-from gateway.edge import fast_calls
 from gateway.edge.deadlines import is_quiet
+from gateway.fast.form import Forms
 from gateway.fast.formed import FormedCalls
 
 if TYPE_CHECKING:
@@ -250,13 +250,13 @@ async def test_a_defect_is_told_as_one_and_takes_nothing_along(monkeypatch: pyte
 
 async def test_forms_that_never_come_again_are_not_made_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[bytes] = []
-    get = fast_calls.Forms.get
+    get = Forms.get
 
     def counted(self: Any, kind: bytes, *rest: Any) -> Any:
         made.append(kind)
         return get(self, kind, *rest)
 
-    monkeypatch.setattr(fast_calls.Forms, "get", counted)
+    monkeypatch.setattr(Forms, "get", counted)
     async with talking(generous()) as (_served, line):
         for number in range(1, 60):
             await line.ask(wire(ONE | {"dimensions": number}))
