@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import StoreError
-from gateway.stores.redis.client import hand_over, replies_to
+from gateway.stores.redis.client import hand_over
 from gateway.stores.redis.entry import decode, encode
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from gateway.ports import Clock, Observer
     from gateway.stores.redis.client import Line
-    from gateway.stores.redis.cluster import Field
+    from gateway.stores.redis.cluster import Command, Field
     from gateway.stores.redis.keys import Keys
     from gateway.vocabulary import Answer, ItemKey
 
@@ -140,15 +140,12 @@ class RedisAnswers:
     async def put(self, entries: Sequence[tuple[ItemKey, Answer]]) -> None:
         """Remember answers; what the store does not take is dropped."""
         for start in range(0, len(entries), CHUNK):
-            try:
-                await replies_to([self._write(key, answer) for key, answer in entries[start : start + CHUNK]])
-            except StoreError:
+            if _failed(await self._line.queue_all([self._set(*entry) for entry in entries[start : start + CHUNK]])):
                 self._observer.store_failure(ROLE)
                 return
 
-    def _write(self, key: ItemKey, answer: Answer) -> asyncio.Future[Any]:
-        name, entry = self._keys.answer(key.address), encode(key.proof, answer)
-        return self._line.queue("SET", name, entry, "PX", self._lifetime_ms())
+    def _set(self, key: ItemKey, answer: Answer) -> Command:
+        return ("SET", self._keys.answer(key.address), encode(key.proof, answer), "PX", self._lifetime_ms())
 
     def _lifetime_ms(self) -> int:
         return max(1, int(self._ttl * 1_000 * (1 + SPREAD * (2 * self._clock.random() - 1))))

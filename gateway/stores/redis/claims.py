@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from gateway.stores.redis.client import replies_to
 from gateway.stores.redis.entry import decode
+from gateway.stores.redis.many import unfailed
 from gateway.stores.redis.scripts import Script
 from gateway.turns import MANY
 
@@ -14,10 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gateway.stores.redis.client import Line
+    from gateway.stores.redis.cluster import Command
     from gateway.stores.redis.keys import Keys
     from gateway.vocabulary import Answer, ItemKey
 
 MS = 1_000
+AT_ONCE = 64
+"""Claims in one run of a script: it holds the server up for less than 0.1 ms."""
 
 
 class RedisClaims:
@@ -38,14 +40,15 @@ class RedisClaims:
         """
         if len(keys) > MANY:
             return [claim for part in _parts(keys) for claim in await self.claim(part, token)]
-        names = [self._keys.claim(key.address) for key in keys]
-        ask = self._line.queue
-        claims = [ask("SET", name, token, "NX", "PX", self._ms) for name in names]
-        if not self._line.in_order:
-            await replies_to(claims)
-        entries = [ask("GET", self._keys.answer(key.address)) for key in keys]
-        replies = await replies_to([*claims, *entries])
-        granted, stored = replies[: len(keys)], replies[len(keys) :]
+        claims: list[Command] = [("SET", self._keys.claim(key.address), token, "NX", "PX", self._ms) for key in keys]
+        names = [self._keys.answer(key.address) for key in keys]
+        ask, stored = self._line.queue_all, list[Any]()
+        if self._line.in_order:  # so on one server, too
+            granted = list(unfailed(await ask([*claims, ("MGET", *names)])))
+            stored = granted.pop()
+        else:
+            granted = list(unfailed(await ask(claims)))
+            stored = list(unfailed(await ask([("GET", name) for name in names])))
         outcome: list[Answer | bool] = []
         for key, ours, entry in zip(keys, granted, stored, strict=True):
             answer = decode(key.proof, entry) if isinstance(entry, bytes) else None
@@ -57,18 +60,17 @@ class RedisClaims:
 
     async def renew(self, keys: Sequence[ItemKey], token: str) -> None:
         """Keep what is still ours for another claim time. Raises StoreError."""
-        for part in _parts(keys):
-            names = [self._keys.claim(key.address) for key in part]
-            await asyncio.gather(*(self._extend.run(self._line, (name,), (token, self._ms)) for name in names))
+        await self._extend.run_each(self._line, self._grouped(keys), (token, self._ms))
 
     async def release(self, keys: Sequence[ItemKey], token: str) -> None:
         """Give back what is still ours. Raises StoreError."""
-        for part in _parts(keys):
-            names = [self._keys.claim(key.address) for key in part]
-            if len(names) == 1:  # by itself without a task of its own
-                await self._end.run(self._line, (names[0],), (token,))
-            else:
-                await asyncio.gather(*(self._end.run(self._line, (name,), (token,)) for name in names))
+        await self._end.run_each(self._line, self._grouped(keys), (token,))
+
+    def _grouped(self, keys: Sequence[ItemKey]) -> list[list[bytes]]:
+        """Claims by the script's run: on a cluster each by itself, as it may be on a server of its own."""
+        names = [self._keys.claim(key.address) for key in keys]
+        step = 1 if self._line.clustered else AT_ONCE
+        return [names[start : start + step] for start in range(0, len(names), step)]
 
 
 def _parts(keys: Sequence[ItemKey]) -> Iterator[Sequence[ItemKey]]:

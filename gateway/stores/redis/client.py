@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, overload
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import parse_url
@@ -15,6 +15,7 @@ from redis.exceptions import NoScriptError
 
 from gateway.errors import StoreError
 from gateway.stores.redis.cluster import FAILURES, Cluster, Command, Field
+from gateway.stores.redis.many import Many
 from gateway.stores.redis.wire import LateError, LostError, Wires
 
 if TYPE_CHECKING:
@@ -89,11 +90,6 @@ async def ask_all(client: Client, commands: Sequence[Command], node: ClusterNode
     return await pipeline.execute(raise_on_error=False)
 
 
-async def replies_to(asked: Sequence[asyncio.Future[Any]]) -> list[Any]:
-    """The replies to what was queued, in order, without a task of their own. Raises the first StoreError."""
-    return [await reply for reply in asked]
-
-
 @contextmanager
 def store_errors() -> Iterator[None]:
     """Turns every failure of the store into StoreError; the server's sentence may quote input and is dropped."""
@@ -126,7 +122,7 @@ class Line:
         self._timeout = timeout_seconds
         self._rest_seconds = 0.0 if isinstance(client, Cluster) else rest_seconds
         self._rests_until = 0.0
-        self._waiting: list[Question] = []
+        self._waiting: list[Question | Many] = []
         self.turn = 0
         self._wires = client.wires if isinstance(client, Store) else None
         callbacks: Any = client.response_callbacks if self._wires else {}
@@ -176,16 +172,47 @@ class Line:
         if len(self._waiting) == 1:
             loop.call_soon(self._flush)
 
+    def queue_all(self, commands: Sequence[Command]) -> asyncio.Future[list[Any]]:
+        """The replies to several commands, in order, errors among them as `ask` would raise them; it fails never.
+
+        A command costs half of what it costs by itself. What is no error comes as the server gives it, or as redis-py
+        reads that; both are alike in truth, and bytes and numbers are the same.
+        """
+        many = Many(commands, self._errors)
+        loop = asyncio.get_running_loop()
+        if self._wires is None or loop.time() < self._rests_until:
+            for at, command in enumerate(commands):
+                self.send(command, partial(many.take, at))
+        elif commands:
+            self._waiting.append(many)
+            if len(self._waiting) == 1:
+                loop.call_soon(self._flush)
+        return many.told
+
+    def _errors(self, replies: list[Any]) -> list[Any]:
+        """What came to several commands, with errors as they are handed over."""
+        if any(isinstance(reply, (LostError, LateError)) for reply in replies):
+            self._rest()
+        return [_told(reply) if isinstance(reply, Exception) else reply for reply in replies]
+
     def _flush(self) -> None:
         self.turn += 1
         if self._wires is not None:
-            batch, self._waiting = self._waiting, []
-            commands = [tuple(command) for command, _ in batch]
-            read = self._read
-            takers = [partial(self._take, read.get(command[0]), answered) for command, answered in batch]
+            waiting, self._waiting = self._waiting, []
+            commands: list[Command] = []
+            takers: list[Answered] = []
+            for asked in waiting:
+                if isinstance(asked, Many):
+                    commands += asked.commands
+                    takers += asked.takers
+                else:
+                    command, answered = asked
+                    commands.append(tuple(command))
+                    takers.append(partial(self._take, self._read.get(command[0]), answered))
             self._wires.send(commands, takers)
             return
-        batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+        batch = cast("list[Question]", self._waiting[:BATCH])  # see queue_all
+        self._waiting = self._waiting[BATCH:]
         loop = asyncio.get_running_loop()
         if self._waiting:
             loop.call_soon(self._flush)
@@ -243,12 +270,17 @@ def _answer_all(batch: list[Question], replies: Sequence[Any]) -> None:
         hand_over(answered, reply)
 
 
+def _told(error: Exception) -> StoreError:
+    """A failure as callers hear of it."""
+    if isinstance(error, (NoScriptError, MissingScriptError)):
+        return MissingScriptError(type(error).__name__)
+    return StoreError(str(error) if isinstance(error, (StoreError, LostError, LateError)) else type(error).__name__)
+
+
 def hand_over(answered: Answered, reply: object) -> None:
     """Give one caller its reply, errors as StoreError; one that fails over it is alone with that."""
-    if isinstance(reply, NoScriptError):
-        reply = MissingScriptError(type(reply).__name__)
-    elif isinstance(reply, Exception):
-        reply = StoreError(str(reply) if isinstance(reply, StoreError) else type(reply).__name__)
+    if isinstance(reply, Exception):
+        reply = _told(reply)
     try:
         answered(reply)
     except Exception as error:  # noqa: BLE001 - the others wait for theirs on the same connection

@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from gateway.stores.redis.client import MissingScriptError
+from gateway.stores.redis.many import unfailed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,3 +32,12 @@ class Script:
             return await line.ask("EVALSHA", self._sha, len(keys), *keys, *arguments)
         except MissingScriptError:
             return await line.ask("EVAL", self.text, len(keys), *keys, *arguments)
+
+    async def run_each(
+        self, line: Line, several: Sequence[Sequence[str | bytes]], arguments: Sequence[str | int | bytes]
+    ) -> None:
+        """Run it for several groups of keys, side by side. Raises the first StoreError, when all have ended."""
+        replies = await line.queue_all([("EVALSHA", self._sha, len(keys), *keys, *arguments) for keys in several])
+        again = [keys for keys, reply in zip(several, replies, strict=True) if isinstance(reply, MissingScriptError)]
+        unfailed([reply for reply in replies if not isinstance(reply, MissingScriptError)])
+        unfailed(await line.queue_all([("EVAL", self.text, len(keys), *keys, *arguments) for keys in again]))

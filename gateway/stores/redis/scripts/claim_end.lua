@@ -1,3 +1,6 @@
--- KEYS: claim. ARGV: token. Only its owner ends a claim.
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
-return 0
+-- KEYS: claims. ARGV: token. Only its owner ends a claim.
+local ended = 0
+for _, claim in ipairs(KEYS) do
+  if redis.call('GET', claim) == ARGV[1] then ended = ended + redis.call('DEL', claim) end
+end
+return ended

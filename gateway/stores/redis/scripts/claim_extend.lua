@@ -1,3 +1,6 @@
--- KEYS: claim. ARGV: token, ms. Only its owner extends a claim.
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-return 0
+-- KEYS: claims. ARGV: token, ms. Only its owner extends a claim.
+local extended = 0
+for _, claim in ipairs(KEYS) do
+  if redis.call('GET', claim) == ARGV[1] then extended = extended + redis.call('PEXPIRE', claim, ARGV[2]) end
+end
+return extended
