@@ -26,7 +26,6 @@ PIECE_BYTES = 262_144
 _VALUES = 65_536
 """Values of a vector that are encoded at once, at most, unless one row has more: a few milliseconds."""
 
-_ELEMENT = b'{"object":"embedding","index":%d,"embedding":%b}'
 _NEXT = b'},{"object":"embedding","index":%d,"embedding":'
 _BEFORE = (b'{"object":"embedding","index":0,"embedding":', *[_NEXT % index for index in range(1, 128)])
 """What stands before the first vectors of a reply; it takes longer to make than to copy."""
@@ -35,6 +34,9 @@ _BETWEEN_ROWS = b"\n"
 
 _FRAGMENTS_KEPT = 2
 """Ready-to-send forms kept with an answer; clients ask for one or two."""
+
+_ONCE = "once"
+"""Stands among an answer's forms when it was in a large reply: the next such one keeps its form."""
 
 
 class EmbeddingsPresentation(NamedTuple):
@@ -88,7 +90,7 @@ def is_large(answers: Sequence[Answer]) -> bool:
 
 
 def pieces(job: Job, answers: Sequence[Answer]) -> Generator[bytes, None, None]:
-    """The same bytes as `whole`, each piece made when it is asked for; nothing of it is kept."""
+    """The same bytes as `whole`, each piece made when it is asked for; of it only forms that came before are kept."""
     return gathered(_fragments(job, answers))
 
 
@@ -113,7 +115,7 @@ def _dense(head: Mapping[str, Json], rows: Sequence[bytes]) -> bytes:
 
 
 def vectors(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> Iterable[bytes]:
-    """Each vector of DENSE answers as JSON; of many answers made one after another and not kept."""
+    """Each vector of DENSE answers as JSON; of many answers made one after another, see `pieces`."""
     return _each_vector(answers, presentation) if is_large(answers) else fragments(answers, presentation)
 
 
@@ -125,9 +127,7 @@ def fragments(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -
     else:
         _make_fragments([answer for answer in answers if presentation not in answer.fragments], presentation)
         kept = [answer.fragments[presentation] for answer in answers]
-        for answer in answers:
-            if len(answer.fragments) > _FRAGMENTS_KEPT:
-                answer.fragments.pop(next(iter(answer.fragments)))
+        _forget_older(answers)
     if len(kept) == len([1 for answer in answers if len(answer.payload) == FLOAT_BYTES * answer.width]):
         return kept
     return [row for fragment in kept for row in fragment.split(_BETWEEN_ROWS)]
@@ -141,6 +141,16 @@ def _make_fragments(answers: Sequence[Answer], presentation: EmbeddingsPresentat
         for answer in same:
             made = [next(rows) for _ in range(answer.rows)]
             answer.fragments[presentation] = made[0] if len(made) == 1 else _BETWEEN_ROWS.join(made)
+
+
+def _forget_older(answers: Iterable[Answer]) -> None:
+    """Keep the forms that were made last."""
+    for answer in answers:
+        forms = answer.fragments
+        if len(forms) > _FRAGMENTS_KEPT:
+            forms.pop(_ONCE, None)
+            if len(forms) > _FRAGMENTS_KEPT:
+                del forms[next(iter(forms))]
 
 
 def _vectors(payload: bytes | memoryview, width: int, presentation: EmbeddingsPresentation) -> Iterator[bytes]:
@@ -169,7 +179,13 @@ def _fragments(job: Job, answers: Sequence[Answer]) -> Iterator[bytes]:
     presentation = cast("EmbeddingsPresentation", job.presentation)
     yield orjson.dumps(_head(job, answers))[:-1] + b',"data":'
     if job.shape is Shape.DENSE:
-        yield from listed(_ELEMENT % element for element in enumerate(_each_vector(answers, presentation)))
+        yield b"["
+        end = b"]"
+        for index, vector in enumerate(_each_vector(answers, presentation)):
+            yield _BEFORE[index] if index < len(_BEFORE) else _NEXT % index
+            yield vector
+            end = b"}]"
+        yield end
     elif job.shape is Shape.MULTI:
         yield b"["
         for index, answer in enumerate(answers):
@@ -186,12 +202,31 @@ def _fragments(job: Job, answers: Sequence[Answer]) -> Iterator[bytes]:
 
 def _each_vector(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> Iterator[bytes]:
     for answer in answers:
-        kept = answer.fragments.get(presentation)
-        if kept is not None:
+        kept = answer.fragments.get(presentation) or _made(answer, presentation)
+        if kept is None:
+            for block in _blocks(answer):
+                yield from _vectors(block, answer.width, presentation)
+        elif len(answer.payload) == FLOAT_BYTES * answer.width:
+            yield kept
+        else:
             yield from kept.split(_BETWEEN_ROWS)
-            continue
-        for block in _blocks(answer):
-            yield from _vectors(block, answer.width, presentation)
+
+
+def _made(answer: Answer, presentation: EmbeddingsPresentation) -> bytes | None:
+    """The form of an answer that was in a large reply before; None for another, as most never come again.
+
+    Forms of all that is sent once would take what the in-process cache has for answers: as JSON they are thrice as
+    long. An answer of many rows is better made in blocks.
+    """
+    if _ONCE not in answer.fragments:
+        answer.fragments[_ONCE] = b""
+        return None
+    if len(answer.payload) > FLOAT_BYTES * _VALUES:
+        return None
+    del answer.fragments[_ONCE]
+    _make_fragments([answer], presentation)
+    _forget_older([answer])
+    return answer.fragments[presentation]
 
 
 def _tokens_of(answer: Answer, presentation: EmbeddingsPresentation) -> Iterator[bytes]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import orjson
@@ -71,7 +72,28 @@ def test_no_piece_is_large_and_none_is_kept(shape: Shape, count: int, each: int,
     sizes = [len(piece) for piece in stream]
     assert sum(sizes) > 2 * LARGE_BYTES
     assert max(sizes) < PIECE_BYTES + 100_000
-    assert not any(answer.fragments for answer in given)
+    assert forms_kept(given) == 0
+
+
+def forms_kept(given: list[Answer]) -> int:
+    return len([form for answer in given for form in answer.fragments.values() if form])
+
+
+def test_what_was_in_a_large_reply_before_keeps_its_form_and_no_more_than_two(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(embeddings_reply, "LARGE_BYTES", -1)
+    monkeypatch.setattr(embeddings_reply, "_VALUES", 32)
+    given = [*answers(Shape.DENSE, 3, 2, 16), *answers(Shape.DENSE, 1, 3, 16)]  # the last one has too many values
+    for at, kept in [(0, 0), (0, 3), (1, 3), (1, 6), (1, 6), (2, 6), (2, 6), (1, 6), (0, 6)]:
+        form = FORMS[at]
+        asked = job(Shape.DENSE, form)
+        fresh = [replace(answer, fragments={}) for answer in given]
+        stream = Embeddings().stream(asked, given)
+        assert stream is not None
+        assert b"".join(stream) == Embeddings().assemble(asked, fresh)
+        assert forms_kept(given) == kept
+    assert [form in given[0].fragments for form in FORMS[:3]] == [False, True, True], "the oldest went"
 
 
 def test_what_is_not_large_has_no_pieces() -> None:
