@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 
 from gateway.backends.dialect import Outcome, OutcomeKind
-from gateway.backends.reading import UnreadableError, in_order, same_width, score, vector
+from gateway.backends.reading import UnreadableError, in_order, same_width, score, vectors
 from gateway.vocabulary import FLOAT_BYTES, Answer, Shape
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def dense(ask: Ask, rows: Sequence[Json], tokens: Sequence[int], *, as_sent: boo
     """
     if len(rows) != len(ask.units):
         raise UnreadableError(f"expected {len(ask.units)} vectors")
-    payloads = [vector(row) for row in rows]
+    payloads = vectors(rows)
     width = same_width(payloads) // FLOAT_BYTES
     if wants_unit_length(ask) and not as_sent:
         payloads = [of_unit_length(payload, width) for payload in payloads]

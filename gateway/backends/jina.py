@@ -20,6 +20,7 @@ from gateway.backends.reading import (
     score,
     total_tokens,
     vector,
+    vectors,
 )
 from gateway.errors import Code, FieldError
 from gateway.ports import Exchange
@@ -141,7 +142,7 @@ def _expected(ask: Ask, entries: Json) -> int:
 
 
 def _dense(ask: Ask, entries: Json, tokens: list[int]) -> list[Answer]:
-    rows = [vector(entry.get("embedding")) for entry in in_order(entries, _expected(ask, entries), ordered=True)]
+    rows = vectors([entry.get("embedding") for entry in in_order(entries, _expected(ask, entries), ordered=True)])
     width = same_width(rows) // FLOAT_BYTES
     if ask.job.whole or ask.units[0][0].modality is Modality.PDF:
         return [Answer(Shape.DENSE, b"".join(rows), width, tokens[0])]
@@ -154,7 +155,7 @@ def _multi(entries: list[dict[str, Json]], tokens: list[int]) -> list[Answer]:
         listed = entry.get("embeddings")
         if not isinstance(listed, list) or not listed:
             raise UnreadableError("a multi-vector has no vectors")
-        rows = [vector(row) for row in listed]
+        rows = vectors(listed)
         words = entry.get("tokenized_input")
         extra = orjson.dumps(words) if words is not None else b""
         answers.append(Answer(Shape.MULTI, b"".join(rows), same_width(rows) // FLOAT_BYTES, count, extra))

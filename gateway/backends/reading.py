@@ -9,6 +9,7 @@ import orjson
 import pybase64
 
 from gateway.backends.dialect import Outcome, OutcomeKind
+from gateway.vocabulary import FLOAT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from gateway.vocabulary import Json
 
 MESSAGE_LIMIT = 500
+
+_AT_ONCE = 64
+"""Vectors that are checked together: some hundred kB."""
 
 
 class UnreadableError(Exception):
@@ -54,6 +58,33 @@ def vector(value: Json) -> bytes:
     if not values.size or not np.isfinite(values).all():
         raise UnreadableError("a vector is empty or not finite")
     return values.tobytes()
+
+
+def vectors(values: Sequence[Json]) -> list[bytes]:
+    """Several vectors, each as `vector` reads it; base64 is checked a part of the list at a time, which costs a third.
+
+    Raises:
+        UnreadableError: as `vector`.
+    """
+    read: list[bytes] = []
+    for start in range(0, len(values), _AT_ONCE):
+        part = values[start : start + _AT_ONCE]
+        read += _from_base64(part) or [vector(value) for value in part]
+    return read
+
+
+def _from_base64(values: Sequence[Json]) -> list[bytes] | None:
+    """Vectors that are all base64; None where that is not so, or one of them is not to be believed."""
+    if set(map(type, values)) != {str}:
+        return None
+    try:
+        rows = [pybase64.b64decode(value, validate=True) for value in values]
+        lengths = set(map(len, rows))
+        if len(lengths) != 1 or not min(lengths) or min(lengths) % FLOAT_BYTES:
+            return None
+        return rows if np.isfinite(np.frombuffer(b"".join(rows), dtype="<f4")).all() else None
+    except ValueError:
+        return None
 
 
 _NUMBERS = frozenset({int, float})

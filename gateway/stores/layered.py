@@ -203,5 +203,7 @@ class LayeredAnswers:
 
 def weigh(answer: Answer) -> int:
     """Bytes that an answer and its ready-to-send forms take."""
-    forms = sum(FORM_OVERHEAD_BYTES + len(form) for form in answer.fragments.values())
-    return OVERHEAD_BYTES + len(answer.payload) + len(answer.extra) + forms
+    weight = OVERHEAD_BYTES + len(answer.payload) + len(answer.extra)
+    for form in answer.fragments.values():
+        weight += FORM_OVERHEAD_BYTES + len(form)
+    return weight

@@ -159,7 +159,7 @@ def _opened(keys: Sequence[ItemKey], entries: Sequence[Any]) -> list[Answer | No
 
 
 def _failed(entries: Sequence[Any]) -> bool:
-    return any(isinstance(entry, StoreError) for entry in entries)
+    return any(issubclass(kind, StoreError) for kind in set(map(type, entries)))
 
 
 def _settle(told: asyncio.Future[list[Answer | None]], found: list[Answer | None]) -> None:

@@ -11,10 +11,10 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError
 
 from gateway.errors import StoreError
 from gateway.stores.redis.cluster import FAILURES, Cluster, Command, Field
+from gateway.stores.redis.failures import told
 from gateway.stores.redis.many import Many
 from gateway.stores.redis.wire import LateError, LostError, Wires
 
@@ -97,10 +97,6 @@ def store_errors() -> Iterator[None]:
         yield
     except FAILURES as error:
         raise StoreError(type(error).__name__) from error
-
-
-class MissingScriptError(StoreError):
-    """The server does not know a script's digest (any more); nothing ran."""
 
 
 class Line:
@@ -191,9 +187,12 @@ class Line:
 
     def _errors(self, replies: list[Any]) -> list[Any]:
         """What came to several commands, with errors as they are handed over."""
-        if any(isinstance(reply, (LostError, LateError)) for reply in replies):
+        kinds = set(map(type, replies))
+        if not any(issubclass(kind, Exception) for kind in kinds):
+            return replies
+        if kinds & {LostError, LateError}:
             self._rest()
-        return [_told(reply) if isinstance(reply, Exception) else reply for reply in replies]
+        return [told(reply) if isinstance(reply, Exception) else reply for reply in replies]
 
     def _flush(self) -> None:
         self.turn += 1
@@ -270,17 +269,10 @@ def _answer_all(batch: list[Question], replies: Sequence[Any]) -> None:
         hand_over(answered, reply)
 
 
-def _told(error: Exception) -> StoreError:
-    """A failure as callers hear of it."""
-    if isinstance(error, (NoScriptError, MissingScriptError)):
-        return MissingScriptError(type(error).__name__)
-    return StoreError(str(error) if isinstance(error, (StoreError, LostError, LateError)) else type(error).__name__)
-
-
 def hand_over(answered: Answered, reply: object) -> None:
     """Give one caller its reply, errors as StoreError; one that fails over it is alone with that."""
     if isinstance(reply, Exception):
-        reply = _told(reply)
+        reply = told(reply)
     try:
         answered(reply)
     except Exception as error:  # noqa: BLE001 - the others wait for theirs on the same connection

@@ -53,7 +53,6 @@ class Many:
 
 def unfailed(replies: Sequence[T]) -> Sequence[T]:
     """The replies, if none of them is an error. Raises the first StoreError."""
-    for reply in replies:
-        if isinstance(reply, StoreError):
-            raise reply
+    if any(issubclass(kind, StoreError) for kind in set(map(type, replies))):
+        raise next(reply for reply in replies if isinstance(reply, StoreError))
     return replies

@@ -12,7 +12,8 @@ from fakes.observer import FakeObserver
 from gateway.errors import StoreError
 from gateway.stores.redis.cache import CHUNK, ROLE, RedisAnswers
 from gateway.stores.redis.claims import AT_ONCE, RedisClaims
-from gateway.stores.redis.client import Line, MissingScriptError, connect
+from gateway.stores.redis.client import Line, connect
+from gateway.stores.redis.failures import MissingScriptError
 from gateway.stores.redis.keys import Keys
 from gateway.tasks import TaskGroup
 from gateway.vocabulary import Answer, ItemKey, Shape

@@ -6,7 +6,7 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from gateway.stores.redis.client import MissingScriptError
+from gateway.stores.redis.failures import MissingScriptError
 from gateway.stores.redis.many import unfailed
 
 if TYPE_CHECKING:
