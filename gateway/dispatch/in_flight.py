@@ -116,8 +116,12 @@ class InFlight:
         for crew in crews:
             crew.waiters += 1
         try:
-            landings = {flight.landing for flight in flights}
-            await asyncio.wait(landings, timeout=max(0.0, deadline - self._clock.monotonic()))
+            for flight in flights:
+                # One after the other: those of one crew land together, so all but the first are done by then.
+                if not flight.landing.done():
+                    await asyncio.wait((flight.landing,), timeout=max(0.0, deadline - self._clock.monotonic()))
+                    if not flight.landing.done():
+                        break
         finally:
             for crew in crews:
                 crew.waiters -= 1

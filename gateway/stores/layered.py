@@ -93,7 +93,8 @@ class LayeredAnswers:
             proof = key.proof
             entry = held.get(proof)
             if entry is None or entry.until <= now:
-                self._drop(proof)
+                if entry is not None:
+                    self._drop(proof)
                 missing.append(len(found))
                 found.append(None)
                 continue
