@@ -18,14 +18,12 @@ _LARGEST = 2**32 - 1
 _SHAPES = (Shape.DENSE, Shape.MULTI, Shape.SPARSE, Shape.SCORE, Shape.RANKING, Shape.VERBATIM, Shape.LABELS)
 """Stored by position: append only."""
 
-_CODES = {shape: code for code, shape in enumerate(_SHAPES)}
-
 
 def encode(proof: bytes, answer: Answer) -> bytes:
     """The entry for `answer`, which only `proof` opens. `proof` has at most 255 bytes."""
     header = HEADER.pack(
         VERSION,
-        _CODES[answer.shape],
+        _SHAPES.index(answer.shape),  # most are the first; an enum's hash is a call of its own
         len(proof),
         answer.width,
         answer.tokens,
@@ -58,6 +56,6 @@ def decode(proof: bytes, entry: bytes) -> Answer | None:
 
 
 def _plausible(shape: Shape, width: int, length: int) -> bool:
-    if shape in {Shape.DENSE, Shape.MULTI}:
+    if shape is Shape.DENSE or shape is Shape.MULTI:
         return width > 0 and length > 0 and length % (FLOAT_BYTES * width) == 0
     return length == SCORE_BYTES if shape is Shape.SCORE else length > 0
