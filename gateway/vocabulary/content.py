@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeAlias, TypeVar, dataclass_transform
-
-T = TypeVar("T")
+from typing import Any, NamedTuple, TypeAlias
 
 Json: TypeAlias = Any
 """A decoded JSON value. `Any`, because JSON is checked at the edge and typed from there on."""
@@ -130,13 +128,7 @@ class Job:
         return sum(map(len, self.units)) - sum(self.labels)
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(field,))
-def _frozen_when_checked(kind: type[T]) -> type[T]:
-    """A dataclass that the type checker holds to be frozen: at run time that makes each object cost four times more."""
-    return dataclass(slots=True, unsafe_hash=True)(kind)
-
-
-@_frozen_when_checked
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What one unit got: payload in its stored form, values a row, tokens it costs whoever is first to ask.
 
