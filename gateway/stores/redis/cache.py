@@ -27,6 +27,9 @@ ROLE = "cache"
 CHUNK = 64
 """Entries a round trip: about 256 kB of vectors, so that neither the event loop nor the server is held up for long."""
 
+FEW = 8
+"""Entries that are written without waiting for the server; of more it is told when it has room."""
+
 _OVER = -1
 """No turn of a line: nobody can join any more."""
 
@@ -118,9 +121,10 @@ class RedisAnswers:
 
     def _decoded(self, keys: Sequence[ItemKey], done: Told, entries: Sequence[Any]) -> None:
         """All that was asked for has come."""
-        if _failed(entries):
+        found = _opened(keys, entries)
+        if not all(found) and _failed(entries):
             self._observer.store_failure(ROLE)
-        done(_opened(keys, entries))
+        done(found)
 
     def _read(self, keys: Sequence[ItemKey], entries: Entries) -> None:
         """What is stored under each key, StoreErrors among them; a node of a cluster that fails leaves the others'."""
@@ -143,6 +147,18 @@ class RedisAnswers:
             if _failed(await self._line.queue_all([self._set(*entry) for entry in entries[start : start + CHUNK]])):
                 self._observer.store_failure(ROLE)
                 return
+
+    def keep(self, entries: Sequence[tuple[ItemKey, Answer]]) -> bool:
+        """As AnswerStore.keep; what the store does not take is dropped."""
+        if not self._line.in_order or len(entries) > FEW:
+            return False
+        for key, answer in entries:
+            self._line.send(self._set(key, answer), self._kept, ordered=True)
+        return True
+
+    def _kept(self, reply: Any) -> None:  # noqa: ANN401 - only its failure matters
+        if isinstance(reply, StoreError):
+            self._observer.store_failure(ROLE)
 
     def _set(self, key: ItemKey, answer: Answer) -> Command:
         return ("SET", self._keys.answer(key.address), encode(key.proof, answer), "PX", self._lifetime_ms())

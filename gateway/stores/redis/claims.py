@@ -40,11 +40,13 @@ class RedisClaims:
         """
         if len(keys) > MANY:
             return [claim for part in _parts(keys) for claim in await self.claim(part, token)]
+        if not keys:
+            return []
         claims: list[Command] = [("SET", self._keys.claim(key.address), token, "NX", "PX", self._ms) for key in keys]
         names = [self._keys.answer(key.address) for key in keys]
         ask, stored = self._line.queue_all, list[Any]()
         if self._line.in_order:  # so on one server, too
-            granted = list(unfailed(await ask([*claims, ("MGET", *names)])))
+            granted = list(unfailed(await ask([*claims, ("MGET", *names)], ordered=True)))
             stored = granted.pop()
         else:
             granted = list(unfailed(await ask(claims)))
@@ -71,6 +73,14 @@ class RedisClaims:
         names = [self._keys.claim(key.address) for key in keys]
         step = 1 if self._line.clustered else AT_ONCE
         return [names[start : start + step] for start in range(0, len(names), step)]
+
+    def let_go(self, keys: Sequence[ItemKey], token: str) -> bool:
+        """As Claims.let_go."""
+        if not self._line.in_order or len(keys) > MANY:
+            return False
+        for names in self._grouped(keys):
+            self._end.start(self._line, names, (token,))
+        return True
 
 
 def _parts(keys: Sequence[ItemKey]) -> Iterator[Sequence[ItemKey]]:

@@ -119,6 +119,7 @@ class Line:
         self._rest_seconds = 0.0 if isinstance(client, Cluster) else rest_seconds
         self._rests_until = 0.0
         self._waiting: list[Question | Many] = []
+        self._ordered = False
         self.turn = 0
         self._wires = client.wires if isinstance(client, Store) else None
         callbacks: Any = client.response_callbacks if self._wires else {}
@@ -136,7 +137,7 @@ class Line:
 
     @property
     def in_order(self) -> bool:
-        """Whether what is queued in one turn of the event loop is done in that order, on one connection."""
+        """Whether what is sent in one turn of the event loop is done in that order, and what is sent `ordered` ever."""
         return self._wires is not None
 
     async def ask(self, *command: Field) -> Any:  # noqa: ANN401 - each command has its own reply
@@ -149,26 +150,28 @@ class Line:
         """
         return await self.queue(*command)
 
-    def queue(self, *command: Field) -> asyncio.Future[Any]:
+    def queue(self, *command: Field, ordered: bool = False) -> asyncio.Future[Any]:
         """The reply to come; what is queued in one turn of the event loop goes out together. Fails as `ask` does."""
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.send(command, partial(_settle, reply))
+        self.send(command, partial(_settle, reply), ordered=ordered)
         return reply
 
-    def send(self, command: Sequence[Field], answered: Answered) -> None:
+    def send(self, command: Sequence[Field], answered: Answered, *, ordered: bool = False) -> None:
         """As `queue`, for who is called back: once, later, with the reply or what `ask` would raise.
 
-        The command may grow as long as `turn` stays the same.
+        The command may grow as long as `turn` stays the same. Where the line is `in_order`, an `ordered` command is
+        done after all that were sent so before it and have not failed.
         """
         loop = asyncio.get_running_loop()
         if self._rests_until and loop.time() < self._rests_until:
             loop.call_soon(answered, StoreError("skipped"))
             return
+        self._ordered = self._ordered or ordered
         self._waiting.append((command, answered))
         if len(self._waiting) == 1:
             loop.call_soon(self._flush)
 
-    def queue_all(self, commands: Sequence[Command]) -> asyncio.Future[list[Any]]:
+    def queue_all(self, commands: Sequence[Command], *, ordered: bool = False) -> asyncio.Future[list[Any]]:
         """The replies to several commands, in order, errors among them as `ask` would raise them; it fails never.
 
         A command costs half of what it costs by itself. What is no error comes as the server gives it, or as redis-py
@@ -180,6 +183,7 @@ class Line:
             for at, command in enumerate(commands):
                 self.send(command, partial(many.take, at))
         elif commands:
+            self._ordered = self._ordered or ordered
             self._waiting.append(many)
             if len(self._waiting) == 1:
                 loop.call_soon(self._flush)
@@ -198,6 +202,7 @@ class Line:
         self.turn += 1
         if self._wires is not None:
             waiting, self._waiting = self._waiting, []
+            ordered, self._ordered = self._ordered, False
             commands: list[Command] = []
             takers: list[Answered] = []
             for asked in waiting:
@@ -208,7 +213,7 @@ class Line:
                     command, answered = asked
                     commands.append(tuple(command))
                     takers.append(partial(self._take, self._read.get(command[0]), answered))
-            self._wires.send(commands, takers)
+            self._wires.send(commands, takers, ordered=ordered)
             return
         batch = cast("list[Question]", self._waiting[:BATCH])  # see queue_all
         self._waiting = self._waiting[BATCH:]
@@ -220,10 +225,11 @@ class Line:
 
     def _take(self, read: Callable[[Any], Any] | None, answered: Answered, reply: Any) -> None:  # noqa: ANN401 - each command has its own reply
         """Hand over a lean connection's reply, in the form that redis-py gives it."""
-        if isinstance(reply, (LostError, LateError)):
-            self._rest()
-            reply = StoreError(str(reply))
-        elif read is not None and not isinstance(reply, Exception):
+        if isinstance(reply, Exception):
+            if isinstance(reply, (LostError, LateError)):
+                self._rest()
+                reply = StoreError(str(reply))
+        elif read is not None:
             reply = read(reply)
         hand_over(answered, reply)
 

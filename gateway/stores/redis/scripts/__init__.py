@@ -41,3 +41,16 @@ class Script:
         again = [keys for keys, reply in zip(several, replies, strict=True) if isinstance(reply, MissingScriptError)]
         unfailed([reply for reply in replies if not isinstance(reply, MissingScriptError)])
         unfailed(await line.queue_all([("EVAL", self.text, len(keys), *keys, *arguments) for keys in again]))
+
+    def start(self, line: Line, keys: Sequence[str | bytes], arguments: Sequence[str | int | bytes]) -> None:
+        """As `run`, in the line's order, where nobody waits for the reply or hears of a failure."""
+
+        def answered(reply: object) -> None:
+            if isinstance(reply, MissingScriptError):
+                line.send(("EVAL", self.text, len(keys), *keys, *arguments), _ignore, ordered=True)
+
+        line.send(("EVALSHA", self._sha, len(keys), *keys, *arguments), answered, ordered=True)
+
+
+def _ignore(_reply: object) -> None:
+    """Nobody waits for it."""
