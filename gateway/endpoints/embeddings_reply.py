@@ -73,7 +73,10 @@ def opening(model: str) -> bytes:
 
 
 def closed(begun: bytes, rows: Sequence[bytes]) -> tuple[bytes, ...]:
-    """What `whole` makes of what `opening` began, and of JSON vectors, at least one; in parts, which saves a copy."""
+    """What `whole` makes of what `opening` began, and of JSON vectors, at least one; in parts, which saves a copy.
+
+    However many they are: the system gathers them, and of what waits for a slow client nothing is held twice.
+    """
     if len(rows) == 1:
         return begun + _BEFORE[0], rows[0], b"}]}"
     parts = [begun]
@@ -81,7 +84,7 @@ def closed(begun: bytes, rows: Sequence[bytes]) -> tuple[bytes, ...]:
         parts += (before, vector)
     for index in range(len(_BEFORE), len(rows)):
         parts += (_NEXT % index, rows[index])
-    return (b"".join([*parts, b"}]}"]),)
+    return (*parts, b"}]}")
 
 
 def is_large(answers: Sequence[Answer]) -> bool:
