@@ -64,13 +64,12 @@ class Ongoing:
         Raises:
             GatewayError: what the client is to be told; nobody hears it who is `gone`.
         """
-        self._task = task = asyncio.current_task()
+        self._task = asyncio.current_task()
         try:
             return await serving
         except asyncio.CancelledError:
-            if task is None or not self.gone:
+            if not self.gone:
                 raise
-            task.uncancel()
             raise closed_by_client() from None
         finally:
             self._task = None
