@@ -25,11 +25,12 @@ ROLE = "quota"
 class Reservation:
     """What one request has taken, between the door and settlement; made by `Admission.reserve` only."""
 
-    def __init__(self, leases: Leases, meters: Sequence[Meter], facts: Facts) -> None:
+    def __init__(self, leases: Leases, meters: Sequence[Meter], facts: Facts, door: list[Taken] | None = None) -> None:
+        """`door` is what was taken by `at_the_door` before; whoever has it must `settle`."""
         self.facts = facts
         self._leases = leases
         self._meters = meters
-        self._door: list[Taken] = []
+        self._door: list[Taken] = door or []
         self._covered: list[Taken] = []
         self._kept = 1
         self._spent = (0, 0, 0)
@@ -41,24 +42,12 @@ class Reservation:
             GatewayError: RATE_REQUEST_LIMIT_EXCEEDED, RATE_CONCURRENCY_LIMIT_EXCEEDED, RATE_IP_LIMIT_EXCEEDED or
                 SERVICE_UNAVAILABLE.
         """
-        of = self._leases.of
-        self._door = await self._take(
-            [(of(meter), 1, 0, 1) for meter in self._meters if meter.scope is not Scope.BUDGET]
-        )
+        self._door = await self._take(_entrance(self._leases, self._meters))
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Settle, whatever happened."""
         self.settle()
-
-    def enter_at_once(self) -> bool:
-        """Enter, if nothing is to be waited for; False: nothing was taken. Who entered so must `settle`."""
-        of = self._leases.of
-        taken = self._leases.taken_at_once(
-            [(of(meter), 1, 0, 1) for meter in self._meters if meter.scope is not Scope.BUDGET]
-        )
-        self._door = taken or []
-        return taken is not None
 
     def count_in(self, meters: Sequence[Meter]) -> None:
         """Budgets, which a call is held to only once it costs something."""
@@ -125,6 +114,23 @@ class Reservation:
         meter = tenant_meter(self._meters)
         if meter is not None:
             self.facts.remaining = remaining(self._leases.of(meter).used, meter.limits)
+
+
+def at_the_door(leases: Leases, meters: Sequence[Meter]) -> list[Taken] | None:
+    """What entering takes, if nothing is to be waited for; None: nothing was taken."""
+    return leases.taken_at_once(_entrance(leases, meters))
+
+
+def free_of_charge(leases: Leases, door: Sequence[Taken]) -> None:
+    """End a request that used nothing but itself; as settling a reservation of which that was recorded."""
+    for taken in door:
+        leases.settle(taken, 1, 0)
+
+
+def _entrance(leases: Leases, meters: Sequence[Meter]) -> list[Want]:
+    """One request and one slot of every meter that is no budget."""
+    of = leases.of
+    return [(of(meter), 1, 0, 1) for meter in meters if meter.scope is not Scope.BUDGET]
 
 
 def _amount(meter: Meter, tokens: int, paid: int, nanos: int) -> int:

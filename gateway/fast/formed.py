@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from gateway.admit.limits import remaining
 from gateway.admit.meters import meters_of
-from gateway.admit.reservation import Reservation
+from gateway.admit.reservation import Reservation, at_the_door, free_of_charge
 from gateway.endpoints.embeddings_reply import closed, fragments
 from gateway.errors import GatewayError, internal_error
 from gateway.fast.ongoing import Ongoing, closed_by_client
 from gateway.plan.derive import derive
 from gateway.plan.planner import arrange, knowing
-from gateway.vocabulary import SECONDS_PER_HOUR, Call, Charge, Tally, nanos
+from gateway.vocabulary import SECONDS_PER_HOUR, Call, Tally, nanos
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -121,58 +121,59 @@ class FormedCalls:
     def _begin(
         self, form: Form, texts: Sequence[str], keys: Sequence[ItemKey], asker: Asker, tell: Tell
     ) -> Ongoing | None:
-        facts = form.facts(asker.request_id, len(keys))
-        quota = Reservation(self._leases, _meters(form, asker), facts)
-        if not quota.enter_at_once():
+        meters = _meters(form, asker)
+        door = at_the_door(self._leases, meters)
+        if door is None:
             return None
         self._bulk_gate.interactive(asker.started)
         self._trace.seen(keys)
-        ongoing = Ongoing(form, texts, keys, asker, quota)
+        ongoing = Ongoing(form, texts, keys, asker, meters, door)
         wanted = list(keys) if form.source_keys is None else [*keys, *form.source_keys.of_texts(texts)]
         self._answers.fetch(wanted, partial(self._fetched, ongoing, tell))
         return ongoing
 
     def _fetched(self, ongoing: Ongoing, tell: Tell, answers: list[Answer | None]) -> None:
         """The store has answered: a hit is told; the rest is a task's."""
-        form, keys, quota = ongoing.form, ongoing.keys, ongoing.quota
+        form, keys = ongoing.form, ongoing.keys
         found = [answer for answer in answers[: len(keys)] if answer is not None]
         if len(found) < len(keys) or form.counts_cached or ongoing.gone or not form.fits(found):
             self._tasks.spawn(self._go_on(ongoing, answers, tell), "call")
             return
-        quota.record(Charge(sum([answer.tokens for answer in found]), 0), 0)
-        quota.settle()
+        free_of_charge(self._leases, ongoing.door)
         try:
             hit = self._hit(form, keys, found, ongoing.asker)
         except Exception as error:  # noqa: BLE001 - as below
-            self._failed(ongoing, error, tell)
+            self._failed(ongoing, error, tell, form.facts(ongoing.asker.request_id, len(keys)))
         else:
             tell(hit, None)
 
     async def _go_on(self, ongoing: Ongoing, answers: Sequence[Answer | None], tell: Tell) -> None:
         """The answer, or why there is none, and the last word on the call."""
+        facts = ongoing.form.facts(ongoing.asker.request_id, len(ongoing.keys))
+        quota = Reservation(self._leases, ongoing.meters, facts, ongoing.door)
         failure: GatewayError | None = None
         answer: Reply | GatewayError
         try:
             if ongoing.gone:
-                ongoing.quota.settle()
+                quota.settle()
                 raise closed_by_client()
-            answer = await ongoing.run(self._answer(ongoing, answers))
+            answer = await ongoing.run(self._answer(ongoing, answers, quota))
         except GatewayError as error:
             answer = failure = error
         except Exception as error:  # noqa: BLE001 - the border: a defect of ours becomes a 500 in the contract's shape
-            self._failed(ongoing, error, tell)
+            self._failed(ongoing, error, tell, facts)
             return
-        status = tell(answer, ongoing.facts)
-        self._observer.request(ongoing.facts, self._clock.monotonic() - ongoing.asker.started, failure, status)
+        status = tell(answer, facts)
+        self._observer.request(facts, self._clock.monotonic() - ongoing.asker.started, failure, status)
 
-    def _failed(self, ongoing: Ongoing, error: Exception, tell: Tell) -> None:
+    def _failed(self, ongoing: Ongoing, error: Exception, tell: Tell, facts: Facts) -> None:
         """A defect of ours."""
-        self._observer.defect(ongoing.facts, error)
+        self._observer.defect(facts, error)
         failure = internal_error()
-        status = tell(failure, ongoing.facts)
-        self._observer.request(ongoing.facts, self._clock.monotonic() - ongoing.asker.started, failure, status)
+        status = tell(failure, facts)
+        self._observer.request(facts, self._clock.monotonic() - ongoing.asker.started, failure, status)
 
-    async def _answer(self, ongoing: Ongoing, answers: Sequence[Answer | None]) -> Reply:
+    async def _answer(self, ongoing: Ongoing, answers: Sequence[Answer | None], quota: Reservation) -> Reply:
         form, asker = ongoing.form, ongoing.asker
         timeout = form.snapshot.config.server.timeout
         call = Call(
@@ -190,12 +191,12 @@ class FormedCalls:
         return await self._pipeline.resume(
             form.endpoint,
             call,
-            ongoing.facts,
+            quota.facts,
             snapshot=form.snapshot,
             caller=asker.caller,
             job=job,
             plan=plan,
-            quota=ongoing.quota,
+            quota=quota,
         )
 
     def _hit(self, form: Form, keys: Sequence[ItemKey], found: Sequence[Answer], asker: Asker) -> Hit:

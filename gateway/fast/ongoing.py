@@ -10,26 +10,33 @@ from gateway.errors import Code, GatewayError
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
-    from gateway.admit.reservation import Reservation
     from gateway.fast.form import Form
     from gateway.fast.repeat import Asker
-    from gateway.vocabulary import ItemKey, Reply
+    from gateway.leasing.lease import Taken
+    from gateway.vocabulary import ItemKey, Meter, Reply
 
 
 class Ongoing:
     """One for a call. Until a backend is asked the end of its connection ends it; later nothing does (edge.hang_up)."""
 
-    __slots__ = ("_departed", "_gone", "_task", "asker", "facts", "form", "keys", "quota", "texts")
+    __slots__ = ("_departed", "_gone", "_task", "asker", "door", "form", "keys", "meters", "texts")
 
-    def __init__(
-        self, form: Form, texts: Sequence[str], keys: Sequence[ItemKey], asker: Asker, quota: Reservation
+    def __init__(  # noqa: PLR0913, PLR0917 - what is known of it, in the order in which it was found
+        self,
+        form: Form,
+        texts: Sequence[str],
+        keys: Sequence[ItemKey],
+        asker: Asker,
+        meters: Sequence[Meter],
+        door: list[Taken],
     ) -> None:
+        """`door` is what it has taken of `meters` (admit.reservation.at_the_door)."""
         self.form = form
         self.texts = texts
         self.keys = keys
         self.asker = asker
-        self.facts = quota.facts
-        self.quota = quota
+        self.meters = meters
+        self.door = door
         self._gone = False
         self._departed = False
         self._task: asyncio.Task[None] | None = None
@@ -57,13 +64,12 @@ class Ongoing:
         Raises:
             GatewayError: what the client is to be told; nobody hears it who is `gone`.
         """
-        self._task = task = asyncio.current_task()
+        self._task = asyncio.current_task()
         try:
             return await serving
         except asyncio.CancelledError:
-            if task is None or not self.gone:
+            if not self.gone:
                 raise
-            task.uncancel()
             raise closed_by_client() from None
         finally:
             self._task = None

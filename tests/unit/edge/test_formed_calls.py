@@ -197,6 +197,15 @@ def metrics(served: Any) -> str:
     return text
 
 
+async def test_what_comes_again_and_again_is_remembered_whole() -> None:
+    async with talking(generous()) as (served, line):
+        weights = []
+        for _ in range(4):
+            await line.ask(wire(ONE))
+            weights.append(served.fast_path.repeats.weight > 0)
+        assert weights == [False, False, True, True]
+
+
 async def test_requests_behind_one_that_waits_are_held_back_and_answered_in_order() -> None:
     async with talking(generous()) as (served, line):
         gate = await waiting(served, line)
@@ -211,6 +220,7 @@ async def test_requests_behind_one_that_waits_are_held_back_and_answered_in_orde
         assert "miss" in answers[0][1]["Cache-Status"]
         assert "miss" in answers[21][1]["Cache-Status"]
         assert answers[22][1]["Cache-Status"] == "gateway; hit"
+        assert (await line.ask(wire(ONE)))[0] == 200
 
 
 async def test_a_gateway_that_leaves_answers_what_waits_and_closes() -> None:
