@@ -219,8 +219,9 @@ class InFlight:
             await self._release(keys, token)
 
     async def _release(self, keys: Sequence[ItemKey], token: str) -> None:
-        with suppress(StoreError):
-            await self._claims.release(keys, token)
+        if not self._claims.let_go(keys, token):
+            with suppress(StoreError):
+                await self._claims.release(keys, token)
 
     def _may_take_over(self, error: BaseException, deadline: float, name: bytes) -> bool:
         """Whether a flight failed for what was its flyer's own: less time than we have, or another list.

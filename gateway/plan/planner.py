@@ -129,7 +129,11 @@ class Planner:
         return plan
 
     async def remember(self, inquiry: Inquiry, plan: Plan, fresh: Mapping[int, Answer]) -> None:
-        """Store fresh answers before the client has them, so that its next call finds them. Best effort."""
+        """Store fresh answers, so that the client's next call finds them. Best effort.
+
+        A claim that is given back later is given back after that, so whoever asks next in another process has either
+        the answer or to wait for it.
+        """
         if not plan.storable or not fresh:
             return
         entries = []
@@ -137,7 +141,8 @@ class Planner:
         for start in range(0, len(positions), MANY):
             await turn_over(start)
             entries += self._stamped(inquiry, plan, {at: fresh[at] for at in positions[start : start + MANY]})
-            await self._store.put(entries[start:])
+            if not self._store.keep(entries[start:]):
+                await self._store.put(entries[start:])
         if inquiry.scope is CacheScope.SHARED:
             job = inquiry.job
             units = replace(job, units=tuple([job.units[position] for position in fresh]))

@@ -40,7 +40,7 @@ class RedisClaims:
             return [claim for part in _parts(keys) for claim in await self.claim(part, token)]
         names = [self._keys.claim(key.address) for key in keys]
         ask = self._line.queue
-        claims = [ask("SET", name, token, "NX", "PX", self._ms) for name in names]
+        claims = [ask("SET", name, token, "NX", "PX", self._ms, ordered=True) for name in names]
         if not self._line.in_order:
             await replies_to(claims)
         entries = [ask("GET", self._keys.answer(key.address)) for key in keys]
@@ -69,6 +69,14 @@ class RedisClaims:
                 await self._end.run(self._line, (names[0],), (token,))
             else:
                 await asyncio.gather(*(self._end.run(self._line, (name,), (token,)) for name in names))
+
+    def let_go(self, keys: Sequence[ItemKey], token: str) -> bool:
+        """As Claims.let_go."""
+        if not self._line.in_order or len(keys) > MANY:
+            return False
+        for key in keys:
+            self._end.start(self._line, (self._keys.claim(key.address),), (token,))
+        return True
 
 
 def _parts(keys: Sequence[ItemKey]) -> Iterator[Sequence[ItemKey]]:
