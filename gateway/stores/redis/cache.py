@@ -121,9 +121,10 @@ class RedisAnswers:
 
     def _decoded(self, keys: Sequence[ItemKey], done: Told, entries: Sequence[Any]) -> None:
         """All that was asked for has come."""
-        if _failed(entries):
+        found = _opened(keys, entries)
+        if not all(found) and _failed(entries):
             self._observer.store_failure(ROLE)
-        done(_opened(keys, entries))
+        done(found)
 
     def _read(self, keys: Sequence[ItemKey], entries: Entries) -> None:
         """What is stored under each key, StoreErrors among them; a node of a cluster that fails leaves the others'."""

@@ -198,10 +198,11 @@ class Line:
 
     def _take(self, read: Callable[[Any], Any] | None, answered: Answered, reply: Any) -> None:  # noqa: ANN401 - each command has its own reply
         """Hand over a lean connection's reply, in the form that redis-py gives it."""
-        if isinstance(reply, (LostError, LateError)):
-            self._rest()
-            reply = StoreError(str(reply))
-        elif read is not None and not isinstance(reply, Exception):
+        if isinstance(reply, Exception):
+            if isinstance(reply, (LostError, LateError)):
+                self._rest()
+                reply = StoreError(str(reply))
+        elif read is not None:
             reply = read(reply)
         hand_over(answered, reply)
 
@@ -249,15 +250,19 @@ def _answer_all(batch: list[Question], replies: Sequence[Any]) -> None:
 
 def hand_over(answered: Answered, reply: object) -> None:
     """Give one caller its reply, errors as StoreError; one that fails over it is alone with that."""
-    if isinstance(reply, NoScriptError):
-        reply = MissingScriptError(type(reply).__name__)
-    elif isinstance(reply, Exception):
-        reply = StoreError(str(reply) if isinstance(reply, StoreError) else type(reply).__name__)
+    if isinstance(reply, Exception):
+        reply = _as_store_error(reply)
     try:
         answered(reply)
     except Exception as error:  # noqa: BLE001 - the others wait for theirs on the same connection
         failed = {"message": "a reply of the store was not taken", "exception": error}
         asyncio.get_running_loop().call_exception_handler(failed)
+
+
+def _as_store_error(error: Exception) -> StoreError:
+    if isinstance(error, NoScriptError):
+        return MissingScriptError(type(error).__name__)
+    return StoreError(str(error) if isinstance(error, StoreError) else type(error).__name__)
 
 
 def _settle(waiting: asyncio.Future[Any], reply: object) -> None:

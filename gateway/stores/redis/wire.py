@@ -210,6 +210,9 @@ class Wires:
             await wire.quiet()
 
     def _least_busy(self) -> Wire:
+        for wire in self._wires:
+            if not wire.load and not wire.dead:
+                return wire
         self._wires = [wire for wire in self._wires if not wire.dead]
         free = min(self._wires, key=_load, default=None)
         if free is None or (free.load and len(self._wires) < MOST):
