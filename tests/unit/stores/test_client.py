@@ -127,6 +127,19 @@ async def test_a_claim_is_not_given_back_before_it_was_made_however_slow_that_is
     assert await claims.claim([key], "b") == [True]
 
 
+async def test_what_nobody_waits_for_is_done_before_the_end(line: Line, store_url: str) -> None:
+    client = connect(store_url, 5.0)
+    last = Line(client, TaskGroup(), 5.0)
+    key, kept = ItemKey(b"k" * 16, b"p"), Answer(Shape.SCORE, bytes(8), 0, 1)
+    claims, answers = RedisClaims(last, KEYS, 10), RedisAnswers(last, KEYS, 60, FakeClock(), FakeObserver())
+    assert await claims.claim([key], "a") == [True]
+    assert answers.keep([(key, kept)])
+    assert claims.let_go([key], "a")
+    await client.aclose()
+    assert await RedisAnswers(line, KEYS, 60, FakeClock(), FakeObserver()).get([key]) == [kept]
+    assert not await line.client.exists(KEYS.claim(key.address))
+
+
 async def test_what_the_store_does_not_keep_is_told_once_an_entry_and_nobody_fails(silent: Redis) -> None:
     tasks, observer = TaskGroup(), FakeObserver()
     line = Line(silent, tasks, 0.05, rest_seconds=60.0)
