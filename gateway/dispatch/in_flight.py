@@ -169,7 +169,9 @@ class InFlight:
 
     def _ended(self, crew: Crew, flights: Collection[Flight]) -> None:
         """Nothing is left in the air, and nobody is to hear of a failure when whoever waited is gone."""
-        crash(flights, service_unavailable("The gateway is stopping"))
+        left = [flight for flight in flights if not flight.landing.done()]
+        if left:
+            crash(left, service_unavailable("The gateway is stopping"))
         for proof in crew.proofs:
             self._forget(proof, crew)
 

@@ -221,7 +221,8 @@ class Wires:
         return free
 
     async def close(self) -> None:
-        """End all, and begin none any more."""
+        """End all, and begin none any more; what was sent in this turn of the event loop still goes out."""
+        await asyncio.sleep(0)
         self._closed = True
         wires, self._wires = self._wires, []
         for wire in wires:
