@@ -11,9 +11,8 @@ from fakes.running_gateway import until
 
 from gateway.errors import StoreError
 from gateway.ports import Amounts, Spend, Statement
-from gateway.stores.redis.cache import CHUNK, FEW, RedisAnswers
+from gateway.stores.redis.cache import CHUNK, RedisAnswers
 from gateway.stores.redis.calls_back import hear
-from gateway.stores.redis.claims import RedisClaims
 from gateway.stores.redis.client import Line, connect
 from gateway.stores.redis.keys import Keys
 from gateway.stores.redis.quota import RedisQuota
@@ -63,70 +62,6 @@ async def test_scripts_are_loaded_again_after_the_server_forgot_them(line: Line)
     assert (await quota.exchange(needs(1))).used == Amounts(0, 1, 0)
     await line.client.script_flush()
     assert (await quota.exchange(needs(2, 2, released=1))).used == Amounts(0, 2, 0)
-
-
-async def test_what_is_let_go_after_the_server_forgot_the_script_is_let_go(line: Line) -> None:
-    claims, key = RedisClaims(line, KEYS, 10), ItemKey(b"k" * 16, b"p")
-    await line.client.script_flush()
-
-    async def free() -> bool:
-        return not await line.client.exists(KEYS.claim(key.address))
-
-    for _ in range(2):
-        assert await claims.claim([key], "a") == [True]
-        assert claims.let_go([key], "a")
-        await until(free)
-
-
-async def held_up(line: Line) -> None:
-    """The connection of what is ordered waits for a moment; the others do not."""
-    line.send(("BLPOP", "nothing", "0.05"), lambda _: None, ordered=True)
-    await asyncio.sleep(0)
-
-
-async def test_a_claim_is_not_given_back_before_the_answer_is_stored_however_slow_that_is(line: Line) -> None:
-    claims, key = RedisClaims(line, KEYS, 10), ItemKey(b"k" * 16, b"p")
-    answers = RedisAnswers(line, KEYS, 60, FakeClock(), FakeObserver())
-    assert await claims.claim([key], "a") == [True]
-    await held_up(line)
-    assert answers.keep([(key, Answer(Shape.SCORE, bytes(8), 0, 1))])
-    await asyncio.sleep(0)
-    assert claims.let_go([key], "a")
-
-    async def given_back() -> bool:
-        there = await line.client.exists(KEYS.claim(key.address))
-        assert there or await line.client.exists(KEYS.answer(key.address))
-        return not there
-
-    assert not await given_back()
-    assert not await line.client.exists(KEYS.answer(key.address))
-    await until(given_back)
-
-
-async def test_a_claim_is_not_given_back_before_it_was_made_however_slow_that_is(line: Line) -> None:
-    claims, key = RedisClaims(line, KEYS, 10), ItemKey(b"k" * 16, b"p")
-    await held_up(line)
-    claiming = asyncio.ensure_future(claims.claim([key], "a"))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    claiming.cancel()
-    assert claims.let_go([key], "a")
-    await asyncio.gather(claiming, return_exceptions=True)
-    assert await claims.claim([key], "b") == [True]
-
-
-async def test_what_the_store_does_not_keep_is_told_once_an_entry_and_nobody_fails(silent: Redis) -> None:
-    tasks, observer = TaskGroup(), FakeObserver()
-    line = Line(silent, tasks, 0.05, rest_seconds=60.0)
-    answers, claims = RedisAnswers(line, KEYS, 60, FakeClock(), observer), RedisClaims(line, KEYS, 10)
-    key, kept = ItemKey(bytes(16), b"p"), Answer(Shape.SCORE, bytes(8), 0, 1)
-    assert answers.keep([(key, kept)])
-    assert claims.let_go([key], "a")
-    assert not answers.keep([(key, kept)] * (FEW + 1))
-    await until(lambda: asyncio.sleep(0, observer.store_failures == ["cache"]))
-    assert answers.keep([(key, kept)])
-    await until(lambda: asyncio.sleep(0, observer.store_failures == ["cache"] * 2))
-    await tasks.drain(5.0)
 
 
 async def test_the_servers_own_clock_is_used(line: Line) -> None:
