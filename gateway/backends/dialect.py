@@ -86,7 +86,8 @@ class Outcome:
     @property
     def tokens(self) -> int:
         """What the backend counted for the call."""
-        return sum(answer.tokens for answer in self.answers)
+        answers = self.answers
+        return answers[0].tokens if len(answers) == 1 else sum([answer.tokens for answer in answers])
 
 
 class Silent:
