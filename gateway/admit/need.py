@@ -68,6 +68,19 @@ class Ruler:
     counter: Counter | None
     exact: bool
 
+    def lone(self, item: Item) -> Need | None:
+        """As `measure`, of one short text; None for anything else."""
+        if item.modality is not Modality.TEXT or self.counter is None:
+            return None
+        text = item.parts[0].value
+        length = utf8_length(text)
+        if length > self.counter.slice_bytes:
+            return None
+        counted = self.counter.count((text,))
+        count = None if counted is None else counted[0]
+        bound = min(self._most(length, count) + SPECIAL_TOKENS, self.model.context_length)
+        return self._need(_Content(length, count, 1), bound, SPECIAL_TOKENS)
+
     async def measure(self, items: Sequence[Item], query: str | None = None) -> list[Need]:
         """What each item needs, read together with the query where there is one. Others run between parts of a list."""
         needs: list[Need] = []
