@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from gateway.admit.need import Need, Ruler
 from gateway.catalogue.model import Tokenizer
 from gateway.tokens.peaks import Peaks
 from gateway.turns import turn_over
+from gateway.values import value
 from gateway.vocabulary import TRAIN
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ MOST = 16.0
 """A backend that counts more than a bound is believed up to so many times; what it says above that is a defect."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Estimate:
     """Tokens to reserve for units, by position, and how they came about."""
 

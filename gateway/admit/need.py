@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.tokens.bound import PAIR_TOKENS, SPECIAL_TOKENS, utf8_length
 from gateway.tokens.images import image_size, tile_tokens
+from gateway.values import value
 from gateway.vocabulary import Item, Modality
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class _Content:
         self.texts += 1
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ruler:
     """How a model's texts are measured: with its own tokenizer (`exact`), with a yardstick, or (None) not at all."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.backends import DIALECTS
@@ -14,6 +13,7 @@ from gateway.dispatch.station import LateError
 from gateway.dispatch.tracing import came_back, departing
 from gateway.errors import TransportError
 from gateway.turns import MANY, turn_over
+from gateway.values import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ _LARGE = 1_048_576
 DIALECT: Mapping[str, Dialect] = {dialect.name: dialect for dialect in DIALECTS}
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Parcel:
     """What one call carries: wants of one kind, of one order or of several that were gathered.
 
