@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.dispatch.health import Breaker, Ejection, State
 from gateway.dispatch.hedging import Hedger
-from gateway.dispatch.retry import CUT_SHORT, Blame, row
+from gateway.dispatch.retry import ANSWERED, CUT_SHORT, Blame, row
 from gateway.dispatch.retry_budget import RetryBudget
 from gateway.dispatch.routing import Candidate, choose, reopens
 from gateway.dispatch.station import LateError
@@ -53,7 +53,7 @@ class Trip:
 
     `cut_short`: the client's deadline leaves it less time than the backend may take. `other_key`: its key was refused,
     and the backend has another. `tries` came before it; `hedged`: the one before is still running. `span`: how it is
-    traced, once it has left.
+    traced, once it has left. `traffic`: that of its model.
     """
 
     route: Route
@@ -181,7 +181,7 @@ class Fleet:
         now, place = self._clock.monotonic(), trip.place
         place.outstanding -= trip.tokens
         found = None if outcome is None else row(outcome.kind, of_the_caller=own_key, cut_short=trip.cut_short)
-        ok = None if found is None else _is_well(found)
+        ok = None if found is None else found is ANSWERED or _is_well(found)
         chance = 0.0 if ok else self._clock.random()  # it spreads what is done after a failure
         if place.breaker.record(now, trip.admitted, ok, chance) and ok is False:
             place.lost_probes += 1

@@ -191,7 +191,7 @@ class Sender:
         except TransportError as error:
             outcome = Outcome(_lost(error))
         seconds = self._clock.monotonic() - started
-        self._observer.upstream_call(name, ask.job.endpoint, outcome.kind.value, seconds, outcome.tokens)
+        self._observer.upstream_call(name, ask.job.endpoint, outcome.kind, seconds, outcome.tokens)
         if not outcome.answers:
             return outcome
         share = int(seconds / units * _MICROS)
