@@ -82,7 +82,9 @@ def _counted(dump: Path) -> tuple[str, int] | None:
     """Name and instructions of one dump that was asked for; None for the one at the end."""
     text = dump.read_text()
     name, total = (
-        re.search(what, text) for what in (r"Trigger: Client Request: (\S+)", r"\n(?:summary|totals): (\d+)")
+        # Not `summary`: of a second dump that is what it has more than the first.
+        re.search(what, text)
+        for what in (r"Trigger: Client Request: (\S+)", r"\ntotals: (\d+)")
     )
     return (name[1], int(total[1])) if name and total else None
 

@@ -10,23 +10,21 @@ from itertools import count
 
 
 class SystemClock:
-    """The real clock and the system's randomness (ports.Clock)."""
+    """The real clock and the system's randomness (ports.Clock): the two that are asked most are no functions of ours.
+
+    `monotonic`: seconds since an arbitrary start. `random`: uniform in [0, 1); for jitter and sampling, never secrets.
+    """
+
+    monotonic = staticmethod(time.monotonic)
+    random = staticmethod(random.random)
 
     def __init__(self) -> None:
         self._process = secrets.token_hex(8)
         self._count = count()
 
-    def monotonic(self) -> float:
-        """Seconds since an arbitrary start."""
-        return time.monotonic()
-
     def epoch(self) -> int:
         """Whole seconds since 1970 by the system's clock."""
         return int(time.time())
-
-    def random(self) -> float:
-        """Uniform in [0, 1); for jitter and sampling, never for secrets."""
-        return random.random()  # noqa: S311 - jitter, not secrecy
 
     def identifier(self) -> str:
         """32 hex digits: 64 random bits of this process, then a counter. Unique, not secret, and cheap to make."""

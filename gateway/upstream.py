@@ -51,6 +51,7 @@ class Upstream:
         self._routes: dict[tuple[str, str], tuple[Origin, str] | None] = {}
         self._pools: dict[tuple[str, Origin], Pool] = {}
         self._odd: set[tuple[str, Origin]] = set()
+        self._lines: dict[tuple[str, str], tuple[Pool, str]] = {}
 
     async def send(self, backend: str, exchange: Exchange, timeout_seconds: float) -> RawReply:
         """One request and its whole reply.
@@ -58,19 +59,31 @@ class Upstream:
         Raises:
             TransportError: no connection, a broken reply, one over REPLY_LIMIT, or none within the time.
         """
+        line = self._lines.get((backend, exchange.path)) or self._line(backend, exchange.path)
+        if line is None or not known(exchange.headers):
+            return await self._send_by_aiohttp(backend, self._backends[backend], exchange, timeout_seconds)
+        pool, target = line
+        try:
+            return await pool.send(exchange, target, timeout_seconds, REPLY_LIMIT)
+        except OddError:
+            self._odd.add((backend, pool.origin))
+            self._lines.clear()
+            raise
+
+    def _line(self, backend: str, path: str) -> tuple[Pool, str] | None:
+        """The pool for a path of a backend, and the path there; None where gateway.http1 does not go."""
         settings = self._backends[backend]
-        route = self._route(settings.url, exchange.path)
-        if route is None or (backend, route[0]) in self._odd or not known(exchange.headers):
-            return await self._send_by_aiohttp(backend, settings, exchange, timeout_seconds)
+        route = self._route(settings.url, path)
+        if route is None or (backend, route[0]) in self._odd:
+            return None
         origin, target = route
         pool = self._pools.get((backend, origin))
         if pool is None:
             pool = self._pools[backend, origin] = Pool(origin, settings.concurrency)
-        try:
-            return await pool.send(exchange, target, timeout_seconds, REPLY_LIMIT)
-        except OddError:
-            self._odd.add((backend, origin))
-            raise
+        if len(self._lines) >= _ROUTES:
+            self._lines.clear()
+        self._lines[backend, path] = pool, target
+        return pool, target
 
     def _route(self, base: str, path: str) -> tuple[Origin, str] | None:
         """Where a path of a backend is; None where gateway.http1 does not go."""
@@ -136,6 +149,7 @@ class Upstream:
     def add(self, backends: Mapping[str, Backend]) -> None:
         """Know these backends, too. None is forgotten: requests that began before may still ask it."""
         self._backends |= backends
+        self._lines.clear()
 
     def _session(self, name: str, settings: Backend) -> aiohttp.ClientSession:
         session = self._sessions.get(name)
@@ -148,6 +162,7 @@ class Upstream:
         for pool in self._pools.values():
             pool.close()
         self._pools.clear()
+        self._lines.clear()
         for session in (*self._sessions.values(), *([self._poster] if self._poster else [])):
             await session.close()
         await self.foreign.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from gateway.admit.need import Need, Ruler
 from gateway.catalogue.model import Tokenizer
 from gateway.tokens.peaks import Peaks
 from gateway.turns import turn_over
+from gateway.values import value
 from gateway.vocabulary import TRAIN
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ RERANK = "rerank"
 YARDSTICK = Tokenizer.CL100K
 """Counts the texts of models whose own tokenizer cannot be had."""
 
+_MORE_THAN_TEXT = frozenset({RERANK, TRAIN})
+"""Where a unit is read with a query, or several times."""
+
 ENOUGH = 50
 """Calls of a kind before their ratio is believed."""
 
@@ -33,7 +37,7 @@ MOST = 16.0
 """A backend that counts more than a bound is believed up to so many times; what it says above that is a defect."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Estimate:
     """Tokens to reserve for units, by position, and how they came about."""
 
@@ -62,8 +66,8 @@ class Estimator:
 
     async def estimate(self, job: Job, model: Model, positions: Sequence[int]) -> Estimate:
         """For the units of a job at `positions`. Long lists are counted in slices, between which others run."""
-        if not positions:
-            return NOTHING
+        if (at_once := self.at_once(job, model, positions)) is not None:
+            return at_once
         items = [item for at in positions for item in job.units[at]]
         query = (job.query or "") if job.endpoint == RERANK else None
         left = iter(await self._ruler(model).measure(items, query))
@@ -71,10 +75,22 @@ class Estimator:
         needs = {at: _sum([next(left) for _ in job.units[at]]) for at in positions}
         if job.endpoint == TRAIN:
             needs = {at: _often(need, job.iterations) for at, need in needs.items()}
-        text_kind, bound_kind = _kinds(job.endpoint, model, list(needs.values()), len(items))
+        return self._estimated(needs, *_kinds(job.endpoint, model, list(needs.values()), len(items)))
+
+    def at_once(self, job: Job, model: Model, positions: Sequence[int]) -> Estimate | None:
+        """As `estimate` for nothing, or one short text; None for anything else."""
+        if not positions:
+            return NOTHING
+        if len(positions) > 1 or len(job.units[positions[0]]) > 1 or job.endpoint in _MORE_THAN_TEXT:
+            return None
+        need = self._ruler(model).lone(job.units[positions[0]][0])
+        if need is None:
+            return None
+        return self._estimated({positions[0]: need}, *_kinds_of_one(job.endpoint, model, need))
+
+    def _estimated(self, needs: Mapping[int, Need], text_kind: Hashable, bound_kind: Hashable) -> Estimate:
         factor = min(max(self._beyond.of(bound_kind) or 1.0, 1.0), MOST)
-        ratio = self._ratios.of(text_kind)
-        return Estimate(_reserved(needs, factor, ratio), needs, text_kind, bound_kind)
+        return Estimate(_reserved(needs, factor, self._ratios.of(text_kind)), needs, text_kind, bound_kind)
 
     def learn(self, estimate: Estimate, fresh: Fresh) -> int:
         """What had been reserved for the units that were paid for, now that `fresh` tells what the backend counted.
@@ -140,6 +156,15 @@ def _kinds(endpoint: str, model: Model, needs: Sequence[Need], items: int) -> tu
     count, length = (sum(column) for column in zip(*counted, strict=True))
     size, density = (count // items).bit_length(), (length * length // (count * count)).bit_length()
     return (model.name, endpoint, several, size, density), bound_kind
+
+
+def _kinds_of_one(endpoint: str, model: Model, need: Need) -> tuple[Hashable, Hashable]:
+    """As `_kinds`, of one unit of one item."""
+    bound_kind = (model.name, endpoint, 0, need.bound.bit_length())
+    if not need.counted:
+        return None, bound_kind
+    density = (need.length * need.length // (need.counted * need.counted)).bit_length()
+    return (model.name, endpoint, 0, need.counted.bit_length(), density), bound_kind
 
 
 def _reserved(needs: Mapping[int, Need], factor: float, ratio: float | None) -> dict[int, int]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.tokens.bound import PAIR_TOKENS, SPECIAL_TOKENS, utf8_length
 from gateway.tokens.images import image_size, tile_tokens
+from gateway.values import value
 from gateway.vocabulary import Item, Modality
 
 if TYPE_CHECKING:
@@ -60,13 +61,26 @@ class _Content:
         self.texts += 1
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ruler:
     """How a model's texts are measured: with its own tokenizer (`exact`), with a yardstick, or (None) not at all."""
 
     model: Model
     counter: Counter | None
     exact: bool
+
+    def lone(self, item: Item) -> Need | None:
+        """As `measure`, of one short text; None for anything else."""
+        if item.modality is not Modality.TEXT or self.counter is None:
+            return None
+        text = item.parts[0].value
+        length = utf8_length(text)
+        if length > self.counter.slice_bytes:
+            return None
+        counted = self.counter.count((text,))
+        count = None if counted is None else counted[0]
+        bound = min(self._most(length, count) + SPECIAL_TOKENS, self.model.context_length)
+        return self._need(_Content(length, count, 1), bound, SPECIAL_TOKENS)
 
     async def measure(self, items: Sequence[Item], query: str | None = None) -> list[Need]:
         """What each item needs, read together with the query where there is one. Others run between parts of a list."""

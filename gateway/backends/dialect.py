@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from gateway.values import value
+
 if TYPE_CHECKING:
     from gateway.errors import Code, FieldError
     from gateway.ports import Exchange, RawReply
     from gateway.vocabulary import Answer, Job, Unit
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ask:
     """One call to a backend: some units of a job, under the backend's name for the model.
 
@@ -67,7 +69,7 @@ class CallLimits:
     vectors: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Outcome:
     """`answers` has one entry a unit when ANSWERED, else is empty and `message` says why, safe for the client.
 
@@ -86,7 +88,8 @@ class Outcome:
     @property
     def tokens(self) -> int:
         """What the backend counted for the call."""
-        return sum(answer.tokens for answer in self.answers)
+        answers = self.answers
+        return answers[0].tokens if len(answers) == 1 else sum([answer.tokens for answer in answers])
 
 
 class Silent:

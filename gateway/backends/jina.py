@@ -11,6 +11,7 @@ import orjson
 from gateway.backends import classifying, training
 from gateway.backends.apportion import shares
 from gateway.backends.dialect import CallLimits, Outcome, OutcomeKind, Silent
+from gateway.backends.lone import lone_vector
 from gateway.backends.reading import (
     UnreadableError,
     failure,
@@ -91,10 +92,12 @@ class Jina(Silent):
             if not isinstance(content, dict):
                 raise UnreadableError("the body is not an object")
             named = content.get("model")
-            if isinstance(named, str) and named.rpartition("/")[2] != ask.model.rpartition("/")[2]:
+            if isinstance(named, str) and named != ask.model and _bare(named) != _bare(ask.model):
                 raise UnreadableError("the answer is of another model")
             if ask.job.endpoint == training.CLASSIFIERS:
                 return Outcome(OutcomeKind.ANSWERED, (Answer(Shape.VERBATIM, b"{}", 0, 0),))
+            if (lone := lone_vector(ask, content)) is not None:
+                return Outcome(OutcomeKind.ANSWERED, (lone,))
             tokens = shares(total_tokens(content.get("usage")), ask)
             if training.is_training(ask):
                 payload = training.trained(ask, content)
@@ -103,6 +106,10 @@ class Jina(Silent):
             return Outcome(OutcomeKind.ANSWERED, tuple(_answers(ask, entries, tokens)))
         except UnreadableError as error:
             return Outcome(OutcomeKind.GARBAGE, message=str(error))
+
+
+def _bare(model: str) -> str:
+    return model.rpartition("/")[2]
 
 
 def _answers(ask: Ask, entries: Json, tokens: list[int]) -> list[Answer]:

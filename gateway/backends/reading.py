@@ -47,19 +47,21 @@ def vector(value: Json) -> bytes:
     """
     try:
         if isinstance(value, str):
-            values = np.frombuffer(pybase64.b64decode(value, validate=True), dtype="<f4")
+            payload = pybase64.b64decode(value, validate=True)
         elif isinstance(value, list) and value and all(type(entry) in _NUMBERS for entry in value):
             with np.errstate(over="ignore"):  # becomes infinite, and is refused for that below
-                values = np.asarray(value, dtype="<f4")
+                payload = np.asarray(value, dtype=_FLOAT).tobytes()
         else:
             raise UnreadableError("a vector is neither a list of numbers nor base64")
+        broken = not payload or b"\0" in np.isfinite(np.frombuffer(payload, dtype=_FLOAT)).tobytes()
     except (ValueError, OverflowError) as error:
         raise UnreadableError("a vector cannot be read") from error
-    if not values.size or not np.isfinite(values).all():
+    if broken:
         raise UnreadableError("a vector is empty or not finite")
-    return values.tobytes()
+    return payload
 
 
+_FLOAT = np.dtype("<f4")
 _NUMBERS = frozenset({int, float})
 
 

@@ -101,7 +101,7 @@ class Backend(Section):
     @property
     def is_shaped(self) -> bool:
         """Whether calls wait for what the backend allows its keys."""
-        return self.limits is not None or len(self.credentials) > 1
+        return self.limits is not None or (bool(self.keys) and len(self.credentials) > 1)
 
     @property
     def batches(self) -> bool:

@@ -57,20 +57,33 @@ class Dispatcher:
 
     async def run(self, order: Order, missing: Sequence[int]) -> Found:
         """An answer for each position in `missing`, or why there is none. All calls are waited for."""
-        limits = _for_shape(await self._limits.of(order), order.job.shape)
+        limits = _for_shape(self._limits.at_once(order) or await self._limits.of(order), order.job.shape)
         most = (limits.documents if order.job.endpoint == "rerank" else limits.inputs) or _MOST
         wanted = wants(order, missing, sized=limits.size is not None)
-        await turn_over(len(wanted))
-        kind = _kind(order) if len(wanted) <= SMALL and fits(wanted, limits, most) else None
-        if kind is not None:
+        if len(wanted) <= SMALL and fits(wanted, limits, most):
+            if (kind := _kind(order)) is None:
+                return await self._alone(order, wanted)
             window = order.backend(order.served.routes[0]).batch_window
             results = await self._batcher.join(kind, wanted, limits, most, window)
         else:
+            await turn_over(len(wanted))
             results = {}
             pieces = [self._settle(piece) for piece in cut(wanted, limits, most)]
             for part in [await pieces[0]] if len(pieces) == 1 else await asyncio.gather(*pieces):
                 results |= part
         return self._found(order, results)
+
+    async def _alone(self, order: Order, wanted: tuple[Want, ...]) -> Found:
+        """What came of a small order that is one call of its own."""
+        try:
+            outcome = await self._sender.send(parcel(wanted))
+        except LateError as late:
+            return self._found(order, dict.fromkeys(wanted, _Refusal(late)))
+        if outcome.kind is not OutcomeKind.ANSWERED:
+            return self._found(order, await self._parted(wanted, Bisection(len(wanted)), outcome))
+        answers = {want.position: answer for want, answer in zip(wanted, outcome.answers, strict=True)}
+        await order.arrived(answers)
+        return Found(answers)
 
     async def _settle(self, wanted: tuple[Want, ...]) -> dict[Want, Answer | _Refusal]:
         return await self._search(wanted, Bisection(len(wanted)))
@@ -86,6 +99,12 @@ class Dispatcher:
             answers = dict(zip(wanted, outcome.answers, strict=True))
             await _hand_over(answers)
             return dict(answers)
+        return await self._parted(wanted, bisection, outcome)
+
+    async def _parted(
+        self, wanted: tuple[Want, ...], bisection: Bisection, outcome: Outcome
+    ) -> dict[Want, Answer | _Refusal]:
+        """What came of the parts of a call with that outcome; where parts would tell no more, that of the whole."""
         results: dict[Want, Answer | _Refusal] = {}
         parts = [self._search(half, bisection) for half in bisection.halves(wanted, outcome)]
         # Whose unit it was is not known, and nobody is refused for another's: each order goes by itself.
@@ -150,8 +169,9 @@ def _kind(order: Order) -> Hashable:
     """
     job, route = order.job, order.served.routes[0]
     backend = order.backend(route)
-    modal = any(item.modality is Modality.PDF for unit in job.units for item in unit)
-    if not backend.batches or job.whole or modal or job.shape not in _GATHERED or job.query is not None:
+    if not backend.batches or job.whole or job.shape not in _GATHERED or job.query is not None:
+        return None
+    if any(item.modality is Modality.PDF for unit in job.units for item in unit):
         return None
     whose = order.caller.tenant if backend.is_shaped else None
     own_key = order.passed if order.of_the_caller(route) else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.dispatch.health import Breaker, Ejection, State
 from gateway.dispatch.hedging import Hedger
-from gateway.dispatch.retry import CUT_SHORT, Blame, row
+from gateway.dispatch.retry import ANSWERED, CUT_SHORT, Blame, row
 from gateway.dispatch.retry_budget import RetryBudget
 from gateway.dispatch.routing import Candidate, choose, reopens
 from gateway.dispatch.station import LateError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gateway.dispatch.order import Order
     from gateway.dispatch.retry import Row
     from gateway.ports import Clock, Observer
-    from gateway.vocabulary import CallSpan
+    from gateway.vocabulary import CallSpan, Lane
 
 POLL_SECONDS = 0.05
 """How often those who wait for a probe look whether it has reported."""
@@ -53,7 +53,7 @@ class Trip:
 
     `cut_short`: the client's deadline leaves it less time than the backend may take. `other_key`: its key was refused,
     and the backend has another. `tries` came before it; `hedged`: the one before is still running. `span`: how it is
-    traced, once it has left.
+    traced, once it has left. `traffic`: that of its model.
     """
 
     route: Route
@@ -66,6 +66,7 @@ class Trip:
     tries: int = 0
     hedged: bool = False
     span: CallSpan | None = None
+    traffic: _Traffic | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -86,6 +87,29 @@ class Fleet:
         self._odd: dict[str, frozenset[str]] = {}
         self._traffic: dict[tuple[str, str, bool], _Traffic] = {}
 
+    def at_once(
+        self, order: Order, tokens: int, avoid: AbstractSet[str], *, hedge: bool = False, again: bool = False
+    ) -> Trip | None:
+        """As `choose` where one may be asked now; `hedge`: only one that is not in `avoid`."""
+        now = self._clock.monotonic()
+        routes = self._fit(order)
+        if avoid and (hedge or self.others(order, avoid)):
+            routes = tuple(route for route in routes if route.backend not in avoid)
+        route = routes[0] if len(routes) == 1 else self._drawn(order, routes, now)
+        if route is None:
+            return None
+        place = self.place(order, route)
+        admitted = place.breaker.begin(now)
+        if admitted is None:
+            return None
+        place.outstanding += tokens
+        traffic = self._traffic_of(order)
+        if not (hedge or again):
+            traffic.retries.seen(now)
+            if traffic.hedger.on:
+                traffic.hedger.seen(now, tokens)
+        return Trip(route, place, tokens, admitted, now, hedged=hedge, traffic=traffic)
+
     async def choose(
         self, order: Order, tokens: int, deadline: float, avoid: AbstractSet[str] = _NOBODY, *, again: bool = False
     ) -> Trip:
@@ -96,11 +120,11 @@ class Fleet:
         Raises:
             ClosedError: no backend is well, or will be before `deadline` (monotonic seconds).
         """
-        if (trip := self._begin(order, tokens, avoid, again=again)) is not None:
+        if (trip := self.at_once(order, tokens, avoid, again=again)) is not None:
             return trip
         places = [self.place(order, route) for route in self._fit(order)]
         lost = [place.lost_probes for place in places]
-        while (trip := self._begin(order, tokens, avoid, again=again)) is None:
+        while (trip := self.at_once(order, tokens, avoid, again=again)) is None:
             now = self._clock.monotonic()
             rest = reopens(self._candidates(order, now, self._fit(order)))
             hope = [
@@ -147,7 +171,7 @@ class Fleet:
             return None
         if not self._traffic_of(order).hedger.take(self._clock.monotonic(), trip.tokens):
             return None
-        second = self._begin(order, trip.tokens, tried, hedge=True)
+        second = self.at_once(order, trip.tokens, tried, hedge=True)
         if second is not None:
             self._observer.upstream_hedged(second.route.backend)
         return second
@@ -157,8 +181,9 @@ class Fleet:
         now, place = self._clock.monotonic(), trip.place
         place.outstanding -= trip.tokens
         found = None if outcome is None else row(outcome.kind, of_the_caller=own_key, cut_short=trip.cut_short)
-        ok = None if found is None else _is_well(found)
-        if place.breaker.record(now, trip.admitted, ok, self._clock.random()) and ok is False:
+        ok = None if found is None else found is ANSWERED or _is_well(found)
+        chance = 0.0 if ok else self._clock.random()  # it spreads what is done after a failure
+        if place.breaker.record(now, trip.admitted, ok, chance) and ok is False:
             place.lost_probes += 1
         if found is not None and ok is not None:
             misfit = found.blame is Blame.SETUP
@@ -170,10 +195,10 @@ class Fleet:
         if trip.span is not None:
             trip.span.ended("cancelled" if outcome is None else outcome.kind.value, outcome.tokens if outcome else 0)
 
-    def lasted(self, order: Order, trip: Trip) -> None:
+    def lasted(self, lane: Lane, trip: Trip) -> None:
         """A first call was answered, or was overtaken by its hedge: how long that took the next hedges wait for."""
-        seconds = self._clock.monotonic() - trip.started
-        self._traffic_of(order).hedger.record(trip.tokens, order.lane, seconds)
+        if trip.traffic is not None and trip.traffic.hedger.on:
+            trip.traffic.hedger.record(trip.tokens, lane, self._clock.monotonic() - trip.started)
 
     def drift(self, revision: str, odd: frozenset[str]) -> None:
         """These backends, and no others, answer for a revision in another vector space: they are not asked for it."""
@@ -210,30 +235,13 @@ class Fleet:
             place = self._places[name] = Place(route.backend, route.backend_model)
         return place
 
-    def _begin(
-        self, order: Order, tokens: int, avoid: AbstractSet[str], *, hedge: bool = False, again: bool = False
-    ) -> Trip | None:
-        now = self._clock.monotonic()
-        routes = self._fit(order)
-        if avoid and (hedge or self.others(order, avoid)):
-            routes = tuple(route for route in routes if route.backend not in avoid)
+    def _drawn(self, order: Order, routes: Sequence[Route], now: float) -> Route | None:
         index = choose(self._candidates(order, now, routes), *[self._clock.random() for _ in range(3)])
-        if index is None:
-            return None
-        place = self.place(order, routes[index])
-        admitted = place.breaker.begin(now)
-        if admitted is None:
-            return None
-        place.outstanding += tokens
-        if not (hedge or again):
-            traffic = self._traffic_of(order)
-            traffic.retries.seen(now)
-            traffic.hedger.seen(now, tokens)
-        return Trip(routes[index], place, tokens, admitted, now, hedged=hedge)
+        return None if index is None else routes[index]
 
     def _fit(self, order: Order) -> tuple[Route, ...]:
         """The routes that answer in the vector space of the job's revision, as far as is known."""
-        odd = self._odd.get(order.job.revision)
+        odd = self._odd.get(order.job.revision) if self._odd else None
         return tuple(route for route in order.served.routes if route.backend not in odd) if odd else order.served.routes
 
     def _candidates(self, order: Order, now: float, routes: Sequence[Route]) -> list[Candidate]:
@@ -251,7 +259,10 @@ class Fleet:
         )
 
     def _traffic_of(self, order: Order) -> _Traffic:
-        hedges = all(order.backend(route).hedges for route in order.served.routes)
+        routes = order.served.routes
+        hedges = order.backend(routes[0]).hedges and (
+            len(routes) == 1 or all(order.backend(route).hedges for route in routes[1:])
+        )
         name = (order.job.endpoint, order.job.revision, hedges)
         traffic = self._traffic.get(name)
         if traffic is None:

@@ -66,12 +66,14 @@ class _Failures:
     def count(self, now: float, *, ok: bool) -> None:
         self.in_a_row = 0 if ok else self.in_a_row + 1
         self._all.add(now)
-        self._failed.add(now, int(not ok))
+        if not ok:
+            self._failed.add(now)
 
     def rate(self, now: float) -> float:
         """0 while there are too few calls to tell."""
-        total = self._all.total(now)
-        return self._failed.total(now) / total if total >= SAMPLES else 0.0
+        failed = self._failed.total(now)
+        total = self._all.total(now) if failed else 0
+        return failed / total if total >= SAMPLES else 0.0
 
     def clear(self) -> None:
         self._all.clear()
@@ -89,6 +91,7 @@ class Breaker:
         self._closed_at = _NEVER
         self._probe: Pass | None = None
         self._probe_until = _NEVER
+        self._usual = Pass(0)
 
     def state(self, now: float) -> State:
         """Closed: as many calls as there are. Open: none. Half-open: one at a time."""
@@ -112,11 +115,12 @@ class Breaker:
 
     def begin(self, now: float) -> Pass | None:
         """A call begins; None when it may not. Each pass is to be recorded in the end, whatever became of the call."""
+        if self._opened_until is None:
+            return self._usual
         if not self.admits(now):
             return None
-        admitted = Pass(self._era)
-        if self._opened_until is not None:
-            self._probe, self._probe_until = admitted, now + PROBE_SECONDS
+        admitted = self._probe = Pass(self._era)
+        self._probe_until = now + PROBE_SECONDS
         return admitted
 
     def record(self, now: float, admitted: Pass, ok: bool | None, chance: float) -> bool:  # noqa: FBT001 - an outcome
@@ -162,6 +166,7 @@ class Breaker:
 
     def _change(self, opened_until: float | None) -> None:
         self._era += 1
+        self._usual = Pass(self._era)
         self._opened_until = opened_until
         self._probe, self._probe_until = None, _NEVER
         self._failures = _Failures()

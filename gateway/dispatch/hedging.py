@@ -39,7 +39,7 @@ class Hedger:
     """
 
     def __init__(self, *, on: bool) -> None:
-        self._on = on
+        self.on = on
         self._calls = RetryBudget(PART, 0)
         self._tokens = RetryBudget(PART, 0)
         self._ring: deque[float] = deque()
@@ -52,7 +52,7 @@ class Hedger:
 
     def after(self, tokens: int, lane: Lane) -> float | None:
         """Seconds after which a second call may be sent, if `take` allows it then; None where none ever may."""
-        if not self._on or not _fits(tokens, lane) or len(self._ring) < SAMPLES:
+        if not self.on or not _fits(tokens, lane) or len(self._ring) < SAMPLES:
             return None
         return self._sorted[ceil(max(QUANTILE, 1 - PART) * len(self._sorted)) - 1]
 

@@ -37,6 +37,7 @@ class _Told:
     limits: CallLimits = _NOTHING
     stale: float = _NEVER
     inquiry: asyncio.Task[None] | None = None
+    settled: tuple[Backend, CallLimits] | None = None
 
 
 class KnownLimits:
@@ -48,14 +49,26 @@ class KnownLimits:
         self._tasks = tasks
         self._told: dict[tuple[str, str, str], _Told] = {}
 
+    def at_once(self, order: Order) -> CallLimits | None:
+        """As `of` where that is known already: of one backend, whose settings are the same as the last time."""
+        if len(order.served.routes) > 1:
+            return None
+        route = order.served.routes[0]
+        backend = order.backend(route)
+        told = self._told.get((route.backend, backend.url, route.backend_model))
+        if told is None or told.settled is None or self._clock.monotonic() >= told.stale:
+            return None
+        return told.settled[1] if told.settled[0] is backend else None
+
     async def of(self, order: Order) -> CallLimits:
         """The least of what each of an order's backends takes: any of them may have to stand in."""
         return least([await self._of_route(order.backend(route), route) for route in order.served.routes])
 
     async def _of_route(self, backend: Backend, route: Route) -> CallLimits:
         dialect = DIALECT[backend.dialect]
-        told = await self._ask(backend, route)
-        return CallLimits(
+        known = await self._ask(backend, route)
+        told = known.limits
+        limits = CallLimits(
             inputs=backend.max_inputs or told.inputs or dialect.limits.inputs,
             documents=backend.max_documents or told.documents or dialect.limits.documents,
             tokens=backend.max_tokens or told.tokens or dialect.limits.tokens,
@@ -64,8 +77,10 @@ class KnownLimits:
             media=dialect.limits.media,
             vectors=dialect.limits.vectors,
         )
+        known.settled = backend, limits
+        return limits
 
-    async def _ask(self, backend: Backend, route: Route) -> CallLimits:
+    async def _ask(self, backend: Backend, route: Route) -> _Told:
         name = (route.backend, backend.url, route.backend_model)
         known = self._told.get(name)
         if known is None:
@@ -75,7 +90,7 @@ class KnownLimits:
             known.inquiry = self._tasks.spawn(self._inquire(backend, route, known), f"limits of {route.backend}")
         if known.inquiry is not None and known.stale == _NEVER:
             await asyncio.wait({known.inquiry})
-        return known.limits
+        return known
 
     async def _inquire(self, backend: Backend, route: Route, known: _Told) -> None:
         dialect = DIALECT[backend.dialect]
@@ -85,6 +100,7 @@ class KnownLimits:
             if exchange is not None:
                 reply = await self._transport.send(route.backend, exchange, INQUIRY_SECONDS)
                 known.limits, rest = dialect.learn(reply, route.backend_model), FRESH_SECONDS
+                known.settled = None
         except TransportError:
             pass
         finally:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gateway.tokens.bound import utf8_length
+from gateway.values import value
 from gateway.vocabulary import TRAIN, Lane
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def _untold() -> None:
     """Nobody wants to know."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@value(frozen=True, eq=False, slots=True)
 class Order:
     """What is to be got: units of a job, from whom, for whom, how urgently, by when (Clock.monotonic seconds).
 
@@ -66,7 +67,7 @@ class Order:
         return min(longest, self.timeout)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@value(frozen=True, eq=False, slots=True)
 class Want:
     """One unit that an order wants: its position in the job, what it costs at most, and its bytes on the wire.
 

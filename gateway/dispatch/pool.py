@@ -63,12 +63,14 @@ class Pool:
 
     def paused(self, now: float) -> float:
         """Seconds until some key is not paused; 0 when one is not."""
-        return max(0.0, min(key.paused_until for key in self.keys) - now)
+        until = self.keys[0].paused_until if len(self.keys) == 1 else min(key.paused_until for key in self.keys)
+        return max(0.0, until - now)
 
     async def take(self, tokens: int) -> Turn | float:
         """A turn with the key that has fewest calls running here and has room; else the seconds until one may have."""
         if not self.shaped:
-            return self.paused(self._now()) or self.take_freely()
+            now = self._now()
+            return self.paused(now) or self.take_freely(now)
         wait = float("inf")
         for key in sorted(self.keys, key=lambda key: key.running):
             found = await self._rest(key) or await self._draw(key, tokens)
@@ -77,9 +79,11 @@ class Pool:
             wait = min(wait, found)
         return wait
 
-    def take_freely(self) -> Turn:
+    def take_freely(self, now: float) -> Turn:
         """A turn with the only key of a backend without limits; nobody is asked."""
-        return self._turn(self.keys[0], None)
+        key = self.keys[0]
+        key.running += 1
+        return Turn(key, None, now)
 
     def end(self, turn: Turn) -> None:
         """A turn is over: it counts from now on for what it used."""

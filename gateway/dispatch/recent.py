@@ -14,31 +14,36 @@ class Recent:
     def __init__(self, seconds: float, whole: int) -> None:
         self._seconds = seconds
         self._whole = whole
-        self._slots: deque[tuple[int, int]] = deque()
+        self._slots: deque[tuple[float, int]] = deque()
+        self._slot = float("-inf")
+        self._count = 0
         self._total = 0
 
     def __len__(self) -> int:
-        return len(self._slots)
+        return len(self._slots) + bool(self._count)
 
     def add(self, now: float, amount: int = 1) -> None:
         """Count `amount` now."""
-        self._leave(now)
-        slot = int(now // self._seconds)
-        count = self._slots.pop()[1] if self._slots and self._slots[-1][0] == slot else 0
-        self._slots.append((slot, count + amount))
+        if now // self._seconds != self._slot:
+            self._turn(now // self._seconds)
+        self._count += amount
         self._total += amount
 
     def total(self, now: float) -> int:
         """All that was counted lately."""
-        self._leave(now)
+        if now // self._seconds != self._slot:
+            self._turn(now // self._seconds)
         return self._total
 
     def clear(self) -> None:
         """Forget it."""
         self._slots.clear()
-        self._total = 0
+        self._count = self._total = 0
 
-    def _leave(self, now: float) -> None:
-        first = int(now // self._seconds) - self._whole
-        while self._slots and self._slots[0][0] < first:
+    def _turn(self, slot: float) -> None:
+        """Another slot runs; what is too old leaves."""
+        if self._count:
+            self._slots.append((self._slot, self._count))
+        self._slot, self._count = slot, 0
+        while self._slots and self._slots[0][0] < slot - self._whole:
             self._total -= self._slots.popleft()[1]

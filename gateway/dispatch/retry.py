@@ -76,8 +76,9 @@ class Row:
     sent: bool = True
 
 
+ANSWERED = Row(Again.NEVER, Blame.NOBODY, None)
 ROWS = {
-    OutcomeKind.ANSWERED: Row(Again.NEVER, Blame.NOBODY, None),
+    OutcomeKind.ANSWERED: ANSWERED,
     OutcomeKind.INVALID: Row(Again.NEVER, Blame.INPUT, Code.INPUT_INVALID, bisect=True),
     OutcomeKind.TOO_LARGE: Row(Again.NEVER, Blame.INPUT, Code.INPUT_INVALID, bisect=True),
     OutcomeKind.MODEL_NOT_FOUND: Row(Again.ELSEWHERE, Blame.SETUP, Code.INPUT_MODEL_NOT_FOUND, alerts=True),
@@ -103,6 +104,8 @@ CUT_SHORT = Row(Again.NEVER, Blame.NOBODY, Code.SERVICE_TIMEOUT)
 
 def row(kind: OutcomeKind, *, of_the_caller: bool = False, cut_short: bool = False) -> Row:
     """The row of an outcome; `of_the_caller`: with its own key; `cut_short`: its deadline left too little time."""
+    if kind is OutcomeKind.ANSWERED:
+        return ANSWERED
     if kind is OutcomeKind.TIMEOUT and cut_short:
         return CUT_SHORT
     return CALLERS_KEY.get(kind, ROWS[kind]) if of_the_caller else ROWS[kind]

@@ -16,14 +16,15 @@ of each other, and would all choose the same one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from gateway.values import value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Candidate:
     """A backend as one worker sees it: `outstanding` are the tokens of the calls that it has not answered.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gateway.backends import DIALECTS
@@ -14,16 +13,18 @@ from gateway.dispatch.station import LateError
 from gateway.dispatch.tracing import came_back, departing
 from gateway.errors import TransportError
 from gateway.turns import MANY, turn_over
+from gateway.values import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.backends.dialect import Dialect
+    from gateway.config.backends import Backend
     from gateway.config.snapshot import Route
     from gateway.dispatch.fleet import Fleet, Trip
     from gateway.dispatch.order import Order, Want
     from gateway.dispatch.shaper import Shaper
-    from gateway.ports import Clock, Observer, RawReply, Transport
+    from gateway.ports import Clock, Exchange, Observer, Transport
 
 _MICROS = 1_000_000
 _LARGE = 1_048_576
@@ -32,7 +33,7 @@ _LARGE = 1_048_576
 DIALECT: Mapping[str, Dialect] = {dialect.name: dialect for dialect in DIALECTS}
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Parcel:
     """What one call carries: wants of one kind, of one order or of several that were gathered.
 
@@ -56,9 +57,12 @@ class Parcel:
 
 def parcel(wants: tuple[Want, ...]) -> Parcel:
     """Wants as one call: it may take as long as the most patient of them has, and its turn is its first tenant's."""
-    order, caller = wants[0].order, wants[0].order.caller
-    tokens = sum([want.tokens for want in wants])
-    deadline = max([want.order.deadline for want in wants])
+    first = wants[0]
+    order, caller = first.order, first.order.caller
+    tokens, deadline = first.tokens, order.deadline
+    if len(wants) > 1:
+        tokens = sum([want.tokens for want in wants])
+        deadline = max([want.order.deadline for want in wants])
     ticket = Ticket(caller.tenant, tokens, deadline, caller.weight, order.lane, caller.queue_timeout)
     return Parcel(wants, ticket, deadline)
 
@@ -88,13 +92,16 @@ class Sender:
             LateError: no backend was well, or had a turn for it, in time.
         """
         order, attempt, tries, again = sent.order, 0, 0, False
+        lone = len(order.served.routes) == 1
         tried: set[str] = set()
         while True:
-            trip = await self._fleet.choose(order, sent.tokens, sent.deadline, avoid=tried, again=again)
+            trip = self._fleet.at_once(order, sent.tokens, tried, again=again)
+            if trip is None:
+                trip = await self._fleet.choose(order, sent.tokens, sent.deadline, avoid=tried, again=again)
             trip.tries, tries = tries, tries + 1
-            outcome = await self._hedged(sent, trip)
+            outcome = await (self._travel(sent, trip) if lone else self._hedged(sent, trip))
             if outcome.kind is OutcomeKind.ANSWERED:
-                self._fleet.lasted(order, trip)
+                self._fleet.lasted(order.lane, trip)
                 return outcome
             if trip.other_key:
                 again = True
@@ -145,58 +152,67 @@ class Sender:
     async def _travel(self, sent: Parcel, trip: Trip) -> Outcome:
         """One exchange over one route: with the caller's own key at once, with ours once it has its turn there."""
         order, route = sent.order, trip.route
-        backend = order.backend(route)
+        backend, own_key = order.backend(route), order.of_the_caller(route)
         outcome: Outcome | None = None
         try:
             if sent.deadline <= self._clock.monotonic():
                 raise LateError(1.0)
-            if order.of_the_caller(route):
-                outcome = await self._exchange(sent, trip, _ask(sent, route, order.passed))
+            if own_key:
+                outcome = await self._exchange(sent, trip, backend, order.passed)
             else:
-                station, turn = await self._shaper.begin(route.backend, backend, sent.ticket)
+                station = self._shaper.station(route.backend, backend)
+                turn = station.at_once(sent.ticket) or await station.wait(sent.ticket)
                 try:
-                    outcome = await self._exchange(sent, trip, _ask(sent, route, turn.key.credential))
+                    outcome = await self._exchange(sent, trip, backend, turn.key.credential)
                     trip.other_key = self._shaper.report(route.backend, turn, outcome)
                 finally:
                     station.end(turn)
             return outcome
         finally:
-            self._fleet.ended(trip, outcome, own_key=order.of_the_caller(route))
+            self._fleet.ended(trip, outcome, own_key=own_key)
 
-    async def _exchange(self, sent: Parcel, trip: Trip, ask: Ask) -> Outcome:
-        name, backend = trip.route.backend, sent.order.backend(trip.route)
-        dialect = DIALECT[backend.dialect]
+    async def _exchange(self, sent: Parcel, trip: Trip, backend: Backend, credential: str | None) -> Outcome:
+        name, dialect = trip.route.backend, DIALECT[backend.dialect]
+        ask = _ask(sent, trip.route, credential)
+        units = len(ask.units)
         started = self._clock.monotonic()
         left = max(0.001, sent.deadline - started)
         trip.cut_short = left < backend.timeout
-        orders = dict.fromkeys([want.order for want in sent.wants])
-        for order in orders:
-            order.sent()
-        exchange = departing(dialect.encode(ask), trip, orders, items=len(ask.units))
+        exchange = _departing(sent, trip, dialect.encode(ask))
         try:
-            await turn_over(len(ask.units))
+            if units >= MANY:
+                await turn_over(units)
             reply = await self._transport.send(name, exchange, min(left, backend.timeout))
             came_back(trip, reply.status)
-            outcome = await _decoded(dialect, ask, reply)
+            if len(reply.body) <= _LARGE and units < MANY:
+                outcome = dialect.decode(ask, reply)
+            else:  # it takes long to read: beside the event loop
+                outcome = await asyncio.to_thread(dialect.decode, ask, reply)
         except TransportError as error:
             outcome = Outcome(_lost(error))
         seconds = self._clock.monotonic() - started
-        self._observer.upstream_call(name, ask.job.endpoint, outcome.kind.value, seconds, outcome.tokens)
-        share = int(seconds / len(ask.units) * _MICROS)
-        return replace(outcome, answers=tuple([answer.taking(share) for answer in outcome.answers]))
+        self._observer.upstream_call(name, ask.job.endpoint, outcome.kind, seconds, outcome.tokens)
+        if not outcome.answers:
+            return outcome
+        share = int(seconds / units * _MICROS)
+        return Outcome(outcome.kind, tuple([answer.taking(share) for answer in outcome.answers]))
 
 
 def _ask(sent: Parcel, route: Route, credential: str | None) -> Ask:
-    units = tuple([want.unit for want in sent.wants])
-    weights = tuple([want.tokens for want in sent.wants])
-    return Ask(sent.order.job, units, route.backend_model, credential, weights)
+    job, wants = sent.order.job, sent.wants
+    units = tuple([want.order.job.units[want.position] for want in wants])
+    return Ask(job, units, route.backend_model, credential, tuple([want.tokens for want in wants]))
 
 
-async def _decoded(dialect: Dialect, ask: Ask, reply: RawReply) -> Outcome:
-    """What a reply means; one that takes long to read is read beside the event loop."""
-    if len(reply.body) <= _LARGE and len(ask.units) < MANY:
-        return dialect.decode(ask, reply)
-    return await asyncio.to_thread(dialect.decode, ask, reply)
+def _departing(sent: Parcel, trip: Trip, exchange: Exchange) -> Exchange:
+    """Whoever wants to know hears that the call leaves."""
+    first, wants = sent.wants[0].order, sent.wants
+    orders = dict.fromkeys([want.order for want in wants]) if len(wants) > 1 else (first,)
+    for order in orders:
+        order.sent()
+    if len(orders) == 1 and first.trace is None:
+        return exchange
+    return departing(exchange, trip, orders, items=len(wants))
 
 
 def _lost(error: TransportError) -> OutcomeKind:

@@ -43,16 +43,12 @@ class Shaper:
         Raises:
             LateError: the ticket's time ran out, or is sure to.
         """
-        station, turn = await self.begin(name, backend, ticket)
+        station = self.station(name, backend)
+        turn = station.at_once(ticket) or await station.wait(ticket)
         try:
             yield turn
         finally:
             station.end(turn)
-
-    async def begin(self, name: str, backend: Backend, ticket: Ticket) -> tuple[Station, Turn]:
-        """The same right, to be ended at that station."""
-        station = self._station(name, backend)
-        return station, station.at_once(ticket) or await station.wait(ticket)
 
     def report(self, name: str, turn: Turn, outcome: Outcome) -> bool:
         """What came of a turn's call to backend `name`: a refusal for its rate pauses the key, for all workers.
@@ -70,7 +66,7 @@ class Shaper:
             turn.used = 0
         return outcome.of_key and self._stations[name][1].pool.set_aside(turn)
 
-    def _station(self, name: str, backend: Backend) -> Station:
+    def station(self, name: str, backend: Backend) -> Station:
         """The station of a backend. Other settings make a new one; the old one serves those who wait there."""
         known = self._stations.get(name)
         if known is None or known[0] is not backend:

@@ -36,7 +36,7 @@ def cut(wants: Sequence[Want], limits: CallLimits, most: int) -> list[tuple[Want
 def fits(piece: Sequence[Want], limits: CallLimits, most: int) -> bool:
     """Whether one call may carry a piece."""
     return (
-        len(piece) <= _room(piece, limits, most)
+        len(piece) <= (most if limits.media is None else _room(piece, limits, most))
         and (limits.tokens is None or sum(want.tokens for want in piece) <= limits.tokens)
         and (limits.size is None or sum(want.size for want in piece) <= limits.size)
     )

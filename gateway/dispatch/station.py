@@ -59,10 +59,11 @@ class Station:
         slots, bulk = self._slots, ticket.lane is Lane.BULK
         if self.pool.shaped or self._waiting or slots.full or (bulk and not slots.spare):
             return None
-        if self.pool.paused(self._now()):
+        now = self._now()
+        if self.pool.paused(now):
             return None
         ticket.served = True
-        return self._begun(ticket, self.pool.take_freely())
+        return self._begun(ticket, self.pool.take_freely(now))
 
     async def wait(self, ticket: Ticket) -> Turn:
         """The ticket's turn. Raises LateError."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
+from gateway.http1.alarm import NEVER
 from gateway.http1.answer import TooLargeError
 from gateway.http1.head import BrokenError
 
@@ -38,6 +39,7 @@ class Connection(asyncio.Protocol):
         self._answer: Answer | None = None
         self._complete: asyncio.Future[None] | None = None
         self.used = 0
+        self.until = NEVER
         self.idle_since = 0.0
 
     @property
@@ -46,12 +48,12 @@ class Connection(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     async def ask(self, head: bytes, body: bytes, answer: Answer, until: float) -> None:
-        """Send a request and fill in its answer; `until` is the loop's time.
+        """Send a request and fill in its answer; whoever keeps the time calls `late` at `until`, in the loop's time.
 
         Raises:
             BrokenError, TooLargeError: as Answer.feed.
             LostError: it ended before.
-            LateError: it is later than `until`.
+            LateError: `late` was called.
         """
         transport = self._transport
         if transport is None:
@@ -59,7 +61,7 @@ class Connection(asyncio.Protocol):
         complete = self._complete = self._loop.create_future()
         self._answer = answer
         self.used += 1
-        alarm = self._loop.call_at(until, self._late)
+        self.until = until
         try:
             if len(body) <= _JOINED:
                 transport.write(head + body)
@@ -67,7 +69,7 @@ class Connection(asyncio.Protocol):
                 transport.writelines((head, body))
             await complete
         finally:
-            alarm.cancel()
+            self.until = NEVER
             if not complete.done() or complete.cancelled():  # whoever asked has gone away
                 self.abort()
             self._answer = self._complete = None
@@ -109,7 +111,9 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def _late(self) -> None:
+    def late(self) -> None:
+        """The time of the call that runs is up."""
+        self.until = NEVER
         self._fail(LateError())
 
     def _fail(self, error: Exception) -> None:

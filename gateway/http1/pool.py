@@ -7,6 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from gateway.errors import TransportError
+from gateway.http1.alarm import Alarm
 from gateway.http1.answer import Answer, TooLargeError
 from gateway.http1.connection import Connection, LateError, LostError
 from gateway.http1.head import BrokenError, request_head
@@ -29,13 +30,14 @@ class Pool:
     """At most `limit` connections to `origin`; further calls wait for one, in order."""
 
     def __init__(self, origin: Origin, limit: int) -> None:
-        self._origin = origin
+        self.origin = origin
         self._limit = limit
         self._open: set[Connection] = set()
         self._connecting = 0
         self._idle: list[Connection] = []
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._sweeper: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self._open)
 
     async def send(self, exchange: Exchange, target: str, seconds: float, limit: int) -> RawReply:
         """One request to `target` (path and query) and its whole reply, of at most `limit` bytes.
@@ -48,10 +50,12 @@ class Pool:
             TransportError: no connection, a broken reply, one over `limit`, or none within the time.
         """
         body, method = exchange.body, exchange.method
-        head = request_head(method, target, self._origin.header, exchange.headers, len(body))
+        head = request_head(method, target, self.origin.header, exchange.headers, len(body))
         until = asyncio.get_running_loop().time() + seconds
         while True:
-            connection = await self._take(until)
+            connection = self._kept() or await self._take(until)
+            if until < self._alarm.rings:
+                self._alarm.wind(until)
             fresh, answer = connection.used == 0, Answer(method, limit)
             try:
                 await connection.ask(head, body, answer, until)
@@ -73,9 +77,17 @@ class Pool:
         for connection in tuple(self._open):
             connection.abort()
         self._idle.clear()
+        self._alarm.stop()
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
+
+    def _kept(self) -> Connection | None:
+        """A connection that nobody uses or waits for, as nearly always."""
+        if self._waiting or not self._idle:
+            return None
+        connection = self._idle.pop()
+        return connection if connection.open else None
 
     async def _take(self, until: float) -> Connection:
         waited = False
@@ -95,7 +107,7 @@ class Pool:
     async def _connect(self, until: float) -> Connection:
         self._connecting += 1
         try:
-            connection = await connect(self._origin, self._left, until)
+            connection = await connect(self.origin, self._left, until)
         except BaseException:
             self._connecting -= 1
             self._wake()

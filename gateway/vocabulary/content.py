@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
+
+from gateway.values import value
 
 Json: TypeAlias = Any
 """A decoded JSON value. `Any`, because JSON is checked at the edge and typed from there on."""
@@ -90,7 +92,7 @@ Unit: TypeAlias = tuple[Item, ...]
 """What is answered, stored and paid for as one: a single item, or a whole list where items depend on each other."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Job:
     """A validated request, split into what changes the answer and how the answer is to be shown.
 
@@ -128,7 +130,7 @@ class Job:
         return sum(map(len, self.units)) - sum(self.labels)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Answer:
     """What one unit got: payload in its stored form, values a row, tokens it costs whoever is first to ask.
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from gateway.values import value
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from gateway.vocabulary.tracing import RequestTrace
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Plan:
     """What is known and what must be asked, by unit position.
 
@@ -41,7 +43,7 @@ class Plan:
         return tuple(map(known.__getitem__, positions))
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Fresh:
     """Answers that were not stored when the plan was made, by position.
 
@@ -56,7 +58,7 @@ class Fresh:
     places: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Charge:
     """What a request cost: tokens reported to the client, and tokens that a backend really counted for it.
 
@@ -79,7 +81,7 @@ class Cause(StrEnum):
     IN_FLIGHT = "in_flight"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Saving:
     """What one cause saved in one request: inputs, and the tokens, US dollars and seconds they first cost."""
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from gateway.values import value
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Mapping
 
@@ -109,7 +111,7 @@ def _stay() -> None:
     """Nobody watches the client."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Call:
     """One HTTP request as the edge hands it over. `credentials` is the raw Authorization header, never logged.
 
@@ -140,7 +142,7 @@ class Call:
         return replace(self, deadline=self.deadline - self.timeout + seconds, timeout=seconds)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Remaining:
     """What is left of a tenant's windows in this minute (`None` = unlimited)."""
 
@@ -148,7 +150,7 @@ class Remaining:
     tokens: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Reply:
     """What the client gets on success: the body's bytes and the facts behind it.
 

@@ -4,10 +4,11 @@ import asyncio
 from math import ceil
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.admit.estimate import YARDSTICK, Estimator
+from gateway.admit.estimate import NOTHING, YARDSTICK, Estimator
 from gateway.catalogue.local import LOCAL_MODEL
 from gateway.catalogue.model import Tokenizer
 from gateway.catalogue.registry import CATALOGUE
@@ -16,7 +17,10 @@ from gateway.tokens.counter import load
 from gateway.vocabulary import Answer, Fresh, Item, Job, Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from gateway.catalogue.model import Model
+    from gateway.tokens.counter import Counter
 
 COUNTERS = load([Tokenizer.MINILM, YARDSTICK])
 V3 = CATALOGUE["jina-embeddings-v3"]
@@ -74,3 +78,33 @@ async def test_whatever_a_backend_counts_the_same_call_is_covered_the_next_time(
         estimator.learn(estimate, Fresh(answers))
         seen = max(seen, actual)
         await asyncio.sleep(0)
+
+
+@given(
+    text=st.text(max_size=80) | st.sampled_from(["狐狸 " * 30, "a" * 2_049, "\ud800", ""]),
+    model=st.sampled_from([LOCAL_MODEL, V3]),
+    counters=st.sampled_from([COUNTERS, {}]),
+    counted=st.sampled_from([0.5, 3.0]),
+)
+async def test_one_text_is_estimated_at_once_as_it_is_in_a_list(
+    text: str, model: Model, counters: Mapping[Tokenizer, Counter], counted: float
+) -> None:
+    made, one = Estimator(counters), job([text])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Estimator, "at_once", lambda *_: None)
+        for _ in range(60):  # so that ratios are known, of both kinds
+            long = await made.estimate(one, model, (0,))
+            tokens = max(1, int(long.tokens[0] * counted))
+            made.learn(long, Fresh({0: Answer(Shape.DENSE, b"", 0, tokens)}))
+        long = await made.estimate(one, model, (0,))
+    assert made.at_once(one, model, (0,)) in (None, long)
+    assert await made.estimate(one, model, (0,)) == long
+
+
+def test_nothing_is_estimated_at_once_and_lists_and_pairs_are_not() -> None:
+    made = Estimator(COUNTERS)
+    assert made.at_once(job(["a"]), V3, ()) is NOTHING
+    assert made.at_once(job(["a"]), V3, (0,)) is not None
+    assert made.at_once(job(["a", "b"]), V3, (0, 1)) is None
+    assert made.at_once(job(["a"], "query"), V3, (0,)) is None
+    assert made.at_once(job(["a" * 40_000]), V3, (0,)) is None

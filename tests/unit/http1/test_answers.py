@@ -67,6 +67,21 @@ def test_of_a_head_all_fields_are_kept_and_the_last_of_a_name_counts() -> None:
     assert answer.head.headers == {"x-a": "2", "server": "café", "content-length": "0"}
 
 
+def test_heads_that_are_alike_are_told_apart() -> None:
+    data = [
+        OK + b"content-length: %d\r\nx: %b\r\n\r\n%b" % (len(body), x, body)
+        for x in (b"1", b"2")
+        for body in (b"a", b"bc")
+    ]
+    for piece in data * 2:
+        answer, rest = read(piece, 10_000)
+        assert answer.head is not None
+        head, _, body = piece.partition(b"\r\n\r\n")
+        assert (answer.body(), rest, answer.head.headers["x"].encode()) == (body, b"", head[-1:])
+    answer, _ = read(data[0], 10_000, method="HEAD")
+    assert answer.body() == b""
+
+
 def test_an_answer_without_a_length_ends_with_its_connection() -> None:
     answer, rest = read(OK + b"x: y\r\n\r\nabc", 4)
     assert (rest, answer.end(), answer.body()) == (None, True, b"abc")
@@ -189,6 +204,16 @@ def test_a_request() -> None:
     )
     assert b"content" not in request_head("GET", "/", "h", {}, 0)
     assert b"content-length: 0" in request_head("POST", "/", "h", {}, 0)
+
+
+def test_a_head_is_made_anew_of_each_calls_values() -> None:
+    names = {"x-%s": "1%d", "authorization": "Bearer one"}
+    first = request_head("POST", "/a%20b", "h", names, 3)
+    second = request_head("POST", "/a%20b", "h", {**names, "authorization": "Bearer tw\u00f6\t2"}, 4)
+    assert b"POST /a%20b HTTP/1.1\r\nhost: h\r\nx-%s: 1%d\r\nauthorization: Bearer one\r\n" in first
+    assert b"\r\nauthorization: Bearer tw\xc3\xb6\t2\r\n" in second
+    assert first.endswith(b"\r\ncontent-length: 3\r\n\r\n")
+    assert second.endswith(b"\r\ncontent-length: 4\r\n\r\n")
 
 
 @pytest.mark.parametrize("value", ["a\r\nb: c", "a\nb", "a\rb", "a\x00b"])

@@ -99,6 +99,19 @@ async def test_whoever_waits_for_a_connection_gives_up_in_time(counting: tuple[C
     pool.close()
 
 
+async def test_of_calls_that_run_together_each_is_late_by_its_own_time(counting: tuple[Counting, URL]) -> None:
+    server, url = counting
+    pool = pool_of(url, 3)
+    patient = asyncio.ensure_future(pool.send(GET, "/", 5.0, 10))
+    hasty = [asyncio.ensure_future(pool.send(GET, "/", seconds, 10)) for seconds in (0.1, 0.05)]
+    late = await asyncio.gather(*hasty, return_exceptions=True)
+    assert [isinstance(error, TransportError) and error.timed_out for error in late] == [True, True]
+    assert not patient.done()
+    server.go.set()
+    assert (await patient).body == b"a"
+    pool.close()
+
+
 async def test_a_call_that_goes_away_leaves_its_place_to_the_next(counting: tuple[Counting, URL]) -> None:
     server, url = counting
     pool = pool_of(url, 1)
