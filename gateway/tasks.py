@@ -17,23 +17,31 @@ class TaskGroup:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._watching: set[asyncio.Task[Any]] = set()
 
-    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
-        """Start `work` now; an exception in it is logged under `name`, never lost and never raised elsewhere."""
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str, *, watching: bool = False) -> asyncio.Task[Any]:
+        """Start `work` now; an exception in it is logged under `name`, never lost and never raised elsewhere.
+
+        What is only `watching` others goes on while they do, and is not waited for.
+        """
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
+        if watching:
+            self._watching.add(task)
         task.add_done_callback(self._ended)
         return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
+        self._watching.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("background task %s failed: %s", task.get_name(), type(error).__name__, exc_info=error)
 
     async def drain(self, seconds: float) -> None:
         """Wait up to `seconds` for what is running, then cancel the rest and wait for that."""
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=seconds)
+        working = self._tasks - self._watching
+        if working:
+            await asyncio.wait(working, timeout=seconds)
         rest = set(self._tasks)
         for task in rest:
             task.cancel()

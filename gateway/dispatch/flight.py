@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from gateway.errors import GatewayError
     from gateway.vocabulary import Answer, Plan
@@ -69,6 +69,29 @@ class Landed:
         self.answers[position] = answer
         if not (mine and paid):
             self.shared.add(position)
+
+
+async def landed(landings: Sequence[Landing], seconds: float) -> None:
+    """Wait until all have landed, well or not, at most so long; of one as asyncio.wait would, with less ado."""
+    if len(landings) != 1:
+        await asyncio.wait(landings, timeout=seconds)
+        return
+    landing, loop = landings[0], asyncio.get_running_loop()
+    if landing.done():
+        return
+    over = loop.create_future()
+
+    def end(_: object = None) -> None:
+        if not over.done():
+            over.set_result(None)
+
+    timer = loop.call_later(seconds, end)
+    landing.add_done_callback(end)
+    try:
+        await over
+    finally:
+        timer.cancel()
+        landing.remove_done_callback(end)
 
 
 def land(flight: Flight, answer: Answer, *, paid: bool) -> None:

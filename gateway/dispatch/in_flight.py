@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
 
-from gateway.dispatch.flight import Crew, Flight, Landed, RefusedError, crash, land
+from gateway.dispatch.flight import Crew, Flight, Landed, RefusedError, crash, land, landed
 from gateway.dispatch.renewals import Renewals
 from gateway.errors import Code, GatewayError, StoreError, service_unavailable
-from gateway.turns import turn_over
+from gateway.turns import MANY, turn_over
 from gateway.vocabulary import Answer, Fresh
 
 if TYPE_CHECKING:
@@ -81,21 +81,23 @@ class InFlight:
             if found.failure is not None:
                 raise found.failure
             return Fresh(found.answers, refused=found.refused)
-        await turn_over(len(plan.missing))
-        name = _name(plan)
-        if (again := self._refused_before(name)) is not None:
+        if len(plan.missing) >= MANY:
+            await turn_over(MANY)
+        if self._refused and (again := self._refused_before(_name(plan))) is not None:
             raise again
-        return await self._wait_for_all(_Errand(plan, deadline, late, fill), name)
+        return await self._wait_for_all(_Errand(plan, deadline, late, fill))
 
-    async def _wait_for_all(self, errand: _Errand, name: bytes) -> Fresh:
+    async def _wait_for_all(self, errand: _Errand) -> Fresh:
         fresh, deadline = Landed(), errand.deadline
-        waiting = fresh.refuse(errand.plan, self._refused_before)
-        await turn_over(len(waiting))
+        waiting = fresh.refuse(errand.plan, self._refused_before) if self._refused else list(errand.plan.missing)
+        if len(waiting) >= MANY:
+            await turn_over(MANY)
         while waiting:
             flights, mine = self._join(errand, waiting)
             await self._wait(flights.values(), deadline)
             waiting = []
-            await turn_over(len(flights))
+            if len(flights) >= MANY:
+                await turn_over(MANY)
             for position, flight in flights.items():
                 if not flight.landing.done():
                     raise errand.late.again()
@@ -104,7 +106,7 @@ class InFlight:
                     fresh.land(position, *flight.landing.result(), mine=position in mine)
                 elif isinstance(error, RefusedError):
                     fresh.refused[position] = error.told.again()
-                elif position not in mine and self._may_take_over(error, deadline, name):
+                elif position not in mine and self._may_take_over(error, deadline, errand.plan):
                     waiting.append(position)
                 else:
                     raise error.again() if isinstance(error, GatewayError) else error
@@ -116,8 +118,7 @@ class InFlight:
         for crew in crews:
             crew.waiters += 1
         try:
-            landings = {flight.landing for flight in flights}
-            await asyncio.wait(landings, timeout=max(0.0, deadline - self._clock.monotonic()))
+            await landed([flight.landing for flight in flights], max(0.0, deadline - self._clock.monotonic()))
         finally:
             for crew in crews:
                 crew.waiters -= 1
@@ -168,7 +169,9 @@ class InFlight:
 
     def _ended(self, crew: Crew, flights: Collection[Flight]) -> None:
         """Nothing is left in the air, and nobody is to hear of a failure when whoever waited is gone."""
-        crash(flights, service_unavailable("The gateway is stopping"))
+        left = [flight for flight in flights if not flight.landing.done()]
+        if left:
+            crash(left, service_unavailable("The gateway is stopping"))
         for proof in crew.proofs:
             self._forget(proof, crew)
 
@@ -204,9 +207,11 @@ class InFlight:
         keys = [plan.keys[position] for position in flights]
         self._renewals.hold(token, keys)
         try:
-            await turn_over(len(flights))
+            if len(flights) >= MANY:
+                await turn_over(MANY)
             found = await errand.fill(list(flights), crew.depart)
-            await turn_over(len(found.answers))
+            if len(found.answers) >= MANY:
+                await turn_over(MANY)
             for position, answer in found.answers.items():
                 land(flights[position], answer, paid=True)
             for position, told in found.refused.items():
@@ -219,10 +224,11 @@ class InFlight:
             await self._release(keys, token)
 
     async def _release(self, keys: Sequence[ItemKey], token: str) -> None:
-        with suppress(StoreError):
-            await self._claims.release(keys, token)
+        if not self._claims.let_go(keys, token):
+            with suppress(StoreError):
+                await self._claims.release(keys, token)
 
-    def _may_take_over(self, error: BaseException, deadline: float, name: bytes) -> bool:
+    def _may_take_over(self, error: BaseException, deadline: float, plan: Plan) -> bool:
         """Whether a flight failed for what was its flyer's own: less time than we have, or another list.
 
         A list is refused for any of its inputs, and the refusal may quote them: it says nothing about our list.
@@ -230,7 +236,7 @@ class InFlight:
         now = self._clock.monotonic()
         if not isinstance(error, GatewayError) or now >= deadline:
             return False
-        ours = name in self._refused and self._refused[name][0] > now
+        ours = self._refused_before(_name(plan)) is not None
         return error.code is Code.SERVICE_TIMEOUT or (error.code in _DETERMINISTIC and not ours)
 
     def _refused_before(self, name: bytes) -> GatewayError | None:

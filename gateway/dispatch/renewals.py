@@ -1,4 +1,4 @@
-"""C: claims that are kept while their work lasts, all of them by one task, which runs while there are any."""
+"""C: claims that are kept while their work lasts, all of them by one task."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 
 class Renewals:
-    """One for a worker. What is held is renewed every `seconds`, until it is dropped."""
+    """One for a worker. What is held is renewed every `seconds`, until it is dropped.
+
+    Most work is much shorter than that. So the task sleeps on when nothing is held any more, and ends if it still is so
+    when it wakes: one task in `seconds`, not one for each claim.
+    """
 
     def __init__(self, claims: Claims, clock: Clock, tasks: TaskGroup, seconds: float) -> None:
         self._claims = claims
@@ -30,15 +34,12 @@ class Renewals:
     def hold(self, token: str, keys: Sequence[ItemKey]) -> None:
         """Keep the claims of a token, which were made now."""
         self._held[token] = (self._clock.monotonic() + self._seconds, keys)
-        if self._task is None:
-            self._task = self._tasks.spawn(self._run(), "renew claims")
+        if self._task is None or self._task.done():
+            self._task = self._tasks.spawn(self._run(), "renew claims", watching=True)
 
     def drop(self, token: str) -> None:
         """Keep them no more."""
         self._held.pop(token, None)
-        if not self._held and self._task is not None:
-            self._task.cancel()
-            self._task = None
 
     async def _run(self) -> None:
         """Each turn those whose time has come, side by side. The first that is held is the first that is due."""

@@ -112,7 +112,8 @@ class Planner:
         """The plan for a job; a store that fails looks like an empty one."""
         job, directives = inquiry.job, inquiry.directives
         keys = await inquiry.keys_in_turns(job)
-        await turn_over(len(keys))
+        if len(keys) >= MANY:
+            await turn_over(MANY)
         if not inquiry.storable or directives.no_cache:
             return arrange(keys, {}, job, storable=inquiry.storable)
         self._trace.seen(keys)
@@ -121,24 +122,30 @@ class Planner:
         # Only now: a list that is wholly stored costs one look-up, and none where the process holds it.
         if plan.missing and (origins := source(job)) is not None:
             found = await self._find_units(plan, inquiry, origins, oldest)
-            plan = knowing(plan, derived={position: derive(answer) for position, answer in found.items()})
+            plan = knowing(plan, derived={at: derive(answer) for at, answer in found.items()}) if found else plan
         if inquiry.looks_abroad and plan.missing:
             found = await self._find_units(plan, inquiry, job, oldest, CacheScope.SHARED)
-            plan = knowing(plan, foreign=found)
+            plan = knowing(plan, foreign=found) if found else plan
             # From now on as old as this org's knowledge of it, or `max-age` would tell.
             await self._store.put(self._stamped(inquiry, plan, found))
         return plan
 
     async def remember(self, inquiry: Inquiry, plan: Plan, fresh: Mapping[int, Answer]) -> None:
-        """Store fresh answers before the client has them, so that its next call finds them. Best effort."""
+        """Store fresh answers, so that the client's next call finds them. Best effort.
+
+        A claim that is given back later is given back after that, so whoever asks next in another process has either
+        the answer or to wait for it.
+        """
         if not plan.storable or not fresh:
             return
         entries = []
         positions = list(fresh)
         for start in range(0, len(positions), MANY):
-            await turn_over(start)
+            if start:
+                await turn_over(start)
             entries += self._stamped(inquiry, plan, {at: fresh[at] for at in positions[start : start + MANY]})
-            await self._store.put(entries[start:])
+            if not self._store.keep(entries[start:]):
+                await self._store.put(entries[start:])
         if inquiry.scope is CacheScope.SHARED:
             job = inquiry.job
             units = replace(job, units=tuple([job.units[position] for position in fresh]))
@@ -154,7 +161,9 @@ class Planner:
         self, plan: Plan, inquiry: Inquiry, job: Job, oldest: int, scope: CacheScope | None = None
     ) -> dict[int, Answer]:
         """Answers, by position, to what is missing, as `job` or another scope has them."""
-        others = replace(job, units=tuple([job.units[position] for position in plan.missing]))
+        others = job
+        if len(plan.missing) < len(job.units):
+            others = replace(job, units=tuple([job.units[position] for position in plan.missing]))
         keys = await inquiry.keys_in_turns(others, scope)
         found = await self._find(keys, oldest)
         return {

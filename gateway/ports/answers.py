@@ -25,6 +25,13 @@ class AnswerStore(Protocol):
         """Remember answers for the configured time."""
         ...
 
+    def keep(self, entries: Sequence[tuple[ItemKey, Answer]]) -> bool:
+        """As `put`, and nobody waits: it is done before whatever claims are made or given back later.
+
+        Where that cannot be said, False: then nothing was done.
+        """
+        ...
+
 
 class Votes(Protocol):
     """Who has computed what, so that an answer is shared once enough have. A failing store counts nobody."""
@@ -63,4 +70,11 @@ class Claims(Protocol):
 
     async def release(self, keys: Sequence[ItemKey], token: str) -> None:
         """Give back what is still ours, computed or not."""
+        ...
+
+    def let_go(self, keys: Sequence[ItemKey], token: str) -> bool:
+        """As `release`, and nobody waits or hears of a failure: it is done after what was claimed and kept before.
+
+        Where that cannot be said, False: then nothing was done.
+        """
         ...

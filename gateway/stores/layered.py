@@ -163,6 +163,16 @@ class LayeredAnswers:
             self._hold(key, answer, now)
         await self._inner.put(entries)
 
+    def keep(self, entries: Sequence[tuple[ItemKey, Answer]]) -> bool:
+        """As AnswerStore.keep."""
+        if not self._inner.keep(entries):
+            return False
+        now = self._clock.monotonic()
+        self._weigh_touched(now)
+        for key, answer in entries:
+            self._hold(key, answer, now)
+        return True
+
     def _hold(self, key: ItemKey, answer: Answer, now: float) -> None:
         weight = weigh(answer)
         self._drop(key.proof)

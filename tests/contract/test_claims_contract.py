@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import struct
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,42 @@ async def test_a_renewed_claim_is_still_its_owners(world: World) -> None:
     await world.claims.claim(keys(1), "a")
     await world.claims.renew(keys(1, 2), "a")
     assert await world.claims.claim(keys(1, 2), "b") == [False, True]
+
+
+async def kept_and_let_go(world: World, key: ItemKey, token: str) -> None:
+    """As a filler ends: without waiting for the store, where that is enough."""
+    if not world.answers.keep([(key, ANSWER)]):
+        await world.answers.put([(key, ANSWER)])
+    await asyncio.sleep(0)
+    if not world.claims.let_go([key], token):
+        await world.claims.release([key], token)
+
+
+async def test_whoever_gets_a_claim_after_it_was_let_go_finds_what_was_kept_before(world: World) -> None:
+    many = keys(*range(50))
+    assert await world.claims.claim(many, "a") == [True] * 50
+    for key in many:
+        asked = asyncio.ensure_future(world.claims.claim([key], "b"))
+        await kept_and_let_go(world, key, "a")
+        assert await asked in ([False], [ANSWER])
+        assert await world.claims.claim([key], "b") == [ANSWER]
+    assert world.observer.store_failures == []
+
+
+async def test_only_the_owner_lets_go(world: World) -> None:
+    await world.claims.claim(keys(1), "a")
+    world.claims.let_go(keys(1), "b")
+    assert await world.claims.claim(keys(1), "b") == [False]
+
+
+async def test_a_claim_whose_claimer_went_away_is_let_go_after_it_was_made(world: World) -> None:
+    for number in range(50):
+        claiming = asyncio.ensure_future(world.claims.claim(keys(number), "a"))
+        await asyncio.sleep(0)
+        claiming.cancel()
+        if not world.claims.let_go(keys(number), "a"):
+            return  # a store of several servers: it is given back as before
+        assert await world.claims.claim(keys(number), "b") == [True]
 
 
 async def test_a_large_list_is_claimed_whole(world: World) -> None:

@@ -43,6 +43,14 @@ class FakeAnswers:
         for key, answer in entries:
             self.entries[key.address] = (self._monotonic() + self._ttl, key.proof, answer)
 
+    def keep(self, entries: Sequence[tuple[ItemKey, Answer]]) -> bool:
+        if self.down:
+            self._failed()
+            return True
+        for key, answer in entries:
+            self.entries[key.address] = (self._monotonic() + self._ttl, key.proof, answer)
+        return True
+
     def _find(self, key: ItemKey) -> Answer | None:
         expiry, proof, answer = self.entries.get(key.address, (0.0, b"", None))
         return answer if proof == key.proof and expiry > self._monotonic() else None

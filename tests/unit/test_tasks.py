@@ -31,6 +31,30 @@ async def test_a_task_is_waited_for_and_one_that_takes_too_long_is_cancelled() -
     await group.drain(0)
 
 
+async def test_what_only_watches_goes_on_as_long_as_others_work_and_is_not_waited_for() -> None:
+    group, done, go = TaskGroup(), [], asyncio.Event()
+
+    async def watch() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            done.append("watch")
+
+    async def work() -> None:
+        await go.wait()
+        done.append("work")
+
+    group.spawn(watch(), "watch", watching=True)
+    group.spawn(work(), "work")
+    draining = asyncio.ensure_future(group.drain(600))
+    await asyncio.sleep(0)
+    assert done == []
+    go.set()
+    await draining
+    assert done == ["work", "watch"]
+    assert not group._watching
+
+
 async def test_a_crash_is_logged_under_its_name(caplog: pytest.LogCaptureFixture) -> None:
     group = TaskGroup()
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from gateway.ports import Clock, Observer
     from gateway.stores.redis.client import Line
-    from gateway.stores.redis.cluster import Field
+    from gateway.stores.redis.cluster import Command, Field
     from gateway.stores.redis.keys import Keys
     from gateway.vocabulary import Answer, ItemKey
 
@@ -26,6 +26,9 @@ ROLE = "cache"
 
 CHUNK = 64
 """Entries a round trip: about 256 kB of vectors, so that neither the event loop nor the server is held up for long."""
+
+FEW = 8
+"""Entries that are written without waiting for the server; of more it is told when it has room."""
 
 _OVER = -1
 """No turn of a line: nobody can join any more."""
@@ -118,9 +121,10 @@ class RedisAnswers:
 
     def _decoded(self, keys: Sequence[ItemKey], done: Told, entries: Sequence[Any]) -> None:
         """All that was asked for has come."""
-        if _failed(entries):
+        found = _opened(keys, entries)
+        if not all(found) and _failed(entries):
             self._observer.store_failure(ROLE)
-        done(_opened(keys, entries))
+        done(found)
 
     def _read(self, keys: Sequence[ItemKey], entries: Entries) -> None:
         """What is stored under each key, StoreErrors among them; a node of a cluster that fails leaves the others'."""
@@ -146,9 +150,23 @@ class RedisAnswers:
                 self._observer.store_failure(ROLE)
                 return
 
+    def keep(self, entries: Sequence[tuple[ItemKey, Answer]]) -> bool:
+        """As AnswerStore.keep; what the store does not take is dropped."""
+        if not self._line.in_order or len(entries) > FEW:
+            return False
+        for key, answer in entries:
+            self._line.send(self._set(key, answer), self._kept, ordered=True)
+        return True
+
+    def _kept(self, reply: Any) -> None:  # noqa: ANN401 - only its failure matters
+        if isinstance(reply, StoreError):
+            self._observer.store_failure(ROLE)
+
     def _write(self, key: ItemKey, answer: Answer) -> asyncio.Future[Any]:
-        name, entry = self._keys.answer(key.address), encode(key.proof, answer)
-        return self._line.queue("SET", name, entry, "PX", self._lifetime_ms())
+        return self._line.queue(*self._set(key, answer))
+
+    def _set(self, key: ItemKey, answer: Answer) -> Command:
+        return ("SET", self._keys.answer(key.address), encode(key.proof, answer), "PX", self._lifetime_ms())
 
     def _lifetime_ms(self) -> int:
         return max(1, int(self._ttl * 1_000 * (1 + SPREAD * (2 * self._clock.random() - 1))))

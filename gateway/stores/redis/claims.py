@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from gateway.errors import StoreError
 from gateway.stores.redis.client import replies_to
 from gateway.stores.redis.entry import decode
 from gateway.stores.redis.scripts import Script
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gateway.stores.redis.client import Line
+    from gateway.stores.redis.cluster import Command
     from gateway.stores.redis.keys import Keys
     from gateway.vocabulary import Answer, ItemKey
 
@@ -38,13 +40,16 @@ class RedisClaims:
         """
         if len(keys) > MANY:
             return [claim for part in _parts(keys) for claim in await self.claim(part, token)]
-        names = [self._keys.claim(key.address) for key in keys]
-        ask = self._line.queue
-        claims = [ask("SET", name, token, "NX", "PX", self._ms) for name in names]
-        if not self._line.in_order:
-            await replies_to(claims)
-        entries = [ask("GET", self._keys.answer(key.address)) for key in keys]
-        replies = await replies_to([*claims, *entries])
+        if not keys:
+            return []
+        line = self._line
+        tries: list[Command] = [("SET", self._keys.claim(key.address), token, "NX", "PX", self._ms) for key in keys]
+        looks: list[Command] = [("GET", self._keys.answer(key.address)) for key in keys]
+        if line.in_order:
+            replies = await _done_in_order(line, [*tries, *looks])
+        else:
+            replies = await replies_to([line.queue(*each) for each in tries])
+            replies += await replies_to([line.queue(*each) for each in looks])
         granted, stored = replies[: len(keys)], replies[len(keys) :]
         outcome: list[Answer | bool] = []
         for key, ours, entry in zip(keys, granted, stored, strict=True):
@@ -69,6 +74,34 @@ class RedisClaims:
                 await self._end.run(self._line, (names[0],), (token,))
             else:
                 await asyncio.gather(*(self._end.run(self._line, (name,), (token,)) for name in names))
+
+    def let_go(self, keys: Sequence[ItemKey], token: str) -> bool:
+        """As Claims.let_go."""
+        if not self._line.in_order or len(keys) > MANY:
+            return False
+        for key in keys:
+            self._end.start(self._line, (self._keys.claim(key.address),), (token,))
+        return True
+
+
+async def _done_in_order(line: Line, commands: Sequence[Command]) -> list[Any]:
+    """The replies, by one future for all of them, as they come in order, too. Raises the first StoreError."""
+    replies: list[Any] = []
+    told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def last(reply: object) -> None:
+        replies.append(reply)
+        if not told.done():
+            told.set_result(None)
+
+    for command in commands[:-1]:
+        line.send(command, replies.append, ordered=True)
+    line.send(commands[-1], last, ordered=True)
+    await told
+    for reply in replies:
+        if isinstance(reply, StoreError):
+            raise reply
+    return replies
 
 
 def _parts(keys: Sequence[ItemKey]) -> Iterator[Sequence[ItemKey]]:

@@ -127,6 +127,7 @@ class Line:
         self._rest_seconds = 0.0 if isinstance(client, Cluster) else rest_seconds
         self._rests_until = 0.0
         self._waiting: list[Question] = []
+        self._ordered = False
         self.turn = 0
         self._wires = client.wires if isinstance(client, Store) else None
         callbacks: Any = client.response_callbacks if self._wires else {}
@@ -144,7 +145,7 @@ class Line:
 
     @property
     def in_order(self) -> bool:
-        """Whether what is queued in one turn of the event loop is done in that order, on one connection."""
+        """Whether what is sent in one turn of the event loop is done in that order, and what is sent `ordered` ever."""
         return self._wires is not None
 
     async def ask(self, *command: Field) -> Any:  # noqa: ANN401 - each command has its own reply
@@ -157,21 +158,23 @@ class Line:
         """
         return await self.queue(*command)
 
-    def queue(self, *command: Field) -> asyncio.Future[Any]:
+    def queue(self, *command: Field, ordered: bool = False) -> asyncio.Future[Any]:
         """The reply to come; what is queued in one turn of the event loop goes out together. Fails as `ask` does."""
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.send(command, partial(_settle, reply))
+        self.send(command, partial(_settle, reply), ordered=ordered)
         return reply
 
-    def send(self, command: Sequence[Field], answered: Answered) -> None:
+    def send(self, command: Sequence[Field], answered: Answered, *, ordered: bool = False) -> None:
         """As `queue`, for who is called back: once, later, with the reply or what `ask` would raise.
 
-        The command may grow as long as `turn` stays the same.
+        The command may grow as long as `turn` stays the same. Where the line is `in_order`, an `ordered` command is
+        done after all that were sent so before it and have not failed.
         """
         loop = asyncio.get_running_loop()
         if self._rests_until and loop.time() < self._rests_until:
             loop.call_soon(answered, StoreError("skipped"))
             return
+        self._ordered = self._ordered or ordered
         self._waiting.append((command, answered))
         if len(self._waiting) == 1:
             loop.call_soon(self._flush)
@@ -180,10 +183,11 @@ class Line:
         self.turn += 1
         if self._wires is not None:
             batch, self._waiting = self._waiting, []
+            ordered, self._ordered = self._ordered, False
             commands = [tuple(command) for command, _ in batch]
             read = self._read
             takers = [partial(self._take, read.get(command[0]), answered) for command, answered in batch]
-            self._wires.send(commands, takers)
+            self._wires.send(commands, takers, ordered=ordered)
             return
         batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
         loop = asyncio.get_running_loop()
@@ -194,10 +198,11 @@ class Line:
 
     def _take(self, read: Callable[[Any], Any] | None, answered: Answered, reply: Any) -> None:  # noqa: ANN401 - each command has its own reply
         """Hand over a lean connection's reply, in the form that redis-py gives it."""
-        if isinstance(reply, (LostError, LateError)):
-            self._rest()
-            reply = StoreError(str(reply))
-        elif read is not None and not isinstance(reply, Exception):
+        if isinstance(reply, Exception):
+            if isinstance(reply, (LostError, LateError)):
+                self._rest()
+                reply = StoreError(str(reply))
+        elif read is not None:
             reply = read(reply)
         hand_over(answered, reply)
 
@@ -245,15 +250,19 @@ def _answer_all(batch: list[Question], replies: Sequence[Any]) -> None:
 
 def hand_over(answered: Answered, reply: object) -> None:
     """Give one caller its reply, errors as StoreError; one that fails over it is alone with that."""
-    if isinstance(reply, NoScriptError):
-        reply = MissingScriptError(type(reply).__name__)
-    elif isinstance(reply, Exception):
-        reply = StoreError(str(reply) if isinstance(reply, StoreError) else type(reply).__name__)
+    if isinstance(reply, Exception):
+        reply = _as_store_error(reply)
     try:
         answered(reply)
     except Exception as error:  # noqa: BLE001 - the others wait for theirs on the same connection
         failed = {"message": "a reply of the store was not taken", "exception": error}
         asyncio.get_running_loop().call_exception_handler(failed)
+
+
+def _as_store_error(error: Exception) -> StoreError:
+    if isinstance(error, NoScriptError):
+        return MissingScriptError(type(error).__name__)
+    return StoreError(str(error) if isinstance(error, StoreError) else type(error).__name__)
 
 
 def _settle(waiting: asyncio.Future[Any], reply: object) -> None:

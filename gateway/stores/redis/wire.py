@@ -180,6 +180,7 @@ class Wires:
         self._settings = pool.connection_kwargs
         self._timeout = timeout_seconds
         self._wires: list[Wire] = []
+        self._ordered: Wire | None = None
         self._closed = False
 
     @staticmethod
@@ -187,13 +188,21 @@ class Wires:
         """Whether the server is reached in a way that is known here: plain TCP, or a unix socket."""
         return pool.connection_class in {Connection, UnixDomainSocketConnection}
 
-    def send(self, commands: Sequence[Command], answered: Sequence[Answered]) -> None:
-        """Send commands together, by the connection that is least busy; see Wire.send."""
+    def send(self, commands: Sequence[Command], answered: Sequence[Answered], *, ordered: bool = False) -> None:
+        """Send commands together, by the connection that is least busy; see Wire.send.
+
+        Those that are `ordered` all take one and the same, until it is dead with all that was not answered there.
+        """
         if self._closed:
             for each in answered:
                 each(LostError("closed"))
             return
-        self._least_busy().send(commands, answered)
+        wire = self._ordered if ordered else None
+        if wire is None or wire.dead:
+            wire = self._least_busy()
+        if ordered:
+            self._ordered = wire
+        wire.send(commands, answered)
 
     async def quiet(self) -> None:
         """Wait for what is being answered."""
@@ -201,6 +210,9 @@ class Wires:
             await wire.quiet()
 
     def _least_busy(self) -> Wire:
+        for wire in self._wires:
+            if not wire.load and not wire.dead:
+                return wire
         self._wires = [wire for wire in self._wires if not wire.dead]
         free = min(self._wires, key=_load, default=None)
         if free is None or (free.load and len(self._wires) < MOST):
@@ -209,7 +221,8 @@ class Wires:
         return free
 
     async def close(self) -> None:
-        """End all, and begin none any more."""
+        """End all, and begin none any more; what was sent in this turn of the event loop still goes out."""
+        await asyncio.sleep(0)
         self._closed = True
         wires, self._wires = self._wires, []
         for wire in wires:

@@ -20,22 +20,10 @@ from gateway.tasks import TaskGroup
 from gateway.vocabulary import Answer, ItemKey, Limits, Meter, Scope, Shape
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from redis.asyncio import Redis
 
 KEYS = Keys("gw")
 METER = Meter("t", Scope.TENANT, Limits(10, 10, 10))
-
-
-@pytest.fixture
-async def line(store_url: str) -> AsyncIterator[Line]:
-    """One connection only, so that whatever a command leaves behind meets the next one."""
-    client, tasks = connect(store_url, 5.0, connections=1), TaskGroup()
-    await client.flushall()
-    yield Line(client, tasks, 5.0)
-    await tasks.drain(5.0)
-    await client.aclose()
 
 
 @pytest.mark.parametrize("turns", range(1, 12))
@@ -147,25 +135,6 @@ async def test_subjects_that_are_called_back_are_heard_and_a_lost_connection_is_
         await client.aclose()
 
 
-@pytest.fixture
-async def silent() -> AsyncIterator[Redis]:
-    """A server that takes commands and never answers."""
-    taken = asyncio.Event()
-
-    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        taken.set()
-        await reader.read()
-        writer.close()
-
-    server = await asyncio.start_server(swallow, "127.0.0.1", 0)
-    host, port = server.sockets[0].getsockname()
-    client = connect(f"redis://{host}:{port}", 0.05)
-    yield client
-    await client.aclose()
-    server.close()
-    await server.wait_closed()
-
-
 async def test_a_server_that_does_not_answer_is_a_store_error(silent: Redis) -> None:
     tasks = TaskGroup()
     quota = RedisQuota(Line(silent, tasks, 0.05), KEYS, 15)
@@ -190,61 +159,6 @@ async def test_a_store_that_is_not_there(url: str) -> None:
     assert observer.store_failures == ["cache", "cache"]
     await tasks.drain(5.0)
     await client.aclose()
-
-
-def fetched(answers: RedisAnswers, *keys: ItemKey) -> asyncio.Future[list[Answer | None]]:
-    """What comes of a call of fetch; a second answer to it would be an error."""
-    told: asyncio.Future[list[Answer | None]] = asyncio.get_running_loop().create_future()
-    answers.fetch(keys, told.set_result)
-    return told
-
-
-async def test_what_several_ask_for_in_one_turn_goes_out_in_one_command(line: Line) -> None:
-    answers = RedisAnswers(line, KEYS, 60, FakeClock(), FakeObserver())
-    keys = [ItemKey(number.to_bytes(16, "big"), b"p") for number in range(70)]
-    kept = Answer(Shape.SCORE, bytes(8), 0, 1)
-    await answers.put([(key, kept) for key in keys])
-    before = await mgets(line)
-    asked = [fetched(answers, key) for key in keys]
-    assert [await one for one in asked] == [[kept]] * 70
-    assert await mgets(line) == before + 2
-    assert await fetched(answers, keys[0]) == [kept]
-    assert await mgets(line) == before + 3
-
-
-async def mgets(line: Line) -> int:
-    """How many MGETs the server has done."""
-    stats = await line.ask("INFO", "commandstats")
-    return int(stats.get("cmdstat_mget", {"calls": 0})["calls"])
-
-
-async def test_one_that_cannot_take_its_answer_leaves_the_others_theirs(line: Line) -> None:
-    answers = RedisAnswers(line, KEYS, 60, FakeClock(), FakeObserver())
-    mishaps: list[object] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: mishaps.append(context["exception"]))
-
-    def refuse(_: object) -> None:
-        raise ValueError
-
-    answers.fetch([ItemKey(bytes(16), b"p")], refuse)
-    assert await fetched(answers, ItemKey(bytes(16), b"p")) == [None]
-    assert await answers.get([ItemKey(bytes(16), b"p")]) == [None]
-    assert [type(mishap) for mishap in mishaps] == [ValueError]
-
-
-async def test_who_is_called_back_is_told_of_a_store_that_fails_or_rests_as_of_an_empty_one(silent: Redis) -> None:
-    tasks, observer = TaskGroup(), FakeObserver()
-    answers = RedisAnswers(Line(silent, tasks, 0.05, rest_seconds=60.0), KEYS, 60, FakeClock(), observer)
-    one, many = [ItemKey(bytes(16), b"p")], [ItemKey(bytes(16), b"p")] * (CHUNK + 1)
-    first = [fetched(answers, *keys) for keys in (one, many, one)]
-    assert [await told for told in first] == [[None], [None] * (CHUNK + 1), [None]]
-    assert observer.store_failures == ["cache"] * 3
-    for _ in range(2):
-        resting = [fetched(answers, *one) for _ in range(2)]
-        assert [told.done() for told in resting] == [False, False]
-        assert [await told for told in resting] == [[None], [None]]
-    assert observer.store_failures == ["cache"] * 7
-    await tasks.drain(5.0)
 
 
 @pytest.mark.parametrize(("chance", "seconds"), [(0.0, 90), (0.5, 100), (1.0, 110)])

@@ -31,6 +31,10 @@ class Counting(FakeAnswers):
     def __init__(self) -> None:
         super().__init__(ttl_seconds=1e9)
         self.asked: list[int] = []
+        self.keeps = True
+
+    def keep(self, entries: Sequence[tuple[ItemKey, Answer]]) -> bool:
+        return self.keeps and super().keep(entries)
 
     async def get(self, keys: Sequence[ItemKey]) -> list[Answer | None]:
         self.asked += [int.from_bytes(entry.address, "little") for entry in keys]
@@ -89,6 +93,18 @@ async def test_a_put_goes_through_and_everything_is_forgotten_in_time() -> None:
     await clock.advance(1)
     assert await made.get([key(1)]) == [None]
     assert made.weight == 0
+
+
+async def test_what_is_kept_is_held_and_what_the_store_cannot_keep_is_not() -> None:
+    made, inner, _ = layer()
+    assert made.keep([(key(1), answer(1))])
+    assert await inner.get([key(1)]) == [answer(1)]
+    inner.asked.clear()
+    assert await made.get([key(1)]) == [answer(1)]
+    assert inner.asked == []
+    inner.keeps = False
+    assert not made.keep([(key(2), answer(2))])
+    assert await made.get([key(2)]) == [None]
 
 
 async def test_another_proof_at_the_same_address_is_a_miss() -> None:

@@ -215,6 +215,49 @@ async def test_a_busy_connection_gets_others_beside_it_and_a_dead_one_is_replace
     assert len(store.wires._wires) == 1
 
 
+async def test_what_is_ordered_takes_one_connection_until_that_is_dead(store: Store) -> None:
+    wires = store.wires
+    assert wires is not None
+    done: list[str] = []
+
+    def send(name: str, *, ordered: bool) -> Wire:
+        before = {wire: wire.load for wire in wires._wires}
+        wires.send([("BLPOP", "nothing", "0.01")], [lambda _: done.append(name)], ordered=ordered)
+        return next(wire for wire in wires._wires if wire.load > before.get(wire, 0))
+
+    first = send("a", ordered=True)
+    assert send("-", ordered=False) is not first
+    assert [send(name, ordered=True) for name in "bcd"] == [first] * 3
+    assert send("-", ordered=False) is not first
+    await wires.quiet()
+    assert [name for name in done if name != "-"] == ["a", "b", "c", "d"]
+    first._end(LostError("test"))
+    second = send("e", ordered=True)
+    assert second is not first
+    assert send("f", ordered=True) is second
+    await wires.quiet()
+
+
+async def test_a_batch_with_something_ordered_goes_the_ordered_way(store: Store) -> None:
+    line, other = Line(store, TaskGroup(), 5.0), Line(store, TaskGroup(), 5.0)
+    assert store.wires is not None
+    await line.queue("SET", "a", 1, ordered=True)
+    ordered = store.wires._ordered
+    assert ordered is not None
+    slow = other.queue("BLPOP", "nothing", "0.05")
+    await asyncio.sleep(0)
+    assert store.wires._wires == [ordered]
+    replies = [line.queue("INCR", "a"), line.queue("INCR", "a", ordered=True)]
+    await asyncio.sleep(0)
+    assert (len(store.wires._wires), ordered.load) == (1, 3)
+    line.queue("INCR", "b")
+    await asyncio.sleep(0)
+    assert len(store.wires._wires) == 2
+    assert [await reply for reply in replies] == [2, 3]
+    await slow
+    await store.wires.quiet()
+
+
 async def test_what_is_asked_after_the_end_fails_at_once(store_url: str) -> None:
     client = connect(store_url, 5.0)
     line = Line(client, TaskGroup(), 5.0)

@@ -31,3 +31,16 @@ class Script:
             return await line.ask("EVALSHA", self._sha, len(keys), *keys, *arguments)
         except MissingScriptError:
             return await line.ask("EVAL", self.text, len(keys), *keys, *arguments)
+
+    def start(self, line: Line, keys: Sequence[str | bytes], arguments: Sequence[str | int | bytes]) -> None:
+        """As `run`, in the line's order, where nobody waits for the reply or hears of a failure."""
+
+        def answered(reply: object) -> None:
+            if isinstance(reply, MissingScriptError):
+                line.send(("EVAL", self.text, len(keys), *keys, *arguments), _ignore, ordered=True)
+
+        line.send(("EVALSHA", self._sha, len(keys), *keys, *arguments), answered, ordered=True)
+
+
+def _ignore(_reply: object) -> None:
+    """Nobody waits for it."""
