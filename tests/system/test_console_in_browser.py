@@ -98,7 +98,7 @@ async def test_an_operator_looks_at_every_page_and_acts(pictures: Path) -> None:
 
 
 async def looked_at(page: Page, pictures: Path, name: str) -> None:
-    """On a desk, light and dark, and on a phone: nothing is wider than the window or cut off, and every control has a name."""
+    """On a desk, light and dark, and on a phone: nothing is too wide or cut off, and every control has a name."""
     for look, (width, height, dark) in LOOKS.items():
         await page.look(width, height, dark=dark)
         await page.picture(pictures / f"{name}-{look}.png")
