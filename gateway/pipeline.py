@@ -186,7 +186,8 @@ class Pipeline:
         job = work.job
         with self.stage(facts, Stage.ADMIT):
             unknown = (*plan.missing, *plan.foreign)
-            estimate = await self._estimator.estimate(job, work.served.model, unknown)
+            model, estimator = work.served.model, self._estimator
+            estimate = estimator.at_once(job, model, unknown) or await estimator.estimate(job, model, unknown)
             limits = work.snapshot.config.limits
             reserved = to_reserve(job, plan, estimate, count_cached=limits.count_cached_tokens)
             await quota.cover(reserved, *to_pay(estimate, work.price))

@@ -197,6 +197,7 @@ def internals() -> list[Panel]:
         panel("Processors in use", (rate("gateway_cpu_seconds_total", "instance"), "{{instance}}"), about="1 is one processor."),
         panel("Memory", ("sum by (instance) (gateway_resident_bytes)", "{{instance}}"), unit="bytes"),
         panel("Connections of clients", ("sum by (listener) (gateway_connections)", "{{listener}}")),
+        panel("Connections closed by the gateway", (rate("gateway_connections_closed_total", "reason"), "{{reason}}"), unit="ops", about="late: no whole head in time; idle: nothing asked; stuck: answers not taken; too_many: no room."),
         panel("Tasks", ("sum by (instance) (gateway_tasks)", "{{instance}}")),
         panel("Open files, of what may be", ("max by (instance) (gateway_open_files / gateway_open_files_limit)", "{{instance}}"), unit="percentunit"),
         panel("Garbage collection: share of time", (rate("gateway_gc_seconds_total", "generation"), "generation {{generation}}"), unit="percentunit"),

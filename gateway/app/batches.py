@@ -31,7 +31,7 @@ class BatchEngine:
         pipeline, clock = parts.pipeline, parts.clock
         jobs = RedisJobs(parts.line, parts.keys)
         files, source = job_files(pipeline.snapshot.config, parts.upstream.foreign)
-        watch = JobTelemetry(parts.observer.registry, parts.observer)
+        watch = JobTelemetry(parts.observer.registry, parts.observer, parts.observer.tracing)
         telling = Telling(events, lambda: pipeline.snapshot)
         self.runner = Runner(
             jobs=jobs,

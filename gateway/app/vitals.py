@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.edge.deadlines import CLOSED
 from gateway.errors import StoreError
 from gateway.observe.cache_metrics import CacheMetrics
 from gateway.observe.meter_metrics import Account, MeterMetrics
@@ -99,6 +100,8 @@ class Vitals:
         used = await asyncio.to_thread(usage)
         connections = {name: len(server.connections) for name, server in zip(LISTENERS, self._servers(), strict=False)}
         self._runtime.show(used, len(asyncio.all_tasks()), connections, self._collector)
+        counts = [server.deadlines.closed for server in self._servers()]
+        self._runtime.show_closed({reason: sum(count[reason] for count in counts) for reason in CLOSED})
         self._cache.show(sources.layer)
         self._meters.show_limits(sources.leases.held, now)
         self._meters.show_refusals(sources.leases.refusals)

@@ -37,7 +37,7 @@ def backup(
         with (
             open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as raw,  # noqa: PTH123 - of a descriptor
             gzip.open(raw, "wb") as out,
-            progress("keys") as moved,
+            progress("entries") as moved,
         ):
             count = on_store(settings(config, data_dir), lambda client, keys: _send(client, keys, out, moved))
         draft.replace(file)
@@ -45,7 +45,7 @@ def backup(
         raise _problem(file, error) from None
     finally:
         draft.unlink(missing_ok=True)
-    typer.echo(f"{count:,} keys to {file}")
+    typer.echo(f"{count:,} entries of the store to {file}")
 
 
 def restore(
@@ -70,14 +70,15 @@ def restore(
     except ArchiveError as error:
         typer.echo(f"{file}: {error}", err=True)
         raise typer.Exit(FAILED) from None
-    with progress("keys") as moved:
+    with progress("entries") as moved:
         there, written = on_store(
             settings(config, data_dir), lambda client, keys: _take(client, keys, kept, made_ms, moved, replace=replace)
         )
     if there and not replace:
-        typer.echo(f"the store has {there:,} keys of state; --replace puts {len(kept):,} over them", err=True)
+        typer.echo(f"the store has {there:,} entries of state; --replace puts {len(kept):,} over them", err=True)
         raise typer.Exit(FAILED)
-    typer.echo(f"{written:,} of {len(kept):,} keys restored; the others have ended since. Restart the gateways")
+    ended = f"; {len(kept) - written:,} have ended since the backup" if written < len(kept) else ""
+    typer.echo(f"{written:,} entries of the store restored{ended}. Start the gateways, or restart those that run")
 
 
 async def _send(client: Client, keys: Keys, out: BinaryIO | gzip.GzipFile, moved: Callable[[int], None]) -> int:

@@ -17,31 +17,37 @@ if TYPE_CHECKING:
 
 WRONG = 1
 UNREADABLE = 2
-"""Exit codes: the configuration has problems; there is no configuration to check."""
+"""Exit codes: the configuration, or what is installed, has problems; there is no configuration to check."""
 
 
 def check(
     config: Annotated[Path | None, typer.Option(help="YAML file; by default $GATEWAY_CONFIG, else defaults.")] = None,
 ) -> None:
-    """Say what is wrong with a configuration, or sum it up; contacts nothing."""
+    """Say what is wrong with a configuration, or with what is installed for it, or sum it up; contacts nothing."""
     # Imported here: pydantic and the schema are no use to `gateway --help`.
     from gateway.cli.load import load_config  # noqa: PLC0415 - see above
     from gateway.config.problem import ConfigError  # noqa: PLC0415 - see above
+    from gateway.processes.libraries import installed_misfits  # noqa: PLC0415 - see above
 
     try:
         loaded = load_config(config)
     except ConfigError as error:
-        typer.echo(str(error), err=True)
-        count = len(error.problems)
-        typer.echo(f"{count} problem{'s' if count > 1 else ''} found", err=True)
-        raise typer.Exit(WRONG) from None
+        raise _wrong(str(error), len(error.problems)) from None
     except OSError as error:
         typer.echo(f"{error.filename}: cannot be read: {error.strerror}; check --config or $GATEWAY_CONFIG", err=True)
         raise typer.Exit(UNREADABLE) from None
+    if unfit := installed_misfits():
+        raise _wrong("\n".join(unfit), len(unfit))
     for warning in loaded.warnings:
         typer.echo(f"warning: {warning}", err=True)
     for line in summary(loaded):
         typer.echo(line)
+
+
+def _wrong(sentences: str, count: int) -> typer.Exit:
+    typer.echo(sentences, err=True)
+    typer.echo(f"{count} problem{'s' if count > 1 else ''} found", err=True)
+    return typer.Exit(WRONG)
 
 
 def summary(loaded: Loaded) -> Iterator[str]:

@@ -24,6 +24,9 @@ _ACKNOWLEDGED = struct.Struct("@120xQ")
 """Where Linux says in TCP_INFO how many bytes the peer has acknowledged (linux/tcp.h, tcpi_bytes_acked)."""
 
 
+CLOSED = ("late", "idle", "stuck", "too_many")
+"""Why a connection was closed from here: its head did not come, it asked nothing, its answer was not taken, no room."""
+
 _REASONS = {408: "Request Timeout", 503: "Service Unavailable"}
 
 
@@ -50,6 +53,7 @@ class Deadlines:
         self._answer = answer
         self._patience = patience
         self._looking = False
+        self.closed = dict.fromkeys(CLOSED, 0)
 
     def admit(self, connection: web.RequestHandler) -> None:
         """A connection was accepted; one too many is told so and closed."""
@@ -57,6 +61,7 @@ class Deadlines:
         cast("Watched", connection).watch = Watch(loop.time())
         if len(self._server.connections) > self._patience.connections:
             error = service_unavailable("Too many connections; try again later")
+            self.closed["too_many"] += 1
             self._last_word(connection, error)
         elif not self._looking:
             self._looking = True
@@ -75,10 +80,13 @@ class Deadlines:
 
     def _judge(self, connection: web.RequestHandler, transport: asyncio.Transport, verdict: Verdict) -> None:
         if verdict is Verdict.LATE and is_quiet(connection):
+            self.closed["late"] += 1
             self._last_word(connection, input_timeout(self._patience.receive))
         elif verdict is Verdict.IDLE and is_quiet(connection):
+            self.closed["idle"] += 1
             connection.force_close()
         elif verdict is Verdict.STUCK:
+            self.closed["stuck"] += 1
             transport.abort()
 
     def _last_word(self, connection: web.RequestHandler, error: GatewayError) -> None:

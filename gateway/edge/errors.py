@@ -67,6 +67,14 @@ class FramingError(BadRequestError):
         super().__init__(Code.INPUT_INVALID, invalid_request((field,)).message, errors=(field,))
 
 
+class BrokenOffError(GatewayError):
+    """A failure after the head of the answer went out; `response` is what was begun, and takes no more."""
+
+    def __init__(self, error: GatewayError, response: web.StreamResponse) -> None:
+        super().__init__(error.code, error.message)
+        self.response = response
+
+
 def status_of(error: GatewayError) -> int:
     """The HTTP status of a failure (API contract)."""
     return _BAD_REQUEST if isinstance(error, BadRequestError) else STATUSES[error.code]

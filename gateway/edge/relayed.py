@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from gateway.edge.call import call_of, read_body
-from gateway.edge.errors import BadRequestError, MethodError, error_body
+from gateway.edge.errors import BadRequestError, BrokenOffError, MethodError, error_body
 from gateway.edge.hang_up import CLOSED_REQUEST, HangUp
 from gateway.edge.limit_headers import limit_headers
 from gateway.edge.operations import JSON_TYPE, SAFE
@@ -78,10 +78,10 @@ class Door:
     async def answer(
         self, request: web.BaseRequest, facts: Facts, check: Callable[[Call], Check]
     ) -> web.StreamResponse:
-        """The answer; once a client is gone, or a stream has failed, what is left to say.
+        """The answer; once a client is gone, what is left to say.
 
         Raises:
-            GatewayError: before anything was sent.
+            GatewayError: BrokenOffError after something was sent, with the failure as the stream's last event.
         """
         hang_up, listener = HangUp(), Listener(request, facts)
         whole: Whole | None = None
@@ -99,6 +99,7 @@ class Door:
             if listener.response is None:
                 raise
             await self._end(listener, error, facts)
+            raise BrokenOffError(error, listener.response) from error
         return _response(whole, facts) if listener.response is None else listener.response
 
     async def _end(self, listener: Listener, error: GatewayError, facts: Facts) -> None:

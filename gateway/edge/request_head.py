@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from gateway.values import value
 
 LONGEST = 8_000
 """Bytes of a head; the HTTP parser takes somewhat longer ones."""
@@ -24,7 +25,7 @@ _OURS = "x-gateway-"
 _ONCE = frozenset({"host", "content-length", "content-type", "authorization", "connection", "x-request-id"})
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RequestHead:
     """Where a request ends, and what an ordinary call says in its head.
 

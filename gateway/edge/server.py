@@ -12,7 +12,7 @@ from aiohttp import web
 from gateway.edge.call import call_of, request_id
 from gateway.edge.connection import Connection
 from gateway.edge.deadlines import Deadlines, raw_answer
-from gateway.edge.errors import MethodError, error_body, failure_response, status_of
+from gateway.edge.errors import BrokenOffError, MethodError, error_body, failure_response, status_of
 from gateway.edge.hang_up import CLOSED_REQUEST, HangUp
 from gateway.edge.limit_headers import cache_headers, limit_headers, warning_headers
 from gateway.edge.operations import json_response
@@ -54,7 +54,11 @@ class Route(Protocol):
         ...
 
     async def answer(self, request: web.BaseRequest, facts: Facts) -> web.StreamResponse:
-        """The answer. One that has begun already (a stream) carries its own X-Request-Id. Raises GatewayError."""
+        """The answer. One that has begun already (a stream) carries its own X-Request-Id.
+
+        Raises:
+            GatewayError: BrokenOffError where it had begun.
+        """
         ...
 
 
@@ -120,7 +124,7 @@ class Edge:
             response = web.Response(status=CLOSED_REQUEST)
         except GatewayError as error:
             failure = error
-            response = failure_response(error, facts, shape)
+            response = error.response if isinstance(error, BrokenOffError) else failure_response(error, facts, shape)
         except Exception as error:  # noqa: BLE001 - the border: a defect of ours becomes a 500 in the contract's shape
             self._observer.defect(facts, error)
             failure = internal_error()
@@ -129,7 +133,9 @@ class Edge:
             response.headers["X-Request-Id"] = facts.request_id
         if self.closing:
             response.force_close()
-        self._observer.request(facts, self._clock.monotonic() - started, failure, response.status)
+        # A stream that broke off began with 200; it counts, and is logged, as what it would have been before its head.
+        status = status_of(failure) if failure and response.prepared else response.status
+        self._observer.request(facts, self._clock.monotonic() - started, failure, status)
         return response
 
     async def _serve(self, endpoint: Endpoint, request: web.BaseRequest, facts: Facts, hang_up: HangUp) -> web.Response:

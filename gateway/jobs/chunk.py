@@ -133,13 +133,15 @@ class Chunks:
         if caller is None:
             raise JobFailed(KEY_GONE)
         body = call_body(work.order.model, work.options, [work.lines[at].item for at in part])
-        facts = Facts(EMBEDDINGS.name, work.request_id)
+        facts = Facts(EMBEDDINGS.name, work.request_id, trace=self._watch.trace())
         started = self._clock.monotonic()
         try:
             reply = await self._pipeline.serve(EMBEDDINGS, self._call(body, caller, work.request_id), facts)
-        except (GatewayError, StoreError):
+        except (GatewayError, StoreError) as error:
+            _failed(facts, error.code if isinstance(error, GatewayError) else Code.SERVICE_UNAVAILABLE)
             raise
         except Exception as error:  # a defect of ours may be one line's doing: the others are to have their answers
+            _failed(facts, Code.INTERNAL_ERROR)
             self._watch.trouble(work.order, error)
             raise internal_error() from error
         self._observer.request(facts, self._clock.monotonic() - started, None)
@@ -169,3 +171,9 @@ class Chunks:
         tally = Tally(len(output), len(errors), work.tokens)
         await self._files.put(part(name, "tally", chunk), orjson.dumps([tally.completed, tally.failed, tally.tokens]))
         return tally
+
+
+def _failed(facts: Facts, code: Code) -> None:
+    """A call that is tried again, or given up, is in its trace alone: no client was answered."""
+    if facts.trace is not None:
+        facts.trace.answered(facts, code.value, 0)

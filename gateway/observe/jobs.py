@@ -12,10 +12,14 @@ from gateway.observe.logs import places
 from gateway.ports.jobs import State
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from prometheus_client import CollectorRegistry
 
+    from gateway.observe.tracing import Tracing
     from gateway.ports import Observer
     from gateway.ports.jobs import Order, Tally
+    from gateway.vocabulary import RequestTrace
 
 ROLE = "jobs"
 
@@ -43,8 +47,9 @@ class JobMetrics:
 class JobTelemetry:
     """What a job's runner tells, as metrics and log lines."""
 
-    def __init__(self, registry: CollectorRegistry, observer: Observer) -> None:
+    def __init__(self, registry: CollectorRegistry, observer: Observer, tracing: Tracing) -> None:
         self._observer = observer
+        self.trace: Callable[[], RequestTrace | None] = tracing.own
         self._log = structlog.get_logger("gateway.jobs")
         self._metrics = JobMetrics(registry)
 

@@ -14,6 +14,8 @@ from prometheus_client import Counter, Gauge
 from gateway.observe.levels import Growths
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from prometheus_client import CollectorRegistry
 
     from gateway.ports import Clock
@@ -84,6 +86,14 @@ class RuntimeMetrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
+        self._closed = Growths(
+            Counter(
+                "gateway_connections_closed",
+                "Connections closed from here: late (no whole head), idle, stuck (answers not taken), too_many.",
+                ("reason",),
+                registry=registry,
+            )
+        )
         self._tasks = Gauge(
             "gateway_tasks",
             "Tasks of the event loops, waiting ones included.",
@@ -117,6 +127,10 @@ class RuntimeMetrics:
             Counter("gateway_gc_seconds", "Time in the garbage collector, in which a worker answers nobody.",
                     ("generation",), registry=registry)
         )  # fmt: skip
+
+    def show_closed(self, closed: Mapping[str, int]) -> None:
+        """Connections by why they were closed, since the worker started."""
+        self._closed.show({(reason,): count for reason, count in closed.items()})
 
     def show(self, used: Usage, tasks: int, connections: dict[str, int], collector: CollectorWatch) -> None:
         """All there is now; `connections` by listener: main, admin."""

@@ -93,20 +93,20 @@ class SpanRecord:
     failed: bool = False
 
 
+BATCH = "batch"
+"""The name of a span that stands for calls of a batch job: no request of a client is there, and so no method."""
+
+
 def request_name(method: str, route: str) -> str:
-    """A server span's name: of few values, whatever clients send."""
-    return f"{_known(method)} {route}".strip()
+    """A request's span's name: of few values, whatever clients send."""
+    return f"{_known(method)} {route}".strip() if method else BATCH
 
 
 def request_attributes(facts: Facts, code: str, status: int, method: str, route: str) -> dict[str, str | int | bool]:
     """What is told of a request; what is not known of it is left out. `code` is empty for one that went well."""
-    told: dict[str, str | int | bool] = {
-        "http.request.method": _known(method),
-        "http.response.status_code": status,
-        "url.scheme": "http",
-        "gateway.request_id": facts.request_id,
-        "gateway.endpoint": facts.endpoint,
-    }
+    told: dict[str, str | int | bool] = {"gateway.request_id": facts.request_id, "gateway.endpoint": facts.endpoint}
+    if method:
+        told |= {"http.request.method": _known(method), "http.response.status_code": status, "url.scheme": "http"}
     if route:
         told |= {"http.route": route, "url.path": route}
     if facts.model:

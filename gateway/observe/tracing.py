@@ -94,9 +94,18 @@ class Tracing:
         parent = context_of(sent, headers.getall(TRACESTATE, ())) if sent else None
         if not self._records(parent):
             return None if parent is None else PassedTrace(parent)
-        trace_id = f"{self._bits(_TRACE_BITS) or 1:032x}" if parent is None else parent.trace_id
+        trace_id = self._new_trace() if parent is None else parent.trace_id
         context = TraceContext(trace_id, self.new_id(), sampled=True, state="" if parent is None else parent.state)
         return RecordedTrace(self, context, "" if parent is None else parent.span_id, method, route)
+
+    def own(self) -> RequestTrace | None:
+        """The trace of a call that no client waits for, by the sample alone."""
+        if self.exporter is None or self.clock.random() >= self._ratio:
+            return None
+        return RecordedTrace(self, TraceContext(self._new_trace(), self.new_id(), sampled=True), "", "", "")
+
+    def _new_trace(self) -> str:
+        return f"{self._bits(_TRACE_BITS) or 1:032x}"
 
     def _records(self, parent: TraceContext | None) -> bool:
         if self.exporter is None:
@@ -202,14 +211,14 @@ class RecordedTrace:
         spans.append(
             SpanRecord(
                 request_name(self._method, self._route),
-                Kind.SERVER,
+                Kind.SERVER if self._method else Kind.INTERNAL,
                 self.context,
                 self._parent,
                 self.nanos(self._started),
                 self.nanos(self._tracing.clock.monotonic()),
                 request_attributes(facts, code, status, self._method, self._route),
                 remote=bool(self._parent),
-                failed=failed_here(status),
+                failed=failed_here(status) if self._method else bool(code),
             )
         )
         self.export(spans)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from gateway.plan.derive import derive, source
 from gateway.plan.origin import origin
 from gateway.plan.promotion import Promotion
 from gateway.turns import MANY, turn_over
+from gateway.values import value
 from gateway.vocabulary import CacheScope, Plan
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def arrange(keys: Sequence[ItemKey], found: Mapping[bytes, Answer], job: Job, *,
     return Plan(tuple(keys), stored, tuple(missing), twins, storable=storable)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Inquiry:
     """What is asked of the cache: a job, for whom, and how far it may look.
 

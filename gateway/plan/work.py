@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.plan.cache_key import narrower
 from gateway.plan.planner import Inquiry
+from gateway.values import value
 
 if TYPE_CHECKING:
     from gateway.config.snapshot import Served, Snapshot
     from gateway.vocabulary import Call, Caller, Job
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Work:
     """What the later stages need of a request."""
 

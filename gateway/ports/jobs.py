@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from gateway.vocabulary import RequestTrace
 
 
 class State(StrEnum):
@@ -155,4 +158,8 @@ class JobWatch(Protocol):
 
     def trouble(self, order: Order | None, error: Exception) -> None:
         """A step failed for a reason that nobody expected, or the store did not answer; it is tried again."""
+        ...
+
+    def trace(self) -> RequestTrace | None:
+        """The trace of a call that a job is about to make, where it is to be recorded."""
         ...

@@ -11,6 +11,9 @@ from gateway.ports.jobs import Batch, Order, State, Step, Tally, Turn
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gateway.observe.tracing import Tracing
+    from gateway.vocabulary import RequestTrace
+
 NO_LINES = "The input has no lines"
 NO_ANSWERS = "No line of the input was answered; the error file says why"
 
@@ -187,6 +190,10 @@ class FakeWatch:
     moves: list[tuple[str, State, str]] = field(default_factory=list)
     tallies: list[Tally] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
+    tracing: Tracing | None = None
+
+    def trace(self) -> RequestTrace | None:
+        return None if self.tracing is None else self.tracing.own()
 
     def moved(self, order: Order, state: State, error: str = "") -> None:
         self.moves.append((order.id, state, error))

@@ -53,10 +53,12 @@ async def test_what_a_store_knew_is_known_by_another(
         await until(known)
         usage = (await gateway.get("/v1/usage", Authorization=f"Bearer {made}")).json["totals"]
     code, said = await command(old, "backup", str(file))
-    assert (code, said.split()[1:]) == (0, ["keys", "to", str(file)])
+    count = said.split()[0]
+    assert (code, said) == (0, f"{count} entries of the store to {file}\n"), "an operator's keys are those of callers"
     assert file.stat().st_mode & 0o777 == 0o600
 
-    assert (await command(new, "restore", str(file)))[0] == 0
+    code, said = await command(new, "restore", str(file))
+    assert (code, said.partition(".")[0]) == (0, f"{count} entries of the store restored")
     code, said = await command(new, "restore", str(file))
     assert code == 1
     assert "--replace" in said

@@ -41,6 +41,11 @@ SIDEWAYS = "document.documentElement.scrollWidth > document.documentElement.clie
 UNNAMED = """[...document.querySelectorAll("input:not([type=hidden]), select, textarea, button, a")].filter(
   (part) => !(part.labels?.length || part.getAttribute("aria-label") || part.textContent.trim())).length"""
 
+CUT_OFF = """[...document.querySelectorAll("svg text")].filter((part) => {
+  const [own, all] = [part, part.ownerSVGElement].map((shape) => shape.getBoundingClientRect());
+  return own.left < all.left - 1 || own.right > all.right + 1;
+}).map((part) => part.textContent)"""
+
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
@@ -93,11 +98,12 @@ async def test_an_operator_looks_at_every_page_and_acts(pictures: Path) -> None:
 
 
 async def looked_at(page: Page, pictures: Path, name: str) -> None:
-    """On a desk, light and dark, and on a phone: nothing is wider than the window, and every control has a name."""
+    """On a desk, light and dark, and on a phone: nothing is too wide or cut off, and every control has a name."""
     for look, (width, height, dark) in LOOKS.items():
         await page.look(width, height, dark=dark)
         await page.picture(pictures / f"{name}-{look}.png")
         assert not await page.run(SIDEWAYS), (name, look)
+        assert await page.run(CUT_OFF) == [], (name, look)
     assert await page.run(UNNAMED) == 0, name
 
 

@@ -42,6 +42,7 @@ SEEN = (
     "gateway_store_up",
     "store_commands",
     "gateway_connections",
+    "connections_closed",
     "open_files",
     "cpu_seconds",
     "gc_seconds",

@@ -10,6 +10,7 @@ import pty
 import struct
 import subprocess
 import termios
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from fakes.running_gateway import COMMAND, PATIENCE, clean_environment, launched, until
@@ -86,6 +87,15 @@ async def limits(gateway: Gateway) -> None:
     assert [(row["kind"], row["used"], row["left"]) for row in rows] == [("requests", 1, 9), ("concurrency", 0, 5)]
 
 
+def said(master: int) -> bytes:
+    """All that was written to a terminal so far, of which one read gives a part at most."""
+    found = b""
+    with suppress(BlockingIOError):
+        while piece := os.read(master, 65_536):
+            found += piece
+    return found
+
+
 async def on_a_terminal(url: str, env: dict[str, str]) -> None:
     """It draws on the other screen until q is pressed, and leaves the terminal as it was; so it does on Ctrl-C."""
     for leave in (b"q", b"\x03"):
@@ -105,16 +115,13 @@ async def on_a_terminal(url: str, env: dict[str, str]) -> None:
 
         async def drawn(master: int = master) -> bool:
             nonlocal seen
-            try:
-                seen += os.read(master, 65_536)
-            except BlockingIOError:
-                return False
+            seen += said(master)
             return seen.count(b"Limits used most") >= 2
 
         await until(drawn)
         os.write(master, leave)
         assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
-        seen += os.read(master, 65_536)
+        seen += said(master)
         assert b"\x1b[?1049h" in seen
         assert seen.rindex(b"\x1b[?1049l") > seen.index(b"\x1b[?1049h")
         assert b"Traceback" not in seen

@@ -217,6 +217,24 @@ async def test_what_is_left_goes_out_when_the_gateway_stops(upstream_url: str) -
         assert len({span.trace_id for span in collector.spans}) == 1
 
 
+async def test_the_calls_of_a_job_are_traces_of_their_own(upstream_url: str) -> None:
+    async with collecting() as collector:
+        config = CONFIG.format(url=upstream_url, key=KEY, client=CLIENT, collector=collector.url, sample=1)
+        async with launched(config, key=CLIENT, env={"COLLECTOR_KEY": "k"}) as gateway:
+            job = {"model": "jina-embeddings-v5-text-nano", "input": [{"body": {"input": "of a job"}}]}
+            made = (await gateway.post("/v1/batch/embeddings", job)).json["batch_id"]
+
+            async def traced() -> bool:
+                return any(span.name == "batch" for span in collector.spans)
+
+            await until(traced, 0.1)
+        (root,) = [span for span in collector.spans if span.name == "batch"]
+    assert (root.kind, root.parent, root.attributes["gateway.request_id"]) == ("internal", "", f"{made}.0")
+    tree = collector.tree(root.trace_id)
+    assert tree[0] == "batch"
+    assert {"  plan", "  dispatch", "    embeddings jina-embeddings-v5-text-nano"} <= set(tree)
+
+
 async def test_without_a_collector_context_is_handed_on_and_logged(remote: Gateway, upstream: Upstream) -> None:
     upstream.heads.clear()
     client = Client()

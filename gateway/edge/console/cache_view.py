@@ -39,12 +39,13 @@ class CacheView:
         sources = self._sources
         room = await sources.stock.room()
         counts = "count" in query or (room is not None and room.keys <= QUICK_KEYS)
-        saved, units = await sources.sums()
+        saved, units, memory = await sources.sums()
         config = sources.snapshot().config.cache
         return {
             "room": room,
             "contents": await sources.stock.contents() if counts else None,
             "saved": sorted(saved.items(), key=lambda entry: -entry[1]["tokens"]),
+            "memory": memory,
             "units": sorted(units.items()),
             "settings": config,
             "models": sorted({entry.model.name for entry in sources.snapshot().served.values()}),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 WIDTH = 640
 HEIGHT = 160
-LEFT = 52
+LEFT = 76
 """What is written beside the marks has so much room."""
 
 _GAP = 0.25

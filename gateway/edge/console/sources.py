@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from gateway.vocabulary import Account
 
     Rows = list[tuple[Account, Tally]]
-    Sums = tuple[Mapping[tuple[str, str], Mapping[str, float]], Mapping[str, Mapping[str, float]]]
+    Sums = tuple[Mapping[tuple[str, str], Mapping[str, float]], Mapping[str, Mapping[str, float]], Mapping[str, float]]
 
 DAY = 86_400
 MOST_TENANTS = 200
@@ -46,7 +46,8 @@ _STATES = {State.CLOSED: WELL, State.OPEN: "open", State.HALF_OPEN: "half open"}
 class Sources:
     """`workers` is how many share the limits now, as this one has heard. Methods raise StoreError.
 
-    `sums` are savings by model and cause, and inputs by endpoint and source, of all workers since the gateway started.
+    `sums` are savings by model and cause, inputs by endpoint and source, and what the in-process layers hold, of all
+    workers since the gateway started.
     """
 
     desk: Administrator

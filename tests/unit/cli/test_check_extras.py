@@ -61,6 +61,17 @@ def test_a_storage_without_its_package_says_so() -> None:
         objects.filesystem("gs")
 
 
+def test_libraries_that_no_worker_starts_with_are_a_problem(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a worker says at its start, before anything is replaced by it."""
+    monkeypatch.setattr("aiohttp.__version__", "3.14.4")
+    result = CliRunner().invoke(build(COMMANDS), ["check", "--config", str(path)])
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        "aiohttp 3.14.4 has known advisories; install 3.14.5 or later",
+        "1 problem found",
+    ]
+
+
 def test_traces_name_their_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = tmp_path / "gateway.yaml"
     written.write_text("traces:\n  endpoint: http://collector:4318\n")

@@ -129,6 +129,7 @@ async def test_the_cache_page_counts_a_small_cache_at_once_and_a_large_one_when_
     assert "5 MB" in page
     assert '<td data-label="Cause">duplicate</td>' in page
     assert '<td class="count" data-label="Hit share">33 %</td>' in page
+    assert "In workers' memory</dt><dd>0 <small>0 B of 0 B</small>" in page, "no worker of this gateway has told yet"
     world.stock.keys = cache_view.QUICK_KEYS + 1
     _, page = await world.get("/cache")
     assert "Count them" in page

@@ -79,8 +79,18 @@ SLOW = [
 ]
 
 
+BODIES = [row[1] for row in SLOW[4:]]
+
+
+def closed(served: Any) -> dict[str, int]:
+    """How many connections were closed from here, by reason."""
+    return {reason: count for reason, count in served.http.deadlines.closed.items() if count}
+
+
 @pytest.mark.parametrize("parts", [row[1] for row in SLOW], ids=[row[0] for row in SLOW])
-async def test_a_request_that_does_not_arrive_is_a_408_and_the_connection_is_closed(connect: Any, parts: Any) -> None:
+async def test_a_request_that_does_not_arrive_is_a_408_and_the_connection_is_closed(
+    served: Any, connect: Any, parts: Any
+) -> None:
     answers = await sent(await connect(), parts())
     head, _, body = answers[answers.rindex(b"HTTP/1.1") :].partition(b"\r\n\r\n")
     assert head.split()[1] == b"408"
@@ -89,14 +99,17 @@ async def test_a_request_that_does_not_arrive_is_a_408_and_the_connection_is_clo
     assert (content["code"], content["detail"]) == ("INPUT_TIMEOUT", "The request did not arrive within 0.4 seconds")
     assert f"X-Request-Id: {content['request_id']}".encode() in head
     assert answers.count(b"HTTP/1.1") == 1 + (parts is SLOW[3][1])
+    # Whose body is late has a request, which is counted and logged as such.
+    assert closed(served) == ({} if parts in BODIES else {"late": 1})
 
 
-async def test_an_idle_connection_is_closed_without_a_word(connect: Any) -> None:
+async def test_an_idle_connection_is_closed_without_a_word(served: Any, connect: Any) -> None:
     reader, writer = await connect()
     writer.write(WHOLE)
     answer = await said(reader)
     assert answer.count(b"HTTP/1.1 ") == 1
     assert b"HTTP/1.1 200" in answer
+    assert closed(served) == {"idle": 1}
 
 
 async def test_a_body_with_a_pause_in_it_that_goes_on_in_time_is_taken(connect: Any) -> None:
@@ -106,7 +119,7 @@ async def test_a_body_with_a_pause_in_it_that_goes_on_in_time_is_taken(connect: 
     assert b"HTTP/1.1 200" in answer
 
 
-async def test_one_connection_too_many_is_told_so(connect: Any) -> None:
+async def test_one_connection_too_many_is_told_so(served: Any, connect: Any) -> None:
     kept = [await connect() for _ in range(3)]
     for reader, writer in kept:  # they are accepted when they have an answer
         writer.write(WHOLE)
@@ -115,6 +128,7 @@ async def test_one_connection_too_many_is_told_so(connect: Any) -> None:
     head, _, body = (await said(reader)).partition(b"\r\n\r\n")
     assert head.split()[1] == b"503"
     assert orjson.loads(body)["code"] == "SERVICE_UNAVAILABLE"
+    assert closed(served) == {"too_many": 1}
     kept[0][1].close()
     await kept[0][0].read()
 
@@ -145,3 +159,4 @@ async def test_a_client_that_does_not_take_its_answer_is_cut_off(served: Any, mo
             while bool(served.http.connections) is not there:
                 assert time.monotonic() < deadline
                 await asyncio.sleep(0.01)
+    assert closed(served) == {"stuck": 1}

@@ -132,6 +132,10 @@ async def test_a_chat_that_fails_in_the_middle_ends_in_an_event(relaying: Any, c
     told = json.loads(body.rpartition(b"data: ")[2])
     assert (told["code"], told["request_id"]) == ("SERVICE_UNAVAILABLE", response.headers["X-Request-Id"])
     assert stream.closed
+    async with client.get(relaying.url + "/metrics") as metrics:
+        counted = await metrics.text()
+    assert 'endpoint="chat",status="503"} 1' in counted, "what broke off is no success"
+    assert 'endpoint="chat",status="200"' not in counted
 
 
 async def test_a_stream_that_failed_ends_its_connection(relaying: Any, raw: Callable[[bytes], bytes]) -> None:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from fakes.batches import LEASE, NANO, Engine
 from fakes.jina_upstream import Fault, Upstream
+from fakes.spans import Kept, tracing_of
 
 from gateway.config.jobs import Jobs
 from gateway.config.schema import Server, Tenant, Tier
 from gateway.config.spending import Balance
+from gateway.config.traces import Traces
 from gateway.errors import TransportError
 from gateway.jobs.chunk import KEY_GONE
 from gateway.ports.jobs import State, Tally
@@ -52,6 +54,20 @@ async def test_its_calls_are_the_tenants_in_the_bulk_lane(make: Callable[..., En
     assert {lane for _, lane, _ in engine.gateway.seen.queued} <= {Lane.BULK}
     assert engine.gateway.used("search").requests == 1
     assert [seen.request_id for seen, _ in engine.gateway.seen.requests] == ["batch_1.0"]
+
+
+async def test_its_calls_are_traced_those_that_fail_too(make: Callable[..., Engine]) -> None:
+    engine, kept = make(tiers={"small": Tier(rpm=1, tpm=1_000, concurrency=9)}), Kept()
+    engine.watch.tracing = tracing_of(Traces(endpoint="http://collector", sample=1.0), kept, engine.clock)
+    await engine.add("a", "b", "c", "d")
+    engine.begin()
+    await engine.pass_time(5)
+    roots = [span for span in kept.spans if span.name == "batch"]
+    assert {span.attributes["error.type"] for span in roots} == {"RATE_REQUEST_LIMIT_EXCEEDED"}
+    ((facts, _),) = engine.gateway.seen.requests
+    assert facts.trace is not None
+    assert facts.trace.context.span_id not in {span.context.span_id for span in roots}, "the observer ends it"
+    assert {span.name for span in kept.spans} >= {"batch", "admit"}
 
 
 async def test_its_end_is_told_again_until_that_is_kept(make: Callable[..., Engine]) -> None:

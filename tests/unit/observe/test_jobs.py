@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from fakes.observer import FakeObserver
+from fakes.spans import tracing_of
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
+from gateway.config.traces import Traces
 from gateway.errors import StoreError
 from gateway.observe.jobs import JobTelemetry
 from gateway.ports.jobs import Order, State, Tally
@@ -13,7 +15,8 @@ ORDER = Order("batch_1", "t", "key-1", "m", 0, 1, input_url="https://example.com
 
 def test_states_and_lines_are_counted_and_each_state_is_a_line() -> None:
     registry, observer = CollectorRegistry(), FakeObserver()
-    watch = JobTelemetry(registry, observer)
+    watch = JobTelemetry(registry, observer, tracing_of(Traces(), None))
+    assert watch.trace() is None
     with capture_logs() as logged:
         watch.moved(ORDER, State.PENDING)
         watch.moved(ORDER, State.FAILED, "no money")

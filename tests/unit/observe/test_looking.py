@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+from gateway.observe.cache_metrics import CacheMetrics
 from gateway.observe.calls import note, watched
 from gateway.observe.document import instruments
 from gateway.observe.metrics import Metrics
-from gateway.observe.sums import SAVED, Sums
+from gateway.observe.sums import MEMORY, SAVED, Sums
 from gateway.observe.tally import _NAMES as READ
 from gateway.observe.tally import Tally
 
@@ -62,13 +64,17 @@ def test_a_tally_reads_metrics_that_there_are() -> None:
     """Without this, one that is called otherwise would quietly be nothing on every chart."""
     series = {name for instrument in instruments() for name in instrument.series}
     assert set(READ) <= series
-    assert set(SAVED) <= series
+    assert set(SAVED) | set(MEMORY) <= series
 
 
 async def test_sums_are_by_model_and_cause_and_by_endpoint() -> None:
-    saved, units = await Sums(filled()).cache()
+    metrics = filled()
+    layer: Any = SimpleNamespace(entries=2, weight=10, limit_bytes=100, evicted=3, found=5, missing=4)
+    CacheMetrics(metrics.registry).show(layer)
+    saved, units, memory = await Sums(metrics).cache()
     assert saved == {("m", "stored"): {"tokens": 25.0, "usd": 0.000_000_5, "seconds": 1.5}}
     assert units == {"embeddings": {"hit": 5.0, "duplicate": 1.0, "miss": 4.0}}
+    assert memory == {"entries": 2.0, "bytes": 10.0, "most": 100.0, "evicted": 3.0}
 
 
 async def test_calls_belong_to_the_request_that_made_them() -> None:

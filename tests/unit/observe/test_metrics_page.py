@@ -121,6 +121,13 @@ def test_every_alert_has_its_section_and_every_section_its_alert() -> None:
     }
 
 
+@pytest.mark.parametrize("section", RUNBOOK.split("\n## ")[1:], ids=lambda section: section.split()[0])
+def test_a_section_says_what_it_means_and_what_to_do(section: str) -> None:
+    """Who is woken looks for these words."""
+    assert "**Means.**" in section
+    assert re.search(r"\*\*Do\*\*|\*\*do\*\*", section)
+
+
 @pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
 def test_panels_lie_beside_each_other(path: Path) -> None:
     page = json.loads(path.read_text())

@@ -144,3 +144,24 @@ def test_only_what_exports_knows_opentelemetry() -> None:
         if "from opentelemetry" in path.read_text() or "import opentelemetry" in path.read_text()
     }
     assert knowing == {"gateway/observe/otel_spans.py", "gateway/observe/otlp.py"}
+
+
+@pytest.mark.parametrize(("collector", "sample"), [(False, 1.0), (True, 0.0)])
+def test_a_call_of_a_job_is_not_traced_without_collector_or_sample(*, collector: bool, sample: float) -> None:
+    settings = Traces(endpoint="http://collector" if collector else None, sample=sample)
+    assert tracing_of(settings, Kept() if collector else None).own() is None
+
+
+@pytest.mark.parametrize(("code", "failed"), [("", False), ("RATE_REQUEST_LIMIT_EXCEEDED", True)])
+def test_a_call_of_a_job_is_a_trace_of_its_own_and_no_request(code: str, *, failed: bool) -> None:
+    kept = Kept()
+    trace = tracing_of(Traces(endpoint="http://collector", sample=1.0), kept).own()
+    assert trace is not None
+    trace.stage(Stage.DISPATCH, 0.0, 0.5)
+    trace.answered(Facts("embeddings", "batch_1.0", model="v3", tenant="t"), code, 0)
+    stage, root = kept.spans
+    assert (root.name, root.kind, root.parent, root.failed) == ("batch", Kind.INTERNAL, "", failed)
+    assert (stage.name, stage.parent) == ("dispatch", root.context.span_id)
+    assert root.attributes["gateway.request_id"] == "batch_1.0"
+    assert not [name for name in root.attributes if name.startswith(("http.", "url."))]
+    assert root.attributes.get("error.type", "") == code

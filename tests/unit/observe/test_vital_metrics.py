@@ -54,8 +54,12 @@ def test_the_process_is_described() -> None:
     used = usage()
     assert 0 < used.files < used.most_files
     assert used.resident_bytes > 1_000_000
-    RuntimeMetrics(registry).show(used, 7, {"main": 3, "admin": 0}, watch)
+    metrics = RuntimeMetrics(registry)
+    metrics.show(used, 7, {"main": 3, "admin": 0}, watch)
+    for late in (1, 3):
+        metrics.show_closed({"late": late, "idle": 0})
     assert value(registry, "gateway_connections", {"listener": "main"}) == 3
+    assert [value(registry, "gateway_connections_closed_total", {"reason": why}) for why in ("late", "idle")] == [3, 0]
     assert value(registry, "gateway_tasks") == 7
     assert value(registry, "gateway_open_files") == used.files
     assert value(registry, "gateway_gc_collections_total", {"generation": "1"}) == 1

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from gateway.errors import StoreError
 from gateway.ports import Amounts, Spend, Statement
 from gateway.stores.redis.cache import CHUNK, RedisAnswers
 from gateway.stores.redis.calls_back import hear
-from gateway.stores.redis.client import Line, connect
+from gateway.stores.redis.client import Line, connect, replies_to
 from gateway.stores.redis.keys import Keys
 from gateway.stores.redis.quota import RedisQuota
 from gateway.tasks import TaskGroup
@@ -175,6 +176,21 @@ async def test_a_damaged_or_foreign_entry_is_a_miss(line: Line) -> None:
     await line.client.hset(KEYS.answer(b"h" * 16).decode(), "a", "b")
     assert await answers.get([ItemKey(b"k" * 16, b"p"), ItemKey(b"h" * 16, b"p")]) == [None, None]
     assert observer.store_failures == []
+
+
+async def test_who_hears_of_the_first_failure_leaves_no_complaint_about_the_others(silent: Redis) -> None:
+    """A put of 64 answers beside a store that rests once left 63 lines in the log."""
+    complaints: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told["message"]))
+    tasks = TaskGroup()
+    line = Line(silent, tasks, 0.05, rest_seconds=60.0)
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            await replies_to([line.queue("GET", name) for name in (b"a", b"b", b"c")])
+    gc.collect()
+    assert line.resting
+    assert not complaints
+    await tasks.drain(5.0)
 
 
 async def test_after_no_answer_nothing_is_asked_for_a_while_and_then_again(silent: Redis) -> None:
