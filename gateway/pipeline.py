@@ -246,27 +246,26 @@ class Pipeline:
         def asked(positions: Sequence[int]) -> int:
             return sum(estimate.tokens[at] for at in positions)
 
-        caller = work.caller
-        order = Order(
-            work.snapshot,
-            work.served,
-            work.job,
-            caller,
-            work.call.deadline,
-            asked,
-            arrived,
-            lane=work.call.lane,
-            passed=caller.credential,
-            timeout=work.call.timeout,
-            trace=trace,
-        )
-
         async def fill(positions: Sequence[int], sent: Callable[[], None]) -> Found:
             def departed() -> None:
                 work.call.depart()
                 sent()
 
-            return await self._dispatcher.run(replace(order, sent=departed), positions)
+            order = Order(
+                work.snapshot,
+                work.served,
+                work.job,
+                work.caller,
+                work.call.deadline,
+                asked,
+                arrived,
+                lane=work.call.lane,
+                passed=work.caller.credential,
+                timeout=work.call.timeout,
+                sent=departed,
+                trace=trace,
+            )
+            return await self._dispatcher.run(order, positions)
 
         flown = replace(plan, storable=False) if work.call.directives.wants_new else plan
         fresh = await self._in_flight.run(flown, work.call.deadline, service_timeout(work.call.timeout), fill)

@@ -23,22 +23,28 @@ if TYPE_CHECKING:
 FLOAT_BYTES = 4
 CONNECTIONS = 64
 STARTS = 5
+REST_SECONDS = 5.0
+"""After which a worker has given back what it needs under load only (app/slack.py)."""
 
 
 def memory(folder: Path, seconds: float) -> dict[str, Any]:
-    """Memory of a worker at its start, after misses and lists; bytes of an entry in the store."""
+    """Memory of a worker at its start, under misses and lists, at rest after them; bytes of an entry in the store."""
     with upstream(folder, 0) as behind, servers.gateway(folder, behind) as gateway:
         check(gateway, cases.ONE, cases.ONE.body)
         store = Redis(unix_socket_path=str(next(folder.glob("gateway-*")) / "data" / "run" / "store.sock"))
         sizes = [int(store.memory_usage(name, samples=0) or 0) for name in store.scan_iter(match=b"gw:c:*")]
         (worker,) = gateway.program.workers()
         idle = worker.memory_info().rss / 1e6
+        peak = idle
         for load in (cases.NEW, cases.HALF, cases.LIST):
             drive(gateway, load, seconds)
+            peak = max(peak, worker.memory_info().rss / 1e6)
+        time.sleep(REST_SECONDS)
         busy = worker.memory_info().rss / 1e6
     return {
         "idle_mb": idle,
         "busy_mb": busy,
+        "peak_mb": peak,
         "entry_bytes": statistics.mean(sizes),
         "entry_ratio": statistics.mean(sizes) / (VALUES * FLOAT_BYTES),
     }

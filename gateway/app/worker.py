@@ -22,6 +22,7 @@ from gateway.app.fast import fast_calls
 from gateway.app.leaving import Leaving, leave
 from gateway.app.relays import Relays
 from gateway.app.routes import Parts, Routes
+from gateway.app.slack import Slack, heap
 from gateway.app.tracing import observer_of
 from gateway.app.training import Trainer
 from gateway.app.vitals import Sources, Vitals
@@ -213,6 +214,7 @@ class App:
             self._tasks.spawn(self._probe(), "event loop lag"),
             self._tasks.spawn(self._vitals.run(), "vitals"),
             self._tasks.spawn(keep_written(SystemClock()), "metrics"),
+            self._tasks.spawn(Slack(SystemClock(), heap()).run(), "give memory back"),
             self._tasks.spawn(self._pulse.run(), "live figures"),
             *self._routes.start(),
         ]

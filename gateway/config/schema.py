@@ -165,7 +165,9 @@ class Cache(Section):
         2_592_000, description="seconds an answer is kept, less or more a tenth; for space, not freshness"
     )
     memory: Annotated[int, Field(ge=0)] = Field(
-        67_108_864, description="bytes of answers that each worker keeps ready to send, above the store; 0 for none"
+        16_777_216,
+        description="bytes of answers that each worker keeps ready to send, above the store, and an eighth more for "
+        "calls that repeat; 0 for none. 16 MiB are 1,000 vectors of 1,024 floats with their JSON",
     )
     claim_seconds: Annotated[int, Field(ge=1, le=300)] = Field(
         10, description="an input that a crashed worker was asking for is asked again after this long"

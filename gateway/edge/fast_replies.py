@@ -67,7 +67,16 @@ def hit_bytes(hit: Hit, identifier: str) -> tuple[bytes, ...]:
 def reply_bytes(reply: Reply, remaining: Remaining | None, identifier: str) -> tuple[bytes, bytes]:
     """The response with any other reply."""
     body = reply.body if reply.pieces is None else b"".join(reply.pieces)
-    head = _lines(OK, {**cache_headers(reply), **warning_headers(reply.warnings)})
+    head = _reply_fields(
+        reply.hits,
+        reply.misses,
+        reply.duplicates,
+        reply.stored,
+        reply.collapsed,
+        reply.bypassed,
+        reply.refused,
+        reply.warnings,
+    )
     return b"%bContent-Length: %d\r\n%b" % (head, len(body), varying(remaining, identifier)), body
 
 
@@ -84,6 +93,21 @@ def failure_bytes(
 def hit_fields(hits: int, duplicates: int, warnings: tuple[str, ...]) -> bytes:
     """The head of a response that is wholly stored, but for its length and what differs each time."""
     reply = Reply(hits=hits, duplicates=duplicates, warnings=warnings)
+    return _lines(OK, {**cache_headers(reply), **warning_headers(warnings)})
+
+
+@lru_cache(maxsize=1_024)
+def _reply_fields(  # noqa: PLR0913, PLR0917 - what such a head depends on, as Reply has it
+    hits: int,
+    misses: int,
+    duplicates: int,
+    stored: bool,  # noqa: FBT001 - as above
+    collapsed: bool,  # noqa: FBT001 - as above
+    bypassed: bool,  # noqa: FBT001 - as above
+    refused: int,
+    warnings: tuple[str, ...],
+) -> bytes:
+    reply = Reply(b"", None, hits, misses, duplicates, stored, collapsed, bypassed, refused, warnings)
     return _lines(OK, {**cache_headers(reply), **warning_headers(warnings)})
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import orjson
 
 from gateway.endpoints.vectors import encode, encode_tokens, matrix, shorten
+from gateway.exact import exact
 from gateway.vocabulary import FLOAT_BYTES, Shape
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def _make_fragments(answers: Sequence[Answer], presentation: EmbeddingsPresentat
         rows = _vectors(payload, width, presentation)
         for answer in same:
             made = [next(rows) for _ in range(answer.rows)]
-            answer.fragments[presentation] = made[0] if len(made) == 1 else _BETWEEN_ROWS.join(made)
+            answer.fragments[presentation] = exact(made[0]) if len(made) == 1 else _BETWEEN_ROWS.join(made)
 
 
 def _forget_older(answers: Iterable[Answer]) -> None:

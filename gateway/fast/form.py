@@ -132,7 +132,17 @@ class Form:
 
     def of(self, texts: Sequence[str]) -> Job:
         """The job of a call."""
-        return replace(self.job, units=tuple([(Item.text(text),) for text in texts]))
+        job = self.job
+        return Job(
+            job.endpoint,
+            job.model,
+            job.revision,
+            tuple([(Item.text(text),) for text in texts]),
+            job.shape,
+            job.parameters,
+            job.presentation,
+            warnings=job.warnings,
+        )
 
 
 def read(body: bytes) -> tuple[bytes, list[str]] | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from gateway.admit.limits import remaining
 from gateway.admit.meters import meters_of, tenant_meter
+from gateway.exact import exact
 from gateway.fast.attempts import Attempts
 from gateway.fast.repeat import Repeat, Repeats, Sightings
 from gateway.fast.work import worked_out
@@ -133,7 +134,7 @@ class FastPath:
             snapshot=snapshot,
             sources=tuple({key.proof: answer for key, answer in reply.sources}.items()),
             head=head,
-            body=reply.body,
+            body=exact(reply.body),
             facts=replace(facts, stages=[], trace=None) if facts.stages else facts,  # else nobody else has them
             tokens=facts.reported_tokens if limits.count_cached_tokens else 0,
             meters=meters if limits.rpm_per_address is None else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import os
 import secrets
 import socket
@@ -49,7 +50,7 @@ def _inherited(number: int) -> socket.socket:
 
 
 def _run(launch: Launch, lines: Iterator[str], listeners: list[socket.socket], ready_fd: int) -> None:
-    import_structlog()
+    import_lean()
     # Imported late: prometheus_client chooses its value store when it is first imported.
     import uvloop  # noqa: PLC0415 - see above
 
@@ -89,13 +90,18 @@ def _run(launch: Launch, lines: Iterator[str], listeners: list[socket.socket], r
         )
 
 
-def import_structlog() -> None:
-    """Without rich, which it loads for tracebacks on a terminal where it is installed: 3 MB that no worker uses."""
-    if "structlog" not in sys.modules and "rich" not in sys.modules:
-        sys.modules["rich"] = None  # type: ignore[assignment] # what import takes for "there is none"
-        import structlog  # noqa: F401, PLC0415 - see above
+_UNUSED = {"structlog": "rich", "redis.asyncio": "opentelemetry"}
+"""Libraries, each with what it loads where that is installed, 3 MB that no worker uses: for tracebacks on a terminal,
+and for metrics of its own (our traces load what they need later)."""
 
-        del sys.modules["rich"]
+
+def import_lean() -> None:
+    """Load libraries without what they would load beside them for uses of their own."""
+    for library, unused in _UNUSED.items():
+        if library not in sys.modules and unused not in sys.modules:
+            sys.modules[unused] = None  # type: ignore[assignment] # what import takes for "there is none"
+            importlib.import_module(library)
+            del sys.modules[unused]
 
 
 def _seat(launch: Launch) -> Seat:

@@ -7,21 +7,19 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.stores.weights import bare, weigh
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gateway.ports import AnswerStore, Clock
     from gateway.vocabulary import Answer, ItemKey
 
-OVERHEAD_BYTES = 900
-"""Of an entry beside its payload and forms: objects, dictionary slots, the key; rounded up."""
-
-
 REWEIGH_SECONDS = 1.0
-"""Longer than it takes to assemble an answer; forms made within it are not counted yet."""
+"""Longer than it takes to assemble an answer; until then it is taken to get the forms that others got."""
 
-FORM_OVERHEAD_BYTES = 150
-"""Of a ready-to-send form beside its bytes: its object, its key, its slot."""
+_LATEST = 1 / 16
+"""Weight of the latest answer in what is expected of the next."""
 
 
 @dataclass(slots=True)
@@ -37,8 +35,9 @@ class LayeredAnswers:
 
     Entries are found by their proof, which nobody can make for another's input. They live at most `seconds`, however
     often they are used, so that what is deleted in the store is forgotten here, too. An answer grows ready-to-send
-    forms after it was handed out, so it is weighed again REWEIGH_SECONDS later. `limit_bytes` 0 holds nothing.
-    `evicted` went for want of room; `found` and `missing` is what `inner` had to be asked for.
+    forms after it was handed out, so it is weighed again REWEIGH_SECONDS later, until then with the forms that others
+    got lately: a second of lists may bring more than the limit. `limit_bytes` 0 holds nothing. `evicted` went for want
+    of room; `found` and `missing` is what `inner` had to be asked for.
     """
 
     def __init__(self, inner: AnswerStore, limit_bytes: int, seconds: float, clock: Clock) -> None:
@@ -48,6 +47,7 @@ class LayeredAnswers:
         self._clock = clock
         self._held: OrderedDict[bytes, _Held] = OrderedDict()
         self._touched: deque[tuple[float, bytes]] = deque()
+        self._grows = 0.0
         self.weight = self.evicted = self.found = self.missing = 0
 
     @property
@@ -93,8 +93,7 @@ class LayeredAnswers:
             proof = key.proof
             entry = held.get(proof)
             if entry is None or entry.until <= now:
-                if entry is not None:
-                    self._drop(proof)
+                self._drop(proof)
                 missing.append(len(found))
                 found.append(None)
                 continue
@@ -179,6 +178,8 @@ class LayeredAnswers:
         self._drop(key.proof)
         if weight > self._limit:
             return
+        if not answer.fragments:
+            weight = min(weight + int(weight * self._grows), self._limit)
         held = self._held[key.proof] = _Held(answer, now + self._seconds, weight)
         self.weight += weight
         self._touch(held, key.proof, now)
@@ -202,6 +203,7 @@ class LayeredAnswers:
             if held is not None:
                 held.due = False
                 weight = weigh(held.answer)
+                self._grows += (weight / bare(held.answer) - 1 - self._grows) * _LATEST
                 self.weight += weight - held.weight
                 held.weight = weight
         self._evict()
@@ -210,11 +212,3 @@ class LayeredAnswers:
         while self.weight > self._limit:
             self._drop(next(iter(self._held)))
             self.evicted += 1
-
-
-def weigh(answer: Answer) -> int:
-    """Bytes that an answer and its ready-to-send forms take."""
-    weight = OVERHEAD_BYTES + len(answer.payload) + len(answer.extra)
-    for form in answer.fragments.values():
-        weight += FORM_OVERHEAD_BYTES + len(form)
-    return weight

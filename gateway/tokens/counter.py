@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import toktok
 
 from gateway.catalogue.model import Tokenizer
+from gateway.tokens.byte_pairs import byte_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -54,9 +55,8 @@ def _load(tokenizer: Tokenizer) -> Counter | None:
 
 
 def _byte_pairs(name: str) -> Callable[[Sequence[str]], list[int]]:
+    single = byte_pairs(name).count
     many = partial(toktok.batch_count, encoding=name, threads=_THREADS)
-    many(["the first count loads the vocabulary"])
-    single = toktok._encoding(name).count  # noqa: SLF001 - the only way to count without a thread
     normal = toktok._nfc if name == Tokenizer.QWEN35.value else str  # noqa: SLF001 - what batch_count does first
 
     def count(texts: Sequence[str]) -> list[int]:

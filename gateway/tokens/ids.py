@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
-
-import toktok
+from typing import TYPE_CHECKING
 
 from gateway.catalogue.model import Tokenizer
+from gateway.tokens.byte_pairs import byte_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,8 +45,7 @@ def id_vocabulary(name: Tokenizer) -> IdVocabulary | None:
     """The vocabulary; None where this installation lacks it (the bundled model's comes with the extra `local`)."""
     if name is Tokenizer.MINILM:
         return _wordpiece()
-    # Its public functions only count; the class below them gives ids, and is shared with the counter.
-    loaded: Any = toktok._encoding(name.value)  # noqa: SLF001 - held below 0.4, see docs/decisions/0010
+    loaded = byte_pairs(name.value)
 
     def spell(ids: Sequence[int]) -> str:
         for number in set(ids):

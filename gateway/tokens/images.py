@@ -6,7 +6,6 @@ import binascii
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-import imagesize
 import pybase64
 
 if TYPE_CHECKING:
@@ -48,6 +47,8 @@ def image_size(value: str) -> tuple[int, int] | None:
         return None
     if not header.startswith(_FORMATS):
         return None
+    import imagesize  # noqa: PLC0415 - it loads an XML parser, 1 MB that few workers ever need
+
     width, height = imagesize.get(_Header(header))
     return (width, height) if min(width, height) > 0 and max(width, height) <= _LONGEST_SIDE else None
 

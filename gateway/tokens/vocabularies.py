@@ -7,7 +7,9 @@ import gzip
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gateway.tokens.byte_pairs import byte_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,10 +48,7 @@ def vocabulary(name: str) -> ByteVocabulary:
 
 
 def _compiled_in(name: str) -> ByteVocabulary:
-    import toktok  # noqa: PLC0415 - as below, for symmetry: nothing is loaded before it is asked for
-
-    # Its public functions only count; the class below them, which it keeps for us and for the counter, gives ids.
-    loaded: Any = toktok._encoding(name)  # noqa: SLF001 - held below 0.4, see docs/decisions/0010
+    loaded = byte_pairs(name)
     return ByteVocabulary(loaded.encode_ordinary, loaded.decode_single_token_bytes, dict(loaded.special_tokens()))
 
 

@@ -10,7 +10,8 @@ from fakes.clock import FakeClock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.stores.layered import FORM_OVERHEAD_BYTES, OVERHEAD_BYTES, LayeredAnswers, weigh
+from gateway.stores.layered import LayeredAnswers
+from gateway.stores.weights import FORM_OVERHEAD_BYTES, OVERHEAD_BYTES, weigh
 from gateway.vocabulary import Answer, ItemKey, Shape
 
 if TYPE_CHECKING:
@@ -158,6 +159,19 @@ async def test_forms_made_while_others_ask_are_counted() -> None:
     await made.get([])
     assert made.weight <= 50_000
     assert made.weight == sum(weigh(entry.answer) for entry in made._held.values())
+
+
+async def test_forms_that_answers_will_get_are_reckoned_with_before_they_are_weighed() -> None:
+    made, _, clock = layer(limit=100_000)
+    for number in range(400):
+        await made.put([(key(number), answer(number))])
+        (held,) = await made.get([key(number)])
+        assert held is not None
+        held.fragments["float"] = b"x" * 5_000
+        clock.now += number < 100  # then many within a second
+        taken = sum(weigh(entry.answer) for entry in made._held.values())
+        assert taken < 1.1 * made.limit_bytes
+    assert taken > 0.9 * made.limit_bytes
 
 
 async def test_one_too_large_does_not_empty_the_layer() -> None:
