@@ -133,16 +133,19 @@ class LayeredAnswers:
 
     def at_hand(self, keys: Sequence[ItemKey], now: float) -> list[Answer] | None:
         """The answer for each key, if all are held here; they count as used then."""
+        self._weigh_touched(now)
         entries = self._held
-        found: list[Answer] = []
+        used: list[_Held] = []
         for key in keys:
             held = entries.get(key.proof)
             if held is None or held.until <= now:
                 return None
-            found.append(held.answer)
-        for key in keys:
+            used.append(held)
+        for key, held in zip(keys, used, strict=True):
             entries.move_to_end(key.proof)
-        return found
+            if not held.due:
+                self._touch(held, key.proof, now)
+        return [held.answer for held in used]
 
     def holds(self, sources: Sequence[tuple[bytes, Answer]], now: float) -> bool:
         """Whether each of these very answers is still held under its proof; they count as used then."""
@@ -209,6 +212,15 @@ class LayeredAnswers:
         self._evict()
 
     def _evict(self) -> None:
+        """Make room: an answer loses its forms first, which are made again sooner than the store is asked."""
         while self.weight > self._limit:
-            self._drop(next(iter(self._held)))
-            self.evicted += 1
+            proof, held = next(iter(self._held.items()))
+            least = bare(held.answer)
+            if held.weight > least:
+                held.answer.fragments.clear()
+                self.weight -= held.weight - least
+                held.weight = least
+                self._held.move_to_end(proof)
+            else:
+                self._drop(proof)
+                self.evicted += 1

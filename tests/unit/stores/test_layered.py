@@ -224,3 +224,30 @@ async def test_what_went_past_the_layer_is_known() -> None:
     await made.put([(key(number), answer(number)) for number in (3, 4)])
     assert (made.evicted, made.entries) == (1, 2)
     assert made.weight <= made.limit_bytes
+
+
+async def test_forms_go_before_answers_do() -> None:
+    made, inner, clock = layer(3 * (OVERHEAD_BYTES + 16) + 500)
+    for number in (1, 2, 3):
+        await made.put([(key(number), answer(number))])
+    held = await made.get([key(number) for number in (1, 2, 3)])
+    for entry in held:
+        assert entry is not None
+        entry.fragments["json"] = b"f" * 400
+    clock.now += 2
+    assert await made.get([key(3)]) == [answer(3)]
+    assert [len(entry.fragments) for entry in held if entry is not None] == [0, 0, 0]
+    assert (made.entries, made.evicted, inner.asked) == (3, 0, [])
+
+
+async def test_forms_that_were_made_of_what_was_at_hand_are_counted() -> None:
+    made, _, clock = layer()
+    await made.put([(key(1), answer(1))])
+    clock.now += 2
+    await made.get([])
+    found = made.at_hand([key(1), key(1)], clock.now)
+    assert found is not None
+    found[0].fragments["json"] = b"f" * 5_000
+    clock.now += 2
+    assert made.at_hand([key(1), key(2)], clock.now) is None
+    assert made.weight == weigh(found[0])
