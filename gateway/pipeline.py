@@ -131,8 +131,7 @@ class Pipeline:
             quota.count_in(await self._budgets.meters(work.snapshot, work.caller))
             plan, answered = await self._obtain(work, plan, quota, facts)
         finally:
-            with self.stage(facts, Stage.SETTLE):
-                quota.settle()
+            quota.settle()
         with self.stage(facts, Stage.ASSEMBLE):
             return reply(endpoint, work.job, plan, answered, facts)
 

@@ -86,7 +86,13 @@ class Estimator:
         need = self._ruler(model).lone(job.units[positions[0]][0])
         if need is None:
             return None
-        return self._estimated({positions[0]: need}, *_kinds_of_one(job.endpoint, model, need))
+        text_kind, bound_kind = _kinds_of_one(job.endpoint, model, need)
+        tokens, beyond, ratio = need.bound, self._beyond.of(bound_kind), self._ratios.of(text_kind)
+        if beyond is not None and beyond > 1:
+            tokens = _whole(tokens * min(beyond, MOST))
+        if ratio is not None and need.counted is not None:
+            tokens = min(tokens, _whole(need.counted * ratio * MARGIN))
+        return Estimate({positions[0]: tokens}, {positions[0]: need}, text_kind, bound_kind)
 
     def _estimated(self, needs: Mapping[int, Need], text_kind: Hashable, bound_kind: Hashable) -> Estimate:
         factor = min(max(self._beyond.of(bound_kind) or 1.0, 1.0), MOST)
@@ -99,6 +105,8 @@ class Estimator:
         """
         if not estimate.tokens:
             return 0
+        if len(estimate.tokens) == 1:
+            return self._learn_of_one(estimate, fresh)
         paid = [at for at in estimate.tokens if at in fresh.answers and at not in fresh.shared]
         needs = [estimate.needs[at] for at in paid]
         actual = sum(fresh.answers[at].tokens for at in paid)
@@ -106,9 +114,21 @@ class Estimator:
         if actual and bound and not any(need.media for need in needs):
             self._beyond.observe(estimate.bound_kind, actual / bound)
             counts = [need.counted for need in needs if need.counted is not None]
-            if len(counts) == len(needs):
+            if len(counts) == len(needs) and any(counts):
                 self._ratios.observe(estimate.text_kind, actual / sum(counts))
         return sum(estimate.tokens[at] for at in paid)
+
+    def _learn_of_one(self, estimate: Estimate, fresh: Fresh) -> int:
+        """As `learn`, of one unit."""
+        ((at, tokens),) = estimate.tokens.items()
+        answer, need = fresh.answers.get(at), estimate.needs[at]
+        if answer is None or at in fresh.shared:
+            return 0
+        if answer.tokens and need.bound and not need.media:
+            self._beyond.observe(estimate.bound_kind, answer.tokens / need.bound)
+            if need.counted:
+                self._ratios.observe(estimate.text_kind, answer.tokens / need.counted)
+        return tokens
 
     async def classify(self, items: Sequence[Item], labels: Sequence[Item], model: Model) -> int:
         """Zero-shot classification costs the inputs and the labels; few-shot has no labels to pay for."""

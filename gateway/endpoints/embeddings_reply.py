@@ -125,6 +125,8 @@ def vectors(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> 
 
 def fragments(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> list[bytes]:
     """A vector's JSON is made once for each presentation and kept with the answer, which the in-process cache holds."""
+    if len(answers) == 1 and len(answers[0].payload) == FLOAT_BYTES * answers[0].width:
+        return [_lone(answers[0], presentation)]
     found = [answer.fragments.get(presentation) for answer in answers]
     if None not in found:
         kept = cast("list[bytes]", found)
@@ -135,6 +137,15 @@ def fragments(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -
     if len(kept) == len([1 for answer in answers if len(answer.payload) == FLOAT_BYTES * answer.width]):
         return kept
     return [row for fragment in kept for row in fragment.split(_BETWEEN_ROWS)]
+
+
+def _lone(answer: Answer, presentation: EmbeddingsPresentation) -> bytes:
+    """The form of an answer that has one row."""
+    form = answer.fragments.get(presentation)
+    if form is None:
+        form = answer.fragments[presentation] = exact(next(_vectors(answer.payload, answer.width, presentation)))
+        _forget_older((answer,))
+    return form
 
 
 def _make_fragments(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> None:

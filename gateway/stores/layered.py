@@ -177,16 +177,17 @@ class LayeredAnswers:
         return True
 
     def _hold(self, key: ItemKey, answer: Answer, now: float) -> None:
-        weight = weigh(answer)
         self._drop(key.proof)
+        weight = weigh(answer) if answer.fragments else bare(answer)
         if weight > self._limit:
             return
         if not answer.fragments:
             weight = min(weight + int(weight * self._grows), self._limit)
-        held = self._held[key.proof] = _Held(answer, now + self._seconds, weight)
+        self._held[key.proof] = _Held(answer, now + self._seconds, weight, due=True)
+        self._touched.append((now + REWEIGH_SECONDS, key.proof))
         self.weight += weight
-        self._touch(held, key.proof, now)
-        self._evict()
+        if self.weight > self._limit:
+            self._evict()
 
     def _touch(self, held: _Held, proof: bytes, now: float) -> None:
         if not held.due:

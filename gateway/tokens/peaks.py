@@ -45,7 +45,10 @@ class Peaks:
 
     def observe(self, kind: Hashable, value: float) -> None:
         """Take one more value of a kind."""
-        self._peaks.setdefault(kind, Peak()).observe(value)
+        peak = self._peaks.get(kind)
+        if peak is None:
+            peak = self._peaks[kind] = Peak()
+        peak.observe(value)
 
     def of(self, kind: Hashable) -> float | None:
         """The largest value of a kind lately; None while there are too few to say."""
