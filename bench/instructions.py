@@ -52,7 +52,7 @@ def nearest() -> tuple[dict[str, int], float] | None:
 
 
 def recorded() -> dict[str, dict[str, int]]:
-    """Instructions a request, by place and kind: a hit that came before, and one that takes the whole pipeline."""
+    """Instructions a request, by place and kind: a hit that came before, one of a known form, one of the pipeline."""
     found: dict[str, dict[str, int]] = json.loads(RECORDED.read_text()) if RECORDED.exists() else {}
     return found
 

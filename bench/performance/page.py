@@ -161,8 +161,8 @@ def _micro(micro: dict[str, Any] | None) -> str:
 
 
 def _instructions(place: str, of: dict[str, int]) -> str:
-    hit, whole = (of.get(kind, 0) for kind in ("hit", "pipeline"))
-    return f"Python {place}: {hit:,}, and {whole:,} through the whole pipeline"
+    hit, form, whole = (of.get(kind, 0) for kind in ("hit", "form", "pipeline"))
+    return f"Python {place}: {hit:,} a hit, {form:,} of a known form, {whole:,} through the whole pipeline"
 
 
 def _soak(soak: dict[str, Any] | None) -> str:
