@@ -12,7 +12,6 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client import Counter as Plain
 
 from gateway.observe.exposition import PROTOBUF, protobuf, wants_protobuf
 from gateway.observe.histograms import Histogram, bounds_in
@@ -127,10 +126,10 @@ class Metrics:
         self.tenant_saved = cache(tenant_saved.labels)
 
     @cached_property
-    def reloads(self) -> Plain:
+    def reloads(self) -> Counter:
         """Readings of a changed configuration."""
         words = "Readings of a changed configuration: applied, invalid, restart_needed."
-        return Plain("gateway_config_reloads", words, ("outcome",), registry=self.registry)
+        return Counter("gateway_config_reloads", words, ("outcome",), registry=self.registry)
 
     def render(self, accept: str = "", also: Collector | None = None) -> tuple[bytes, str]:
         """All values, and those of `also`, and their content type; of all workers where they share a folder.

@@ -80,11 +80,20 @@ async def reloads(gateway: Gateway, outcome: str) -> int:
     return int(float(found[1])) if found else 0
 
 
+async def counted(gateway: Gateway, outcome: str, least: int) -> None:
+    """Wait until so many are written: each worker writes what it counted a little later."""
+
+    async def written() -> bool:
+        return await reloads(gateway, outcome) >= least
+
+    await until(written)
+
+
 async def test_a_changed_file_is_in_force_in_every_worker_and_in_those_to_come(pair: Gateway, path: Path) -> None:
     before = await reloads(pair, "applied")
     changed(path, "key-of-the-file", "key-of-the-file, key-to-come")
     await says_everywhere(pair, "key-to-come", 200)
-    assert await reloads(pair, "applied") > before
+    await counted(pair, "applied", before + 1)
     worker = pair.pid("worker-1")
     os.kill(worker, signal.SIGKILL)
 
@@ -113,6 +122,7 @@ async def test_a_bad_file_keeps_the_old_one_and_shows(pair: Gateway, path: Path)
         return {await stale(pair) for _ in range(8)} == {f"stale: {line}"}
 
     await until(shown)
+    await counted(pair, "invalid", before + 1)
     assert await reloads(pair, "invalid") == before + 1
     assert f"the configuration stays as it was: {line}" in pair.logged()
     await says_everywhere(pair, "key-of-the-file", 200)
