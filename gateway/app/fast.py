@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gateway.edge.fast_calls import FastCalls
 from gateway.fast.formed import FormedCalls
+from gateway.fast.means import Means
 from gateway.fast.path import FastPath
 from gateway.fast.reports import Reports
 
@@ -18,24 +19,8 @@ if TYPE_CHECKING:
 
 def fast_calls(parts: Parts, leases: Leases, bulk_gate: BulkGate, cache: Cached) -> FastCalls:
     """What stands before the HTTP parser of a worker's connections."""
-    pipeline = parts.pipeline
-    reports = Reports(parts.clock, parts.tasks)
-    parts.observer.before_render(reports.now)
-    path = FastPath(
-        snapshot=lambda: pipeline.snapshot,
-        answers=cache.answers,
-        leases=leases,
-        trace=cache.trace,
-        bulk_gate=bulk_gate,
-        books=parts.books,
-        observer=parts.observer,
-        clock=parts.clock,
-        reports=reports,
-        cache_bytes=pipeline.snapshot.config.cache.memory,
-    )
-    formed = FormedCalls(
-        pipeline=pipeline,
-        answers=cache.answers,
+    means = Means(
+        pipeline=parts.pipeline,
         leases=leases,
         trace=cache.trace,
         bulk_gate=bulk_gate,
@@ -43,6 +28,8 @@ def fast_calls(parts: Parts, leases: Leases, bulk_gate: BulkGate, cache: Cached)
         observer=parts.observer,
         clock=parts.clock,
         tasks=parts.tasks,
-        reports=reports,
+        reports=Reports(parts.clock, parts.tasks),
     )
-    return FastCalls(path, formed, parts.clock)
+    parts.observer.before_render(means.reports.now)
+    path = FastPath(means, cache.answers, parts.pipeline.snapshot.config.cache.memory)
+    return FastCalls(path, FormedCalls(means, cache.answers), parts.clock)

@@ -69,7 +69,7 @@ class FastCalls:
 
     def known(self, raw: bytes) -> KnownHead | None:
         """What a head says; None: the parser must say."""
-        secret = self._fast_path.snapshot().secret[:64]
+        secret = self._fast_path.snapshot.secret[:64]
         digest = blake2b(raw, digest_size=_DIGEST_BYTES, key=secret).digest()
         known = self._heads.get(digest)
         if known is None:
@@ -99,7 +99,7 @@ class FastCalls:
         caller = self._caller(known, raw)
         if caller is None:
             return None
-        snapshot = self._fast_path.snapshot()
+        snapshot = self._fast_path.snapshot
         head = known.head
         digest = blake2b(body, digest_size=_DIGEST_BYTES, key=snapshot.secret[:64]).digest()
         question = Question(head.path, caller.org, caller.tenant, caller.key_id, digest)
@@ -164,7 +164,7 @@ class FastCalls:
 
     def _caller(self, known: KnownHead, raw: bytes) -> Caller | None:
         """Who asks; None for nobody, who is told so, and counted, by the pipeline."""
-        snapshot = self._fast_path.snapshot()
+        snapshot = self._fast_path.snapshot
         if known.snapshot is not snapshot:
             head = known.head if known.head.credentials is not None else read_head(raw)
             try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from gateway.admit.limits import remaining
 from gateway.admit.meters import meters_of
 from gateway.admit.reservation import Reservation, at_the_door, free_of_charge
 from gateway.endpoints.embeddings_reply import closed, fragments
@@ -13,20 +12,14 @@ from gateway.errors import GatewayError, internal_error
 from gateway.fast.ongoing import Ongoing, closed_by_client
 from gateway.plan.derive import derive
 from gateway.plan.planner import arrange, knowing
-from gateway.vocabulary import SECONDS_PER_HOUR, Call, Tally, nanos
+from gateway.vocabulary import Call, Tally, nanos
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gateway.admit.bulk_gate import BulkGate
     from gateway.fast.form import Form
+    from gateway.fast.means import Means
     from gateway.fast.repeat import Asker
-    from gateway.fast.reports import FastObserver, Reports
-    from gateway.leasing.leases import Leases
-    from gateway.pipeline import Pipeline
-    from gateway.ports import Clock, Trace
-    from gateway.settle.ledger import Books
-    from gateway.tasks import TaskGroup
     from gateway.vocabulary import Answer, Facts, ItemKey, Meter, Plan, Remaining, Reply
 
 MOST_AWAITED = 64
@@ -71,32 +64,19 @@ class FormedCalls:
     nobody has yet is the pipeline's from there on. Whatever would have to wait before that goes the pipeline's way.
     """
 
-    def __init__(  # noqa: PLR0913 - what it stands on, by name
-        self,
-        *,
-        pipeline: Pipeline,
-        answers: Layer,
-        leases: Leases,
-        trace: Trace,
-        bulk_gate: BulkGate,
-        books: Books,
-        observer: FastObserver,
-        clock: Clock,
-        tasks: TaskGroup,
-        reports: Reports,
-    ) -> None:
-        self._pipeline = pipeline
+    def __init__(self, means: Means, answers: Layer) -> None:
+        self._means = means
         self._answers = answers
-        self._leases = leases
-        self._trace = trace
-        self._bulk_gate = bulk_gate
-        self._books = books
-        self._observer = observer
-        self._clock = clock
-        self._tasks = tasks
-        self._reports = reports
+        self._pipeline = means.pipeline
+        self._leases = means.leases
+        self._trace = means.trace
+        self._bulk_gate = means.bulk_gate
+        self._observer = means.observer
+        self._clock = means.clock
+        self._tasks = means.tasks
+        self._reports = means.reports
         self._unreported: list[Form] = []
-        reports.add(self._report)
+        means.reports.add(self._report)
 
     def ask(self, form: Form, texts: Sequence[str], asker: Asker, tell: Tell) -> Hit | Ongoing | None:
         """The answer; or a call that will be told; None: nothing happened, the pipeline must see to it."""
@@ -208,11 +188,8 @@ class FormedCalls:
         tokens, hits = sums.count(keys, found)
         saved = nanos(form.price, tokens)
         sums.saved_nanos += saved
-        account, hour = form.account, self._clock.epoch() // SECONDS_PER_HOUR
-        if account.hour != hour:
-            account = form.account = account._replace(hour=hour)
-        self._books.add_row(account, Tally(1, tokens, 0, 0, tokens, saved))
-        left = None if form.tenant is None else remaining(self._leases.of(form.tenant).used, form.tenant.limits)
+        form.account = self._means.count(form.account, Tally(1, tokens, 0, 0, tokens, saved))
+        left = self._means.left(form.tenant)
         seconds = self._clock.monotonic() - asker.started
         sums.seconds.append(seconds)
         if self._observer.wanted(seconds):

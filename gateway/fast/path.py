@@ -6,26 +6,21 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from gateway.admit.limits import remaining
 from gateway.admit.meters import meters_of, tenant_meter
 from gateway.exact import exact
 from gateway.fast.attempts import Attempts
 from gateway.fast.repeat import Repeat, Repeats, Sightings
 from gateway.fast.work import worked_out
-from gateway.vocabulary import SECONDS_PER_HOUR, Account, Tally
+from gateway.vocabulary import Account, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from gateway.admit.bulk_gate import BulkGate
     from gateway.config.snapshot import Snapshot
     from gateway.endpoints.endpoint import Endpoint
+    from gateway.fast.means import Means
     from gateway.fast.repeat import Asker, Candidate, Question
-    from gateway.fast.reports import FastObserver, Reports
-    from gateway.leasing.leases import Leases
-    from gateway.ports import Clock, Trace
-    from gateway.settle.ledger import Books
-    from gateway.vocabulary import Answer, Facts, ItemKey, Remaining, Reply
+    from gateway.vocabulary import Answer, Facts, ItemKey, Reply
 
 MOST_BYTES = 65_536
 """Of a body that is worked out at once; what takes longer must let others run meanwhile."""
@@ -56,34 +51,25 @@ class FastPath:
     store, an answer that was replaced, a snapshot that changed) goes the pipeline's way. Nothing here waits.
     """
 
-    def __init__(  # noqa: PLR0913 - what it stands on, by name
-        self,
-        *,
-        snapshot: Callable[[], Snapshot],
-        answers: InProcess,
-        leases: Leases,
-        trace: Trace,
-        bulk_gate: BulkGate,
-        books: Books,
-        observer: FastObserver,
-        clock: Clock,
-        reports: Reports,
-        cache_bytes: int,
-    ) -> None:
-        self.snapshot = snapshot
+    def __init__(self, means: Means, answers: InProcess, cache_bytes: int) -> None:
+        self._means = means
         self._answers = answers
-        self._leases = leases
-        self._trace = trace
-        self._bulk_gate = bulk_gate
-        self._books = books
-        self._observer = observer
-        self._clock = clock
-        self._reports = reports
+        self._leases = means.leases
+        self._trace = means.trace
+        self._bulk_gate = means.bulk_gate
+        self._observer = means.observer
+        self._clock = means.clock
+        self._reports = means.reports
         self.repeats = Repeats(cache_bytes // _SHARE)
         self._attempts = Attempts()
         self._sightings = Sightings(_SIGHTINGS)
         self._unreported: list[Repeat] = []
-        reports.add(self._report)
+        means.reports.add(self._report)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is in force."""
+        return self._means.pipeline.snapshot
 
     def answer(self, question: Question, asker: Asker) -> Repeat | None:
         """The response to a call, which is admitted and counted then; None: nothing happened, the pipeline must."""
@@ -91,7 +77,7 @@ class FastPath:
         if repeat is None:
             return None
         started = asker.started
-        if repeat.snapshot is not self.snapshot() or not self._answers.holds(repeat.sources, started):
+        if repeat.snapshot is not self.snapshot or not self._answers.holds(repeat.sources, started):
             self.repeats.forget(question)
             return None
         meters = repeat.meters
@@ -101,10 +87,12 @@ class FastPath:
             return None
         if not self._leases.spend_at_once(meters, repeat.tokens):
             return None
-        repeat.remaining = self._left(repeat)
+        repeat.remaining = self._means.left(repeat.tenant)
         self.repeats.use(question)
         self._bulk_gate.interactive(started)
-        self._count(repeat)
+        repeat.account = self._means.count(repeat.account, repeat.tally)
+        if repeat.sampled:
+            self._trace.seen(repeat.sampled)
         seconds = self._clock.monotonic() - started
         if not repeat.seconds:
             self._unreported.append(repeat)
@@ -140,7 +128,7 @@ class FastPath:
             meters=meters if limits.rpm_per_address is None else None,
             tenant=tenant_meter(meters),
             sampled=self._trace.sampled([key for key, _ in reply.sources]),
-            account=Account(self._hour(), facts.tenant, facts.key_id, facts.model, facts.endpoint),
+            account=Account(0, facts.tenant, facts.key_id, facts.model, facts.endpoint),
             tally=Tally(1, facts.reported_tokens, 0, 0, facts.saved_tokens, facts.saved_nanos),
         )
         self.repeats.keep(question, repeat)
@@ -161,20 +149,4 @@ class FastPath:
         unreported, self._unreported = self._unreported, []
         for repeat in unreported:
             seconds, repeat.seconds = repeat.seconds, []
-            self._observer.repeated(replace(repeat.facts, remaining=self._left(repeat)), seconds)
-
-    def _count(self, repeat: Repeat) -> None:
-        """In the ledger, and in the trace of what the cache was asked."""
-        hour = self._hour()
-        if repeat.account.hour != hour:
-            repeat.account = repeat.account._replace(hour=hour)
-        self._books.add_row(repeat.account, repeat.tally)
-        if repeat.sampled:
-            self._trace.seen(repeat.sampled)
-
-    def _left(self, repeat: Repeat) -> Remaining | None:
-        tenant = repeat.tenant
-        return None if tenant is None else remaining(self._leases.of(tenant).used, tenant.limits)
-
-    def _hour(self) -> int:
-        return self._clock.epoch() // SECONDS_PER_HOUR
+            self._observer.repeated(replace(repeat.facts, remaining=self._means.left(repeat.tenant)), seconds)

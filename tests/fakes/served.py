@@ -30,6 +30,7 @@ from gateway.endpoints.bulk import BELOW
 from gateway.endpoints.bulk import PATH as BULK
 from gateway.endpoints.classifiers import PATH as CLASSIFIERS
 from gateway.fast.formed import FormedCalls
+from gateway.fast.means import Means
 from gateway.fast.path import FastPath
 from gateway.fast.reports import Reports
 from gateway.jobs.telling import Telling
@@ -91,23 +92,8 @@ class Served:
 
     def fast_calls(self) -> FastCalls:
         made = self.gateway
-        reports = Reports(made.clock, made.tasks)
-        self.observer.before_render(reports.now)
-        path = self.fast_path = FastPath(
-            snapshot=lambda: made.pipeline.snapshot,
-            answers=made.layer,
-            leases=made.leases,
-            trace=made.trace,
-            bulk_gate=made.bulk_gate,
-            books=made.books,
-            observer=self.observer,
-            clock=made.clock,
-            reports=reports,
-            cache_bytes=10_000_000,
-        )
-        formed = self.formed = FormedCalls(
+        means = Means(
             pipeline=made.pipeline,
-            answers=made.layer,
             leases=made.leases,
             trace=made.trace,
             bulk_gate=made.bulk_gate,
@@ -115,8 +101,11 @@ class Served:
             observer=self.observer,
             clock=made.clock,
             tasks=made.tasks,
-            reports=reports,
+            reports=Reports(made.clock, made.tasks),
         )
+        self.observer.before_render(means.reports.now)
+        path = self.fast_path = FastPath(means, made.layer, 10_000_000)
+        formed = self.formed = FormedCalls(means, made.layer)
         return FastCalls(path, formed, made.clock)
 
 

@@ -72,7 +72,6 @@ async def conversation(config: Any, *, fast: bool) -> tuple[Any, ...]:
             if turn == 1:
                 served.gateway.layer._held.clear()
                 served.gateway.layer.weight = 0
-                assert served.fast is None or served.fast_path.repeats.limit_bytes
         await served.gateway.books.flush()
         rows = sorted(await served.gateway.books.rows("search", 0, 2**31))
         addresses = sorted(key.address for key in served.gateway.trace.keys)
