@@ -11,8 +11,8 @@ from gateway.admit.labels import check_labels
 from gateway.admit.meters import meters_of
 from gateway.admit.reservation import Held
 from gateway.authenticate import recognise
-from gateway.dispatch.order import Order
 from gateway.dispatch.refusals import leaves_a_reply, refused
+from gateway.errands import Errands
 from gateway.errors import Code, GatewayError, service_timeout
 from gateway.plan.inputs import validated
 from gateway.plan.partial import with_copies, without_refused
@@ -27,7 +27,7 @@ from gateway.turns import turn_over
 from gateway.vocabulary import Fresh, Job, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from gateway.admit.budgets import Budgets
     from gateway.admit.bulk_gate import BulkGate
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from gateway.config.snapshot import Snapshot
     from gateway.dispatch.dispatcher import Dispatcher
     from gateway.dispatch.in_flight import InFlight
-    from gateway.dispatch.order import Found
     from gateway.endpoints.endpoint import Endpoint
     from gateway.endpoints.transaction import Transactions
     from gateway.plan.inputs import Inputs
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
 
     Commit = Callable[[Sequence[Answer]], Awaitable[None]]
 
-_GRACE = 0.05
+GRACE = 0.05
 """Seconds after its deadline that a call is cut off. Its stages end by themselves before, and know more."""
 
 _TICK = 0.005
@@ -59,7 +58,8 @@ T = TypeVar("T")
 class Pipeline:
     """The stages in their order. One for a worker; a request takes `snapshot` once and sees nothing else.
 
-    `count` gets the facts of every answered request, for the ledger.
+    `count` gets the facts of every answered request, for the ledger. The parts without an underscore serve calls of
+    a known form, too (gateway.fast).
     """
 
     def __init__(  # noqa: PLR0913 - the composition root hands over every stage by name, once
@@ -81,16 +81,16 @@ class Pipeline:
     ) -> None:
         self.snapshot = snapshot
         self._admission = admission
-        self._budgets = budgets
-        self._estimator = estimator
+        self.budgets = budgets
+        self.estimator = estimator
         self._planner = planner
-        self._in_flight = in_flight
-        self._dispatcher = dispatcher
+        self.in_flight = in_flight
+        self.errands = Errands(planner, dispatcher)
         self._bulk_gate = bulk_gate
         self._transactions = transactions
         self._clock = clock
         self._observer = observer
-        self._count = count
+        self.count = count
         self._inputs = inputs
 
     async def serve(self, endpoint: Endpoint, call: Call, facts: Facts) -> Reply:
@@ -128,7 +128,7 @@ class Pipeline:
 
     async def _resume(self, endpoint: Endpoint, work: Work, plan: Plan, quota: Reservation, facts: Facts) -> Reply:
         try:
-            quota.count_in(await self._budgets.meters(work.snapshot, work.caller))
+            quota.count_in(await self.budgets.meters(work.snapshot, work.caller))
             plan, answered = await self._obtain(work, plan, quota, facts)
         finally:
             quota.settle()
@@ -141,14 +141,22 @@ class Pipeline:
         """The reply in time, in the ledger; else the failure, with what is left of the caller's limits."""
         try:
             answer = await self.in_time(call, serving)
-            self._count(facts)
+            self.count(facts)
             return answer  # noqa: TRY300 - what fails here costs nothing
         except GatewayError as error:
-            if error.code is Code.AUTH_INVALID_API_KEY:  # the backend says so, of a key that was passed through
-                await self._count_failure(snapshot, call)
-            if facts.remaining is None:
-                facts.remaining = await self._admission.remaining(caller.meters)
+            await self.failed(snapshot, caller, call, facts, error)
             raise
+
+    async def failed(self, snapshot: Snapshot, caller: Caller, call: Call, facts: Facts, error: GatewayError) -> None:
+        """See to a call that failed: what counts as a failure to authenticate, and what is left of its limits.
+
+        Raises:
+            GatewayError: what is told instead of `error`.
+        """
+        if error.code is Code.AUTH_INVALID_API_KEY:  # the backend says so, of a key that was passed through
+            await self._count_failure(snapshot, call)
+        if facts.remaining is None:
+            facts.remaining = await self._admission.remaining(caller.meters)
 
     async def _serve(self, endpoint: Endpoint, snapshot: Snapshot, caller: Caller, call: Call, facts: Facts) -> Reply:
         body = await call.read()
@@ -185,34 +193,35 @@ class Pipeline:
         job = work.job
         with self.stage(facts, Stage.ADMIT):
             unknown = (*plan.missing, *plan.foreign)
-            model, estimator = work.served.model, self._estimator
+            model, estimator = work.served.model, self.estimator
             estimate = estimator.at_once(job, model, unknown) or await estimator.estimate(job, model, unknown)
-            limits = work.snapshot.config.limits
-            reserved = to_reserve(job, plan, estimate, count_cached=limits.count_cached_tokens)
-            await quota.cover(reserved, *to_pay(estimate, work.price))
+            await quota.cover(*at_most(work, plan, estimate))
         with self.stage(facts, Stage.DISPATCH):
             fresh = await self._dispatch(work, plan, estimate, facts.trace)
         await turn_over(len(plan.keys))
-        facts.estimated_tokens = self._estimator.learn(estimate, fresh)
+        facts.estimated_tokens = self.estimator.learn(estimate, fresh)
         plan, answered = without_refused(plan, fresh)
         if commit is not None:
             await commit(complete(plan, answered.answers))
-        _record(work, quota, plan, answered, facts)
+        record(work, quota, plan, answered, facts)
         return plan, answered
 
     async def in_time(self, call: Call, serving: Coroutine[None, None, T]) -> T:
         """The reply by the call's deadline, whatever a stage waits for; who is late hears of its own seconds."""
         try:
-            async with asyncio.timeout(call.deadline + _GRACE - self._clock.monotonic()) as limit:
+            async with asyncio.timeout(call.deadline + GRACE - self._clock.monotonic()) as limit:
                 return await serving
         except TimeoutError:
             if not limit.expired():
                 raise
             raise service_timeout(call.timeout) from None
         except GatewayError as error:
-            if error.code is Code.SERVICE_TIMEOUT and self._clock.monotonic() >= call.deadline - _TICK:
-                raise service_timeout(call.timeout) from None
-            raise
+            raise self.in_own_words(call, error) from None
+
+    def in_own_words(self, call: Call, error: GatewayError) -> GatewayError:
+        """What a call is told of its failure."""
+        late = error.code is Code.SERVICE_TIMEOUT and self._clock.monotonic() >= call.deadline - _TICK
+        return service_timeout(call.timeout) if late else error
 
     async def authenticate(self, snapshot: Snapshot, call: Call, facts: Facts) -> Caller:
         """Who asks; failures are counted by address. Raises GatewayError."""
@@ -238,36 +247,9 @@ class Pipeline:
         """Answers for what is missing: from whoever is asking for it already, else from the backend."""
         if not plan.missing:
             return Fresh({})
-
-        async def arrived(fresh: Mapping[int, Answer]) -> None:
-            await self._planner.remember(work.inquiry, plan, fresh)
-
-        def asked(positions: Sequence[int]) -> int:
-            return sum(estimate.tokens[at] for at in positions)
-
-        async def fill(positions: Sequence[int], sent: Callable[[], None]) -> Found:
-            def departed() -> None:
-                work.call.depart()
-                sent()
-
-            order = Order(
-                work.snapshot,
-                work.served,
-                work.job,
-                work.caller,
-                work.call.deadline,
-                asked,
-                arrived,
-                lane=work.call.lane,
-                passed=work.caller.credential,
-                timeout=work.call.timeout,
-                sent=departed,
-                trace=trace,
-            )
-            return await self._dispatcher.run(order, positions)
-
+        errand = self.errands.of(work, plan, estimate.tokens, work.call.depart, trace)
         flown = replace(plan, storable=False) if work.call.directives.wants_new else plan
-        fresh = await self._in_flight.run(flown, work.call.deadline, service_timeout(work.call.timeout), fill)
+        fresh = await self.in_flight.run(flown, errand.deadline, errand.late, errand.fill)
         fresh = with_copies(plan, fresh)
         answered = plan.stored.keys() | fresh.answers.keys()
         if fresh.refused and not (work.call.partial and leaves_a_reply(work.job, answered, fresh.refused)):
@@ -284,11 +266,18 @@ class Pipeline:
 
     async def _enter(self, work: Work, facts: Facts) -> Reservation:
         meters = meters_of(work.snapshot, work.caller, facts.endpoint, work.job.model, work.call.client)
-        meters += await self._budgets.meters(work.snapshot, work.caller)
+        meters += await self.budgets.meters(work.snapshot, work.caller)
         return await self._admission.reserve(meters, facts).__aenter__()
 
 
-def _record(work: Work, quota: Reservation, plan: Plan, fresh: Fresh, facts: Facts) -> None:
+def at_most(work: Work, plan: Plan, estimate: Estimate) -> tuple[int, int, int]:
+    """What a request is reserved: tokens, and tokens and nano-dollars that are paid."""
+    count_cached = work.snapshot.config.limits.count_cached_tokens
+    return to_reserve(work.job, plan, estimate, count_cached=count_cached), *to_pay(estimate, work.price)
+
+
+def record(work: Work, quota: Reservation, plan: Plan, fresh: Fresh, facts: Facts) -> None:
+    """Put down what an answered request cost, and what it saved."""
     charged = settled(work.job, plan, fresh, work.price, facts)
     if facts.told is not None:
         facts.told.extend(told(plan, fresh))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,11 +37,22 @@ class Budgets:
 
     async def meters(self, snapshot: Snapshot, caller: Caller) -> tuple[Meter, ...]:
         """What a caller's tenant may spend now; a store that is away leaves top-ups as they were last seen."""
+        _, balance = snapshot.spending(caller.tenant, caller.tier)
+        if balance is not None:
+            await self._look(caller.tenant, balance)
+        return self._meters(snapshot, caller)
+
+    def at_once(self, snapshot: Snapshot, caller: Caller) -> tuple[Meter, ...] | None:
+        """As `meters`, unless the ledger must be asked for top-ups."""
+        _, balance = snapshot.spending(caller.tenant, caller.tier)
+        return None if balance is not None and self._is_stale(caller.tenant) else self._meters(snapshot, caller)
+
+    def _meters(self, snapshot: Snapshot, caller: Caller) -> tuple[Meter, ...]:
         tenant = caller.tenant
         budgets, balance = snapshot.spending(tenant, caller.tier)
         if not budgets and balance is None:
             return ()
-        topped_up = 0 if balance is None else await self._added(tenant, balance)
+        topped_up = 0 if balance is None else self._topped_up[tenant].amount
         fallback = snapshot.config.limits.when_store_fails
         found = []
         for meter in budget.meters(budgets, balance, self._clock.epoch(), topped_up):
@@ -63,13 +75,16 @@ class Budgets:
             tally = total(tally for _, tally in rows)
         return tally.nanos if meter.money else tally.upstream_tokens
 
-    async def _added(self, tenant: str, balance: Balance) -> int:
+    def _is_stale(self, tenant: str) -> bool:
+        known = self._topped_up.get(tenant)
+        return known is None or self._clock.monotonic() - known.at >= FRESH_SECONDS
+
+    async def _look(self, tenant: str, balance: Balance) -> None:
+        """Ask for what was topped up, where that was not done just now."""
+        if not self._is_stale(tenant):
+            return
         known = self._topped_up.setdefault(tenant, _ToppedUp())
-        if self._clock.monotonic() - known.at >= FRESH_SECONDS:
-            known.at = self._clock.monotonic()
-            unit: Unit = "nanos" if balance.starting_usd is not None else "tokens"
-            try:
-                known.amount = await self._ledger.topped_up(tenant, unit)
-            except StoreError:
-                return known.amount
-        return known.amount
+        known.at = self._clock.monotonic()
+        unit: Unit = "nanos" if balance.starting_usd is not None else "tokens"
+        with suppress(StoreError):
+            known.amount = await self._ledger.topped_up(tenant, unit)

@@ -61,14 +61,32 @@ class Reservation:
         Raises:
             GatewayError: RATE_TOKEN_LIMIT_EXCEEDED, AUTHZ_INSUFFICIENT_BALANCE or SERVICE_UNAVAILABLE.
         """
-        amounts = [_amount(meter, tokens, paid, nanos) for meter in self._meters]
-        of = self._leases.of
-        wants = [(of(meter), 0, amount, 0) for meter, amount in zip(self._meters, amounts, strict=True) if amount > 0]
+        wants = self._wants(tokens, paid, nanos)
         if not wants:
             return
         self._kept = 0
         self._covered = await self._take(wants, tokens)
         self._kept = 1
+
+    def cover_at_once(self, tokens: int, paid: int, nanos: int) -> bool:
+        """As `cover`, if all of it is idle here; False: nothing was taken."""
+        wants = self._wants(tokens, paid, nanos)
+        if not wants:
+            return True
+        taken = self._leases.taken_at_once(wants)
+        self._covered = taken or []
+        return taken is not None
+
+    def uncover(self) -> None:
+        """Give back what was covered; what was taken at the door is kept."""
+        for taken in self._covered:
+            self._leases.settle(taken, 0, 0)
+        self._covered = []
+
+    def _wants(self, tokens: int, paid: int, nanos: int) -> list[Want]:
+        of = self._leases.of
+        amounts = [(meter, _amount(meter, tokens, paid, nanos)) for meter in self._meters]
+        return [(of(meter), 0, amount, 0) for meter, amount in amounts if amount > 0]
 
     def record(self, charge: Charge, tokens: int, paid: int = 0, nanos: int = 0) -> None:
         """What the request cost; it stays in its meters, however the request ends."""

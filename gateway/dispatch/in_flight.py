@@ -40,7 +40,7 @@ class Fill(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Errand:
+class Errand:
     """What one request wants flown, until when, what it is told then, and how the backend is asked."""
 
     plan: Plan
@@ -85,9 +85,9 @@ class InFlight:
             await turn_over(MANY)
         if self._refused and (again := self._refused_before(_name(plan))) is not None:
             raise again
-        return await self._wait_for_all(_Errand(plan, deadline, late, fill))
+        return await self._wait_for_all(Errand(plan, deadline, late, fill))
 
-    async def _wait_for_all(self, errand: _Errand) -> Fresh:
+    async def _wait_for_all(self, errand: Errand) -> Fresh:
         fresh, deadline = Landed(), errand.deadline
         waiting = fresh.refuse(errand.plan, self._refused_before) if self._refused else list(errand.plan.missing)
         if len(waiting) >= MANY:
@@ -106,7 +106,7 @@ class InFlight:
                     fresh.land(position, *flight.landing.result(), mine=position in mine)
                 elif isinstance(error, RefusedError):
                     fresh.refused[position] = error.told.again()
-                elif position not in mine and self._may_take_over(error, deadline, errand.plan):
+                elif position not in mine and self.may_take_over(error, deadline, errand.plan):
                     waiting.append(position)
                 else:
                     raise error.again() if isinstance(error, GatewayError) else error
@@ -121,13 +121,35 @@ class InFlight:
             await landed([flight.landing for flight in flights], max(0.0, deadline - self._clock.monotonic()))
         finally:
             for crew in crews:
-                crew.waiters -= 1
-                if not crew.waiters and not crew.sent and crew.task is not None and not crew.task.done():
-                    for proof in crew.proofs:
-                        self._forget(proof, crew)
-                    crew.task.cancel()
+                self.leave(crew)
 
-    def _join(self, errand: _Errand, positions: Sequence[int]) -> tuple[dict[int, Flight], set[int]]:
+    def board(self, errand: Errand) -> tuple[Mapping[int, Flight], Collection[int]]:
+        """The flight of each missing unit, and which of them are ours to pay for; each lands, whoever waits.
+
+        For one who does not `run`, and is told by each flight's landing. Until then it counts as waiting for each;
+        who no longer waits for one must `leave` its crew.
+        """
+        flights, mine = self._join(errand, errand.plan.missing)
+        for flight in flights.values():
+            flight.crew.waiters += 1
+        return flights, mine
+
+    def leave(self, crew: Crew) -> None:
+        """Wait for that crew no more; what was not sent yet and nobody waits for does not take place."""
+        crew.waiters -= 1
+        if not crew.waiters and not crew.sent and crew.task is not None and not crew.task.done():
+            for proof in crew.proofs:
+                self._forget(proof, crew)
+            crew.task.cancel()
+
+    def refuses(self, plan: Plan) -> bool:
+        """Whether something that is missing was refused so lately that it is not asked for again."""
+        if not self._refused:
+            return False
+        names = [_name(plan), *(plan.keys[position].proof for position in plan.missing)]
+        return any(self._refused_before(name) is not None for name in names)
+
+    def _join(self, errand: Errand, positions: Sequence[int]) -> tuple[dict[int, Flight], set[int]]:
         """The flight of each position, and which of them are ours to fly."""
         flights: dict[int, Flight] = {}
         mine: list[int] = []
@@ -146,7 +168,7 @@ class InFlight:
             crew.task.add_done_callback(lambda _: self._ended(crew, ours.values()))
         return flights, set(mine)
 
-    async def _fly(self, errand: _Errand, flights: Mapping[int, Flight], crew: Crew) -> None:
+    async def _fly(self, errand: Errand, flights: Mapping[int, Flight], crew: Crew) -> None:
         """Land every flight: with an answer, or all that are left with the failure."""
         plan, token, poll = errand.plan, self._clock.identifier(), FIRST_POLL_SECONDS
         left = list(flights)
@@ -202,7 +224,7 @@ class InFlight:
                 (granted if claim else held).append(position)
         return granted, held
 
-    async def _fill(self, errand: _Errand, flights: Mapping[int, Flight], token: str, crew: Crew) -> None:
+    async def _fill(self, errand: Errand, flights: Mapping[int, Flight], token: str, crew: Crew) -> None:
         plan = errand.plan
         keys = [plan.keys[position] for position in flights]
         self._renewals.hold(token, keys)
@@ -228,7 +250,7 @@ class InFlight:
             with suppress(StoreError):
                 await self._claims.release(keys, token)
 
-    def _may_take_over(self, error: BaseException, deadline: float, plan: Plan) -> bool:
+    def may_take_over(self, error: BaseException, deadline: float, plan: Plan) -> bool:
         """Whether a flight failed for what was its flyer's own: less time than we have, or another list.
 
         A list is refused for any of its inputs, and the refusal may quote them: it says nothing about our list.

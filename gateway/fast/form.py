@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from gateway.admit.meters import meters_of, tenant_meter
+from gateway.dispatch.dispatcher import SMALL
 from gateway.endpoints.embeddings_reply import EmbeddingsPresentation, is_large, opening
 from gateway.errors import GatewayError
 from gateway.plan.cache_key import narrower
@@ -19,7 +20,7 @@ from gateway.vocabulary import Account, CacheScope, Cause, Directives, Facts, It
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    from gateway.config.snapshot import Snapshot
+    from gateway.config.snapshot import Served, Snapshot
     from gateway.endpoints.endpoint import Endpoint
     from gateway.fast.repeat import Candidate
     from gateway.plan.cache_key import KeyMaker
@@ -30,6 +31,9 @@ MOST_TEXTS = 256
 
 MOST_MADE = 64
 """Vectors that are put into the form asked for at once: one or two milliseconds."""
+
+MOST_TOGETHER = 16
+"""Texts of one moment that are asked for as one: more would save little, and keep the first waiting for the last."""
 
 _KEPT = 1_024
 _UNLIKE = frozenset({"input", "user"})
@@ -85,7 +89,7 @@ class Form:
 
     `job` is one without units. `keys` makes the keys of texts, `source_keys` those of answers that theirs follow from,
     if there are such. `opening` is the reply up to its vectors, but for two counts of tokens. `meters` are None where
-    they differ by client address.
+    they differ by client address. Of texts that nobody has so many may be asked for `together`.
     """
 
     snapshot: Snapshot
@@ -102,6 +106,7 @@ class Form:
     tenant: Meter | None
     counts_cached: bool
     account: Account
+    together: int = 1
     sums: Sums = field(default_factory=Sums)
 
     def facts(self, request_id: str, items: int) -> Facts:
@@ -196,7 +201,16 @@ def form_of(kind: bytes, endpoint: Endpoint, snapshot: Snapshot, caller: Caller)
         tenant=tenant_meter(meters),
         counts_cached=limits.count_cached_tokens,
         account=Account(0, caller.label, caller.key_id, job.model, endpoint.name),
+        together=_together(snapshot, served),
     )
+
+
+def _together(snapshot: Snapshot, served: Served) -> int:
+    """Texts of one moment in a call to the backend; where calls wait for their turn, each waits for itself."""
+    backends = [snapshot.config.backends[route.backend] for route in served.routes]
+    if any(backend.is_shaped or backend.batch is False for backend in backends):
+        return 1
+    return SMALL if any(backend.batches for backend in backends) else MOST_TOGETHER
 
 
 def _is_plain(job: Job) -> bool:

@@ -9,10 +9,10 @@ from gateway.admit.meters import meters_of
 from gateway.admit.reservation import Reservation, at_the_door, free_of_charge
 from gateway.endpoints.embeddings_reply import closed, fragments
 from gateway.errors import GatewayError, internal_error
+from gateway.fast.missed import plan_of
+from gateway.fast.misses import Misses
 from gateway.fast.ongoing import Ongoing, closed_by_client
-from gateway.plan.derive import derive
-from gateway.plan.planner import arrange, knowing
-from gateway.vocabulary import Call, Tally, nanos
+from gateway.vocabulary import Tally, nanos
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gateway.fast.form import Form
     from gateway.fast.means import Means
     from gateway.fast.repeat import Asker
-    from gateway.vocabulary import Answer, Facts, ItemKey, Meter, Plan, Remaining, Reply
+    from gateway.vocabulary import Answer, Facts, ItemKey, Meter, Remaining, Reply
 
 MOST_AWAITED = 64
 """Texts of a call that is answered here though it must ask: a longer list is work that others must not wait for."""
@@ -75,6 +75,7 @@ class FormedCalls:
         self._clock = means.clock
         self._tasks = means.tasks
         self._reports = means.reports
+        self._misses = Misses(means, self._alone)
         self._unreported: list[Form] = []
         means.reports.add(self._report)
 
@@ -117,7 +118,7 @@ class FormedCalls:
         form, keys = ongoing.form, ongoing.keys
         found = [answer for answer in answers[: len(keys)] if answer is not None]
         if len(found) < len(keys) or form.counts_cached or ongoing.gone or not form.fits(found):
-            self._tasks.spawn(self._go_on(ongoing, answers, tell), "call")
+            self._misses.add(ongoing, answers, tell)
             return
         free_of_charge(self._leases, ongoing.door)
         try:
@@ -126,6 +127,9 @@ class FormedCalls:
             self._failed(ongoing, error, tell, form.facts(ongoing.asker.request_id, len(keys)))
         else:
             tell(hit, None)
+
+    def _alone(self, ongoing: Ongoing, answers: Sequence[Answer | None], tell: Tell) -> None:
+        self._tasks.spawn(self._go_on(ongoing, answers, tell), "call")
 
     async def _go_on(self, ongoing: Ongoing, answers: Sequence[Answer | None], tell: Tell) -> None:
         """The answer, or why there is none, and the last word on the call."""
@@ -154,28 +158,15 @@ class FormedCalls:
         self._observer.request(facts, self._clock.monotonic() - ongoing.asker.started, failure, status)
 
     async def _answer(self, ongoing: Ongoing, answers: Sequence[Answer | None], quota: Reservation) -> Reply:
-        form, asker = ongoing.form, ongoing.asker
-        timeout = form.snapshot.config.server.timeout
-        call = Call(
-            read=_nothing_to_read,
-            credentials=None,
-            client=asker.client,
-            request_id=asker.request_id,
-            deadline=asker.started + timeout,
-            timeout=timeout,
-            depart=ongoing.depart,
-            caller=asker.caller,
-        ).within(asker.caller.timeout)
-        job = form.of(ongoing.texts)
-        plan = _plan(form, ongoing.keys, answers)
+        form = ongoing.form
         return await self._pipeline.resume(
             form.endpoint,
-            call,
+            ongoing.call(),
             quota.facts,
             snapshot=form.snapshot,
-            caller=asker.caller,
-            job=job,
-            plan=plan,
+            caller=ongoing.asker.caller,
+            job=form.of(ongoing.texts),
+            plan=plan_of(ongoing, answers),
             quota=quota,
         )
 
@@ -212,20 +203,3 @@ def _meters(form: Form, asker: Asker) -> tuple[Meter, ...]:
     if form.meters is not None:
         return form.meters
     return meters_of(form.snapshot, asker.caller, form.endpoint.name, form.job.model, asker.client)
-
-
-def _plan(form: Form, keys: Sequence[ItemKey], answers: Sequence[Answer | None]) -> Plan:
-    """As the planner's: what is stored, what follows from that, and what is missing."""
-    own, sources = answers[: len(keys)], answers[len(keys) :]
-    stored = {key.proof: answer for key, answer in zip(keys, own, strict=True) if answer is not None}
-    plan = arrange(keys, stored, form.job, storable=True)
-    derived = {
-        at: derive(origin)
-        for at in plan.missing
-        if sources and (origin := sources[at]) is not None and origin.shape is form.job.shape
-    }
-    return knowing(plan, derived=derived) if derived else plan
-
-
-async def _nothing_to_read() -> bytes:
-    return b""

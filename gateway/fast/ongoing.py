@@ -6,9 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from gateway.errors import Code, GatewayError
+from gateway.vocabulary import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from gateway.fast.form import Form
     from gateway.fast.repeat import Asker
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
 
 
 class Ongoing:
-    """One for a call. Until a backend is asked the end of its connection ends it; later nothing does (edge.hang_up)."""
+    """One for a call. Until a backend is asked the end of its connection ends it; later nothing does (edge.hang_up).
 
-    __slots__ = ("_departed", "_gone", "_task", "asker", "door", "form", "keys", "meters", "texts")
+    `ends` is called then, where no task serves it.
+    """
+
+    __slots__ = ("_departed", "_gone", "_task", "asker", "door", "ends", "form", "keys", "meters", "texts")
 
     def __init__(  # noqa: PLR0913, PLR0917 - what is known of it, in the order in which it was found
         self,
@@ -37,6 +41,7 @@ class Ongoing:
         self.asker = asker
         self.meters = meters
         self.door = door
+        self.ends: Callable[[], None] | None = None
         self._gone = False
         self._departed = False
         self._task: asyncio.Task[None] | None = None
@@ -45,6 +50,20 @@ class Ongoing:
     def gone(self) -> bool:
         """Whether its client went away before a backend was asked."""
         return self._gone
+
+    def call(self) -> Call:
+        """As the pipeline knows it."""
+        asker, timeout = self.asker, self.form.snapshot.config.server.timeout
+        return Call(
+            read=_nothing_to_read,
+            credentials=None,
+            client=asker.client,
+            request_id=asker.request_id,
+            deadline=asker.started + timeout,
+            timeout=timeout,
+            depart=self.depart,
+            caller=asker.caller,
+        ).within(asker.caller.timeout)
 
     def depart(self) -> None:
         """A backend is being asked."""
@@ -57,6 +76,8 @@ class Ongoing:
         self._gone = True
         if self._task is not None:
             self._task.cancel()
+        elif self.ends is not None:
+            self.ends()
 
     async def run(self, serving: Coroutine[None, None, Reply]) -> Reply:
         """What `serving` gives, unless the client goes away first.
@@ -78,3 +99,7 @@ class Ongoing:
 def closed_by_client() -> GatewayError:
     """What a request ended with whose client went away; nobody is told."""
     return GatewayError(Code.SERVICE_UNAVAILABLE, "The client closed the connection")
+
+
+async def _nothing_to_read() -> bytes:
+    return b""

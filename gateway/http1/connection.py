@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
-from gateway.http1.alarm import NEVER
+from gateway.alarm import NEVER
 from gateway.http1.answer import TooLargeError
 from gateway.http1.head import BrokenError
 

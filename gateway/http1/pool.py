@@ -6,8 +6,8 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
+from gateway.alarm import Alarm
 from gateway.errors import TransportError
-from gateway.http1.alarm import Alarm
 from gateway.http1.answer import Answer, TooLargeError
 from gateway.http1.connection import Connection, LateError, LostError
 from gateway.http1.head import BrokenError, request_head

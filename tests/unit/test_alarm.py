@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gateway.http1.alarm import NEVER, Alarm
+from gateway.alarm import NEVER, Alarm
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""E: one timer for all calls of a pool: it rings when the first may be late, which by then has mostly ended."""
+"""C: one timer for many calls: it rings when the first may be late, which by then has mostly ended."""
 
 from __future__ import annotations
 

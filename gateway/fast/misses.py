@@ -1,0 +1,214 @@
+"""C: texts that nobody has: those of one form that miss in the same moment travel together, each told by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from gateway.admit.reservation import Reservation, free_of_charge
+from gateway.alarm import Alarm
+from gateway.dispatch.flight import RefusedError
+from gateway.dispatch.refusals import refused
+from gateway.errors import Code, GatewayError, internal_error, service_timeout
+from gateway.fast.missed import Missed, as_one, concluded, covered, plan_of
+from gateway.fast.ongoing import closed_by_client
+from gateway.pipeline import GRACE
+from gateway.plan.work import work_of
+from gateway.vocabulary import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+
+    from gateway.dispatch.flight import Landing
+    from gateway.fast.formed import Tell
+    from gateway.fast.means import Means
+    from gateway.fast.ongoing import Ongoing
+    from gateway.vocabulary import Answer
+
+    Found = Sequence[Answer | None]
+
+
+class Misses:
+    """One for a worker.
+
+    A call that lacks one text, and that its limits let pass at once, takes no task: it is told by the landing of that
+    text's flight. All of one form and one key that come in one turn of the event loop are one errand, so one claim, one
+    call to the backend and one write, of which each has its share of the tokens. They wait for nothing that one by
+    itself would not wait for; and what goes wrong for the whole of them is tried again for each.
+    """
+
+    def __init__(self, means: Means, alone: Callable[[Ongoing, Found, Tell], None]) -> None:
+        """`alone` serves a call by itself, which must wait for more than its answer."""
+        self._pipeline = means.pipeline
+        self._leases = means.leases
+        self._observer = means.observer
+        self._clock = means.clock
+        self._tasks = means.tasks
+        self._alone = alone
+        self._waiting: list[tuple[Ongoing, Found, Tell]] = []
+        self._flying: set[Missed] = set()
+        self._alarm = Alarm(self._flying)
+
+    def add(self, ongoing: Ongoing, found: Found, tell: Tell) -> None:
+        """The store has answered, and not with all that is asked."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._leave)
+        self._waiting.append((ongoing, found, tell))
+
+    def _leave(self) -> None:
+        """Those that came in one turn."""
+        waiting, self._waiting = self._waiting, []
+        groups: dict[Hashable, list[Missed]] = {}
+        for ongoing, found, tell in waiting:
+            try:
+                missed = self._missed(ongoing, found, tell)
+            except Exception as error:  # noqa: BLE001 - the border: a defect of ours is this call's alone
+                free_of_charge(self._leases, ongoing.door)
+                self._defect(ongoing, tell, error)
+                continue
+            if missed is None:
+                self._alone(ongoing, found, tell)
+            else:
+                groups.setdefault((id(ongoing.form), ongoing.asker.caller.credential), []).append(missed)
+        for group in groups.values():
+            for part in parts(group, group[0].ongoing.form.together):
+                self._depart(part)
+
+    def _missed(self, ongoing: Ongoing, found: Found, tell: Tell) -> Missed | None:
+        """One whose text may be asked for now; None: it has to wait for something else, and nothing was done."""
+        form, asker = ongoing.form, ongoing.asker
+        plan = plan_of(ongoing, found)
+        if ongoing.gone or len(plan.missing) != 1:
+            return None
+        facts = form.facts(asker.request_id, len(ongoing.keys))
+        quota = Reservation(self._leases, ongoing.meters, facts, ongoing.door)
+        work = work_of(form.snapshot, asker.caller, form.of(ongoing.texts), ongoing.call())
+        estimate = covered(self._pipeline, work, plan, quota)
+        if estimate is None:
+            return None
+        flying = self._pipeline.stage(facts, Stage.DISPATCH)
+        return Missed(ongoing, found, tell, work, plan, quota, estimate, flying, self._late)
+
+    def _depart(self, group: Sequence[Missed]) -> None:
+        """Ask for their texts, each of which is another."""
+        work, plan, tokens = as_one(group)
+        together = len(group) > 1
+        if together:  # one that went away would take the others' along
+            _departed(group)
+        errand = self._pipeline.errands.of(work, plan, tokens, partial(_departed, group))
+        flights, mine = self._pipeline.in_flight.board(errand)
+        until = asyncio.get_running_loop().time() + errand.deadline + GRACE - self._clock.monotonic()
+        for at, missed in zip(plan.missing, group, strict=True):
+            flight = missed.flight = flights[at]
+            missed.mine, missed.together, missed.until = at in mine, together, until
+            missed.ongoing.ends = partial(self._gone, missed)
+            missed.flying.begin()
+            self._flying.add(missed)
+            flight.landing.add_done_callback(partial(self._landed, missed))
+        if until < self._alarm.rings:
+            self._alarm.wind(until)
+
+    def _landed(self, missed: Missed, landing: Landing) -> None:
+        """A text has its answer, or has none."""
+        if missed not in self._flying:
+            return
+        self._over(missed)
+        if (error := landing.exception()) is not None:
+            self._failed(missed, cast("Exception", error))  # a flight crashes with no other
+            return
+        answer, paid = landing.result()
+        try:
+            reply = concluded(self._pipeline, missed, answer, paid=paid)
+        except GatewayError as failure:
+            self._tasks.spawn(self._refuse(missed, failure), "failed call")
+        except Exception as defect:  # noqa: BLE001 - the border: a defect of ours becomes a 500 in the contract's shape
+            self._defect(missed.ongoing, missed.tell, defect)
+        else:
+            status = missed.tell(reply, missed.facts)
+            self._observer.request(missed.facts, self._seconds(missed.ongoing), None, status)
+
+    def _failed(self, missed: Missed, error: Exception) -> None:
+        """There is no answer: it is told why, or tries again where that says nothing of its own text."""
+        call = missed.work.call
+        if isinstance(error, RefusedError):
+            self._end(missed, refused(missed.work.job, {missed.at: error.told.again()}))
+        elif self._may_try_again(missed, error):
+            missed.quota.uncover()
+            self._alone(missed.ongoing, missed.found, missed.tell)
+        elif isinstance(error, GatewayError):
+            self._end(missed, self._pipeline.in_own_words(call, error.again()))
+        else:
+            missed.quota.settle()
+            self._defect(missed.ongoing, missed.tell, error)
+
+    def _may_try_again(self, missed: Missed, error: Exception) -> bool:
+        if missed.mine:
+            return missed.together and isinstance(error, GatewayError) and error.code is Code.INPUT_INVALID
+        return self._pipeline.in_flight.may_take_over(error, missed.work.call.deadline, missed.plan)
+
+    def _late(self, missed: Missed) -> None:
+        """Its time is up."""
+        self._over(missed)
+        self._end(missed, service_timeout(missed.work.call.timeout))
+
+    def _gone(self, missed: Missed) -> None:
+        """Its client went away before a backend was asked."""
+        if missed in self._flying:
+            self._over(missed)
+            self._end(missed, closed_by_client())
+
+    def _over(self, missed: Missed) -> None:
+        """It waits no more."""
+        self._flying.discard(missed)
+        missed.ongoing.ends = None
+        missed.flying.end()
+        if missed.flight is not None:
+            self._pipeline.in_flight.leave(missed.flight.crew)
+
+    def _end(self, missed: Missed, failure: GatewayError) -> None:
+        """Settle one that has failed, and tell it."""
+        missed.quota.settle()
+        self._tasks.spawn(self._refuse(missed, failure), "failed call")
+
+    async def _refuse(self, missed: Missed, failure: GatewayError) -> None:
+        work, facts = missed.work, missed.facts
+        try:
+            await self._pipeline.failed(work.snapshot, work.caller, work.call, facts, failure)
+        except GatewayError as instead:
+            failure = instead
+        status = missed.tell(failure, facts)
+        self._observer.request(facts, self._seconds(missed.ongoing), failure, status)
+
+    def _defect(self, ongoing: Ongoing, tell: Tell, error: Exception) -> None:
+        """A defect of ours, in what was settled."""
+        facts = ongoing.form.facts(ongoing.asker.request_id, len(ongoing.keys))
+        self._observer.defect(facts, error)
+        failure = internal_error()
+        self._observer.request(facts, self._seconds(ongoing), failure, tell(failure, facts))
+
+    def _seconds(self, ongoing: Ongoing) -> float:
+        return self._clock.monotonic() - ongoing.asker.started
+
+
+def _departed(group: Sequence[Missed]) -> None:
+    """A backend is being asked for their texts."""
+    for missed in group:
+        missed.ongoing.depart()
+
+
+def parts(group: Sequence[Missed], most: int) -> list[list[Missed]]:
+    """So many at a time, none of which wants what another of its part wants."""
+    found: list[list[Missed]] = []
+    left = group
+    while left:
+        part: dict[bytes, Missed] = {}
+        rest: list[Missed] = []
+        for missed in left:
+            if len(part) < most and missed.key.proof not in part:
+                part[missed.key.proof] = missed
+            else:
+                rest.append(missed)
+        found.append(list(part.values()))
+        left = rest
+    return found
