@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.admit.need import Need, Ruler
 from gateway.catalogue.model import Tokenizer
@@ -50,6 +50,15 @@ class Estimate:
 NOTHING = Estimate({})
 
 
+class Lone(NamedTuple):
+    """The estimate of one text."""
+
+    tokens: int
+    need: Need
+    text_kind: Hashable
+    bound_kind: Hashable
+
+
 class Estimator:
     """One for a worker.
 
@@ -83,16 +92,22 @@ class Estimator:
             return NOTHING
         if len(positions) > 1 or len(job.units[positions[0]]) > 1 or job.endpoint in _MORE_THAN_TEXT:
             return None
-        need = self._ruler(model).lone(job.units[positions[0]][0])
+        at = positions[0]
+        lone = self.of_text(job.endpoint, model, job.units[at][0])
+        return None if lone is None else Estimate({at: lone.tokens}, {at: lone.need}, lone.text_kind, lone.bound_kind)
+
+    def of_text(self, endpoint: str, model: Model, item: Item) -> Lone | None:
+        """One short text for an endpoint that reads each by itself; None for anything else."""
+        need = self._ruler(model).lone(item)
         if need is None:
             return None
-        text_kind, bound_kind = _kinds_of_one(job.endpoint, model, need)
+        text_kind, bound_kind = _kinds_of_one(endpoint, model, need)
         tokens, beyond, ratio = need.bound, self._beyond.of(bound_kind), self._ratios.of(text_kind)
         if beyond is not None and beyond > 1:
             tokens = _whole(tokens * min(beyond, MOST))
         if ratio is not None and need.counted is not None:
             tokens = min(tokens, _whole(need.counted * ratio * MARGIN))
-        return Estimate({positions[0]: tokens}, {positions[0]: need}, text_kind, bound_kind)
+        return Lone(tokens, need, text_kind, bound_kind)
 
     def _estimated(self, needs: Mapping[int, Need], text_kind: Hashable, bound_kind: Hashable) -> Estimate:
         factor = min(max(self._beyond.of(bound_kind) or 1.0, 1.0), MOST)
@@ -121,14 +136,19 @@ class Estimator:
     def _learn_of_one(self, estimate: Estimate, fresh: Fresh) -> int:
         """As `learn`, of one unit."""
         ((at, tokens),) = estimate.tokens.items()
-        answer, need = fresh.answers.get(at), estimate.needs[at]
+        answer = fresh.answers.get(at)
         if answer is None or at in fresh.shared:
             return 0
-        if answer.tokens and need.bound and not need.media:
-            self._beyond.observe(estimate.bound_kind, answer.tokens / need.bound)
-            if need.counted:
-                self._ratios.observe(estimate.text_kind, answer.tokens / need.counted)
+        self.learn_of_text(Lone(tokens, estimate.needs[at], estimate.text_kind, estimate.bound_kind), answer.tokens)
         return tokens
+
+    def learn_of_text(self, lone: Lone, tokens: int) -> None:
+        """A backend has counted so many."""
+        need = lone.need
+        if tokens and need.bound and not need.media:
+            self._beyond.observe(lone.bound_kind, tokens / need.bound)
+            if need.counted:
+                self._ratios.observe(lone.text_kind, tokens / need.counted)
 
     async def classify(self, items: Sequence[Item], labels: Sequence[Item], model: Model) -> int:
         """Zero-shot classification costs the inputs and the labels; few-shot has no labels to pay for."""

@@ -142,12 +142,11 @@ class InFlight:
                 self._forget(proof, crew)
             crew.task.cancel()
 
-    def refuses(self, plan: Plan) -> bool:
-        """Whether something that is missing was refused so lately that it is not asked for again."""
+    def refuses(self, proof: bytes) -> bool:
+        """Whether that unit, by itself or as a list of one, was refused so lately that it is not asked for again."""
         if not self._refused:
             return False
-        names = [_name(plan), *(plan.keys[position].proof for position in plan.missing)]
-        return any(self._refused_before(name) is not None for name in names)
+        return any(self._refused_before(name) is not None for name in (proof, _named((proof,))))
 
     def _join(self, errand: Errand, positions: Sequence[int]) -> tuple[dict[int, Flight], set[int]]:
         """The flight of each position, and which of them are ours to fly."""
@@ -280,4 +279,8 @@ def _nothing() -> None:
 
 def _name(plan: Plan) -> bytes:
     """What a list of missing units is remembered by when it is refused: its proofs, in order."""
-    return blake2b(b"".join(plan.keys[position].proof for position in plan.missing), digest_size=16).digest()
+    return _named([plan.keys[position].proof for position in plan.missing])
+
+
+def _named(proofs: Sequence[bytes]) -> bytes:
+    return blake2b(b"".join(proofs), digest_size=16).digest()

@@ -20,6 +20,7 @@ from gateway.vocabulary import Account, CacheScope, Cause, Directives, Facts, It
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
+    from gateway.catalogue.model import Model
     from gateway.config.snapshot import Served, Snapshot
     from gateway.endpoints.endpoint import Endpoint
     from gateway.fast.repeat import Candidate
@@ -95,6 +96,7 @@ class Form:
     snapshot: Snapshot
     caller: Caller
     endpoint: Endpoint
+    model: Model
     job: Job
     presentation: EmbeddingsPresentation
     inquiry: Inquiry
@@ -137,12 +139,16 @@ class Form:
 
     def of(self, texts: Sequence[str]) -> Job:
         """The job of a call."""
+        return self.of_items([Item.text(text) for text in texts])
+
+    def of_items(self, items: Sequence[Item]) -> Job:
+        """The same of texts as items."""
         job = self.job
         return Job(
             job.endpoint,
             job.model,
             job.revision,
-            tuple([(Item.text(text),) for text in texts]),
+            tuple([(item,) for item in items]),
             job.shape,
             job.parameters,
             job.presentation,
@@ -190,6 +196,7 @@ def form_of(kind: bytes, endpoint: Endpoint, snapshot: Snapshot, caller: Caller)
         snapshot=snapshot,
         caller=caller,
         endpoint=endpoint,
+        model=served.model,
         job=job,
         presentation=presentation,
         inquiry=inquiry,

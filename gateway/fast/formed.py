@@ -9,9 +9,10 @@ from gateway.admit.meters import meters_of
 from gateway.admit.reservation import Reservation, at_the_door, free_of_charge
 from gateway.endpoints.embeddings_reply import closed, fragments
 from gateway.errors import GatewayError, internal_error
-from gateway.fast.missed import plan_of
 from gateway.fast.misses import Misses
 from gateway.fast.ongoing import Ongoing, closed_by_client
+from gateway.plan.derive import derive
+from gateway.plan.planner import arrange, knowing
 from gateway.vocabulary import Tally, nanos
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from gateway.fast.form import Form
     from gateway.fast.means import Means
     from gateway.fast.repeat import Asker
-    from gateway.vocabulary import Answer, Facts, ItemKey, Meter, Remaining, Reply
+    from gateway.vocabulary import Answer, Facts, ItemKey, Meter, Plan, Remaining, Reply
 
 MOST_AWAITED = 64
 """Texts of a call that is answered here though it must ask: a longer list is work that others must not wait for."""
@@ -166,7 +167,7 @@ class FormedCalls:
             snapshot=form.snapshot,
             caller=ongoing.asker.caller,
             job=form.of(ongoing.texts),
-            plan=plan_of(ongoing, answers),
+            plan=_plan(ongoing, answers),
             quota=quota,
         )
 
@@ -203,3 +204,17 @@ def _meters(form: Form, asker: Asker) -> tuple[Meter, ...]:
     if form.meters is not None:
         return form.meters
     return meters_of(form.snapshot, asker.caller, form.endpoint.name, form.job.model, asker.client)
+
+
+def _plan(ongoing: Ongoing, found: Sequence[Answer | None]) -> Plan:
+    """As the planner's, of what the store has: what is stored, what follows from that, and what is missing."""
+    keys, form = ongoing.keys, ongoing.form
+    own, sources = found[: len(keys)], found[len(keys) :]
+    stored = {key.proof: answer for key, answer in zip(keys, own, strict=True) if answer is not None}
+    plan = arrange(keys, stored, form.job, storable=True)
+    derived = {
+        at: derive(origin)
+        for at in plan.missing
+        if sources and (origin := sources[at]) is not None and origin.shape is form.job.shape
+    }
+    return knowing(plan, derived=derived) if derived else plan

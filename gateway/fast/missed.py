@@ -1,4 +1,4 @@
-"""C: a call of a known form whose one missing text is on its way: what it takes before, and what it comes to after."""
+"""C: a call for one text that nobody has: what it takes before that is asked for, and what it comes to after."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.alarm import NEVER
-from gateway.pipeline import at_most, record
-from gateway.plan.derive import derive
-from gateway.plan.planner import arrange, knowing
-from gateway.plan.reply import reply
+from gateway.endpoints.embeddings_reply import closed, fragments
 from gateway.plan.work import work_of
-from gateway.vocabulary import Fresh, Plan, Stage
+from gateway.settle.savings import saving
+from gateway.vocabulary import Cause, Charge, Plan, Reply, Stage, nanos
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gateway.admit.estimate import Estimate
+    from gateway.admit.estimate import Lone
     from gateway.admit.reservation import Reservation
     from gateway.dispatch.flight import Flight
     from gateway.fast.formed import Tell
@@ -24,26 +22,23 @@ if TYPE_CHECKING:
     from gateway.pipeline import Pipeline
     from gateway.plan.work import Work
     from gateway.stages import Timed
-    from gateway.vocabulary import Answer, Facts, ItemKey, Reply
-
-_NONE: frozenset[int] = frozenset()
+    from gateway.vocabulary import Answer, Facts, Item, ItemKey
 
 
 @dataclass(slots=True, eq=False)
 class Missed:
-    """One for a call. `at` is the text that is missing; its tokens are taken of all limits until `quota` is settled.
+    """One for a call. The tokens that `item` may cost are taken of all limits until `quota` is settled.
 
-    `flight` brings it, and is ours to pay for if `mine`. `together`: others' texts are asked for by the same errand.
-    `until` is when it is late, by the clock of the event loop; `gives_up` is called then.
+    `flight` brings its answer, and is ours to pay for if `mine`. `together`: others' texts are asked for by the same
+    errand. `until` is when it is late, by the clock of the event loop; `gives_up` is called then.
     """
 
     ongoing: Ongoing
     found: Sequence[Answer | None]
     tell: Tell
-    work: Work
-    plan: Plan
+    item: Item
     quota: Reservation
-    estimate: Estimate
+    estimate: Lone
     flying: Timed
     gives_up: Callable[[Missed], None]
     until: float = NEVER
@@ -52,14 +47,9 @@ class Missed:
     together: bool = False
 
     @property
-    def at(self) -> int:
-        """The position of the text that is missing."""
-        return self.plan.missing[0]
-
-    @property
     def key(self) -> ItemKey:
         """Where its answer will be stored."""
-        return self.plan.keys[self.plan.missing[0]]
+        return self.ongoing.keys[0]
 
     @property
     def facts(self) -> Facts:
@@ -72,58 +62,51 @@ class Missed:
         self.gives_up(self)
 
 
-def plan_of(ongoing: Ongoing, found: Sequence[Answer | None]) -> Plan:
-    """As the planner's, of what the store has: what is stored, what follows from that, and what is missing."""
-    keys, form = ongoing.keys, ongoing.form
-    own, sources = found[: len(keys)], found[len(keys) :]
-    stored = {key.proof: answer for key, answer in zip(keys, own, strict=True) if answer is not None}
-    plan = arrange(keys, stored, form.job, storable=True)
-    derived = {
-        at: derive(origin)
-        for at in plan.missing
-        if sources and (origin := sources[at]) is not None and origin.shape is form.job.shape
-    }
-    return knowing(plan, derived=derived) if derived else plan
+def covered(pipeline: Pipeline, ongoing: Ongoing, item: Item, quota: Reservation) -> Lone | None:
+    """What a text costs at most, taken of all limits; None: it would have to wait, and nothing was taken.
 
-
-def covered(pipeline: Pipeline, work: Work, plan: Plan, quota: Reservation) -> Estimate | None:
-    """What a missing text costs at most, taken of all limits; None: it would have to wait, and nothing was taken."""
-    estimate = pipeline.estimator.at_once(work.job, work.served.model, plan.missing)
-    budgets = pipeline.budgets.at_once(work.snapshot, work.caller)
-    if estimate is None or budgets is None or pipeline.in_flight.refuses(plan):
+    As admit.cover has it of a list of one.
+    """
+    form = ongoing.form
+    estimate = pipeline.estimator.of_text(form.endpoint.name, form.model, item)
+    budgets = pipeline.budgets.at_once(form.snapshot, ongoing.asker.caller)
+    if estimate is None or budgets is None:
         return None
     with pipeline.stage(quota.facts, Stage.ADMIT):
         quota.count_in(budgets)
-        taken = quota.cover_at_once(*at_most(work, plan, estimate))
+        tokens = estimate.tokens
+        taken = quota.cover_at_once(tokens, tokens, nanos(form.price, tokens))
     return estimate if taken else None
 
 
 def concluded(pipeline: Pipeline, missed: Missed, answer: Answer, *, paid: bool) -> Reply:
-    """The reply, now that the text has its answer: settled, and in the ledger.
-
-    Raises:
-        GatewayError: what the client is to be told instead; it is settled all the same.
-    """
-    work, plan, quota, facts = missed.work, missed.plan, missed.quota, missed.facts
-    fresh = Fresh({missed.at: answer}, _NONE if paid and missed.mine else frozenset(plan.missing))
+    """The reply, now that the text has its answer: settled, and in the ledger. As settle.outcome, of a list of one."""
+    form, facts, quota, tokens = missed.ongoing.form, missed.facts, missed.quota, answer.tokens
+    ours = paid and missed.mine
+    facts.misses = 1
     try:
-        facts.estimated_tokens = pipeline.estimator.learn(missed.estimate, fresh)
-        record(work, quota, plan, fresh, facts)
+        if ours:
+            facts.estimated_tokens = missed.estimate.tokens
+            pipeline.estimator.learn_of_text(missed.estimate, tokens)
+            facts.paid_tokens, facts.nanos = tokens, nanos(form.price, tokens)
+        else:
+            facts.savings = (saving(Cause.IN_FLIGHT, 1, tokens, answer.micros, form.price),)
+            facts.saved_tokens, facts.saved_nanos = tokens, nanos(form.price, tokens)
+        charged = Charge(tokens, facts.paid_tokens)
+        quota.record(charged, tokens if form.counts_cached else charged.upstream, charged.upstream, facts.nanos)
     finally:
         quota.settle()
     with pipeline.stage(facts, Stage.ASSEMBLE):
-        answered = reply(missed.ongoing.form.endpoint, work.job, plan, fresh, facts)
+        body = b"".join(closed(form.opening % (tokens, tokens), fragments((answer,), form.presentation)))
     pipeline.count(facts)
-    return answered
+    return Reply(body, misses=1, stored=True, collapsed=not ours, warnings=form.job.warnings)
 
 
 def as_one(group: Sequence[Missed]) -> tuple[Work, Plan, dict[int, int]]:
     """What calls of one form and one caller come to: their texts as one list, with the tokens of each."""
-    first = group[0]
-    if len(group) == 1:
-        return first.work, first.plan, dict(first.estimate.tokens)
-    work, form = first.work, first.ongoing.form
-    job = form.of([missed.ongoing.texts[missed.at] for missed in group])
+    first = group[0].ongoing
+    form = first.form
+    job = form.of_items([missed.item for missed in group])
     plan = Plan(tuple([missed.key for missed in group]), {}, tuple(range(len(group))))
-    tokens = {at: missed.estimate.tokens[missed.at] for at, missed in enumerate(group)}
-    return work_of(work.snapshot, work.caller, job, work.call), plan, tokens
+    tokens = {at: missed.estimate.tokens for at, missed in enumerate(group)}
+    return work_of(form.snapshot, first.asker.caller, job, first.call()), plan, tokens

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, cast
 from gateway.admit.reservation import Reservation, free_of_charge
 from gateway.alarm import Alarm
 from gateway.dispatch.flight import RefusedError
-from gateway.dispatch.refusals import refused
 from gateway.errors import Code, GatewayError, internal_error, service_timeout
-from gateway.fast.missed import Missed, as_one, concluded, covered, plan_of
+from gateway.fast.missed import Missed, as_one, concluded, covered
 from gateway.fast.ongoing import closed_by_client
 from gateway.pipeline import GRACE
-from gateway.plan.work import work_of
-from gateway.vocabulary import Stage
+from gateway.vocabulary import Item, Plan, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
 class Misses:
     """One for a worker.
 
-    A call that lacks one text, and that its limits let pass at once, takes no task: it is told by the landing of that
+    A call for one text, which its limits let pass at once, takes no task: it is told by the landing of that
     text's flight. All of one form and one key that come in one turn of the event loop are one errand, so one claim, one
     call to the backend and one write, of which each has its share of the tokens. They wait for nothing that one by
     itself would not wait for; and what goes wrong for the whole of them is tried again for each.
@@ -77,18 +75,17 @@ class Misses:
 
     def _missed(self, ongoing: Ongoing, found: Found, tell: Tell) -> Missed | None:
         """One whose text may be asked for now; None: it has to wait for something else, and nothing was done."""
-        form, asker = ongoing.form, ongoing.asker
-        plan = plan_of(ongoing, found)
-        if ongoing.gone or len(plan.missing) != 1:
+        form, proof = ongoing.form, ongoing.keys[0].proof
+        if ongoing.gone or len(ongoing.keys) > 1 or any(found) or self._pipeline.in_flight.refuses(proof):
             return None
-        facts = form.facts(asker.request_id, len(ongoing.keys))
+        facts = form.facts(ongoing.asker.request_id, 1)
         quota = Reservation(self._leases, ongoing.meters, facts, ongoing.door)
-        work = work_of(form.snapshot, asker.caller, form.of(ongoing.texts), ongoing.call())
-        estimate = covered(self._pipeline, work, plan, quota)
+        item = Item.text(ongoing.texts[0])
+        estimate = covered(self._pipeline, ongoing, item, quota)
         if estimate is None:
             return None
         flying = self._pipeline.stage(facts, Stage.DISPATCH)
-        return Missed(ongoing, found, tell, work, plan, quota, estimate, flying, self._late)
+        return Missed(ongoing, found, tell, item, quota, estimate, flying, self._late)
 
     def _depart(self, group: Sequence[Missed]) -> None:
         """Ask for their texts, each of which is another."""
@@ -99,7 +96,7 @@ class Misses:
         errand = self._pipeline.errands.of(work, plan, tokens, partial(_departed, group))
         flights, mine = self._pipeline.in_flight.board(errand)
         until = asyncio.get_running_loop().time() + errand.deadline + GRACE - self._clock.monotonic()
-        for at, missed in zip(plan.missing, group, strict=True):
+        for at, missed in enumerate(group):
             flight = missed.flight = flights[at]
             missed.mine, missed.together, missed.until = at in mine, together, until
             missed.ongoing.ends = partial(self._gone, missed)
@@ -120,8 +117,6 @@ class Misses:
         answer, paid = landing.result()
         try:
             reply = concluded(self._pipeline, missed, answer, paid=paid)
-        except GatewayError as failure:
-            self._tasks.spawn(self._refuse(missed, failure), "failed call")
         except Exception as defect:  # noqa: BLE001 - the border: a defect of ours becomes a 500 in the contract's shape
             self._defect(missed.ongoing, missed.tell, defect)
         else:
@@ -130,14 +125,13 @@ class Misses:
 
     def _failed(self, missed: Missed, error: Exception) -> None:
         """There is no answer: it is told why, or tries again where that says nothing of its own text."""
-        call = missed.work.call
         if isinstance(error, RefusedError):
-            self._end(missed, refused(missed.work.job, {missed.at: error.told.again()}))
+            self._end(missed, error.told.again())
         elif self._may_try_again(missed, error):
             missed.quota.uncover()
             self._alone(missed.ongoing, missed.found, missed.tell)
         elif isinstance(error, GatewayError):
-            self._end(missed, self._pipeline.in_own_words(call, error.again()))
+            self._end(missed, self._pipeline.in_own_words(missed.ongoing.call(), error.again()))
         else:
             missed.quota.settle()
             self._defect(missed.ongoing, missed.tell, error)
@@ -145,12 +139,13 @@ class Misses:
     def _may_try_again(self, missed: Missed, error: Exception) -> bool:
         if missed.mine:
             return missed.together and isinstance(error, GatewayError) and error.code is Code.INPUT_INVALID
-        return self._pipeline.in_flight.may_take_over(error, missed.work.call.deadline, missed.plan)
+        plan = Plan((missed.key,), {}, (0,))
+        return self._pipeline.in_flight.may_take_over(error, missed.ongoing.call().deadline, plan)
 
     def _late(self, missed: Missed) -> None:
         """Its time is up."""
         self._over(missed)
-        self._end(missed, service_timeout(missed.work.call.timeout))
+        self._end(missed, service_timeout(missed.ongoing.call().timeout))
 
     def _gone(self, missed: Missed) -> None:
         """Its client went away before a backend was asked."""
@@ -172,13 +167,13 @@ class Misses:
         self._tasks.spawn(self._refuse(missed, failure), "failed call")
 
     async def _refuse(self, missed: Missed, failure: GatewayError) -> None:
-        work, facts = missed.work, missed.facts
+        facts, ongoing = missed.facts, missed.ongoing
         try:
-            await self._pipeline.failed(work.snapshot, work.caller, work.call, facts, failure)
+            await self._pipeline.failed(ongoing.form.snapshot, ongoing.asker.caller, ongoing.call(), facts, failure)
         except GatewayError as instead:
             failure = instead
         status = missed.tell(failure, facts)
-        self._observer.request(facts, self._seconds(missed.ongoing), failure, status)
+        self._observer.request(facts, self._seconds(ongoing), failure, status)
 
     def _defect(self, ongoing: Ongoing, tell: Tell, error: Exception) -> None:
         """A defect of ours, in what was settled."""
