@@ -84,12 +84,13 @@ def test_the_store_takes_no_port_keeps_everything_but_the_cache_and_goes_with_it
         assert store.folder == data_dir.path / "store" / "valkey-9"
         assert store.folder.is_dir()
         assert store.folder.parent.stat().st_mode & 0o777 == 0o700
-    options = dict(zip(argv[-22::2], argv[-21::2], strict=True))
+    options = dict(zip(argv[-24::2], argv[-23::2], strict=True))
     assert options["--port"] == "0"
     assert options["--unixsocketperm"] == "700"
     assert options["--appendonly"] == "yes"
     assert options["--appendfsync"] == "everysec"
     assert options["--save"] == ""
+    assert options["--rdbcompression"] == "no"
     assert options["--maxmemory"] == "64mb"
     assert options["--maxmemory-policy"] == "volatile-lfu"
     assert any(part.endswith("leash.py") for part in argv)
