@@ -71,14 +71,15 @@ class Ruler:
 
     def lone(self, item: Item) -> Need | None:
         """As `measure`, of one short text; None for anything else."""
-        if item.modality is not Modality.TEXT or self.counter is None:
+        if item.modality is not Modality.TEXT:
             return None
-        text = item.parts[0].value
+        text, count = item.parts[0].value, None
         length = utf8_length(text)
-        if length > self.counter.slice_bytes:
-            return None
-        counted = self.counter.count((text,))
-        count = None if counted is None else counted[0]
+        if self.counter is not None:
+            if length > self.counter.slice_bytes:
+                return None
+            counted = self.counter.count((text,))
+            count = None if counted is None else counted[0]
         bound = min(self._most(length, count) + SPECIAL_TOKENS, self.model.context_length)
         return self._need(_Content(length, count, 1), bound, SPECIAL_TOKENS)
 

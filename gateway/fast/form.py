@@ -33,7 +33,7 @@ MOST_TEXTS = 256
 MOST_MADE = 64
 """Vectors that are put into the form asked for at once: one or two milliseconds."""
 
-MOST_TOGETHER = 16
+MOST_TOGETHER = 64
 """Texts of one moment that are asked for as one: more would save little, and keep the first waiting for the last."""
 
 _KEPT = 1_024

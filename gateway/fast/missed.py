@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 class Missed:
     """One for a call. The tokens that `item` may cost are taken of all limits until `quota` is settled.
 
-    `flight` brings its answer, and is ours to pay for if `mine`. `together`: others' texts are asked for by the same
-    errand. `until` is when it is late, by the clock of the event loop; `gives_up` is called then.
+    `flight` brings its answer, and is ours to pay for if `mine`. `until` is when it is late, by the clock of the event
+    loop; `gives_up` is called then.
     """
 
     ongoing: Ongoing
@@ -44,7 +44,6 @@ class Missed:
     until: float = NEVER
     flight: Flight | None = None
     mine: bool = False
-    together: bool = False
 
     @property
     def key(self) -> ItemKey:

@@ -71,7 +71,10 @@ class Misses:
                 groups.setdefault((id(ongoing.form), ongoing.asker.caller.credential), []).append(missed)
         for group in groups.values():
             for part in parts(group, group[0].ongoing.form.together):
-                self._depart(part)
+                try:
+                    self._depart(part)
+                except Exception as error:  # noqa: BLE001 - as above
+                    self._grounded(part, error)
 
     def _missed(self, ongoing: Ongoing, found: Found, tell: Tell) -> Missed | None:
         """One whose text may be asked for now; None: it has to wait for something else, and nothing was done."""
@@ -90,21 +93,28 @@ class Misses:
     def _depart(self, group: Sequence[Missed]) -> None:
         """Ask for their texts, each of which is another."""
         work, plan, tokens = as_one(group)
-        together = len(group) > 1
-        if together:  # one that went away would take the others' along
+        if len(group) > 1:  # one that went away would take the others' along
             _departed(group)
         errand = self._pipeline.errands.of(work, plan, tokens, partial(_departed, group))
         flights, mine = self._pipeline.in_flight.board(errand)
         until = asyncio.get_running_loop().time() + errand.deadline + GRACE - self._clock.monotonic()
         for at, missed in enumerate(group):
             flight = missed.flight = flights[at]
-            missed.mine, missed.together, missed.until = at in mine, together, until
+            missed.mine, missed.until = at in mine, until
             missed.ongoing.ends = partial(self._gone, missed)
             missed.flying.begin()
             self._flying.add(missed)
             flight.landing.add_done_callback(partial(self._landed, missed))
         if until < self._alarm.rings:
             self._alarm.wind(until)
+
+    def _grounded(self, group: Sequence[Missed], error: Exception) -> None:
+        """A defect of ours: nobody is on the way."""
+        for missed in group:
+            self._flying.discard(missed)
+            missed.ongoing.ends = None
+            missed.quota.settle()
+            self._defect(missed.ongoing, missed.tell, error)
 
     def _landed(self, missed: Missed, landing: Landing) -> None:
         """A text has its answer, or has none."""
@@ -137,8 +147,8 @@ class Misses:
             self._defect(missed.ongoing, missed.tell, error)
 
     def _may_try_again(self, missed: Missed, error: Exception) -> bool:
-        if missed.mine:
-            return missed.together and isinstance(error, GatewayError) and error.code is Code.INPUT_INVALID
+        if missed.mine:  # one that was by itself is refused again without being asked
+            return isinstance(error, GatewayError) and error.code is Code.INPUT_INVALID
         plan = Plan((missed.key,), {}, (0,))
         return self._pipeline.in_flight.may_take_over(error, missed.ongoing.call().deadline, plan)
 

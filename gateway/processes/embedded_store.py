@@ -165,7 +165,7 @@ def _options(socket: Path, folder: Path, memory_limit: str) -> tuple[str, ...]:
         "appendonly": "yes",
         "appendfsync": "everysec",
         "save": "",
-        "rdbcompression": "no",  # in rewrites of the file; vectors do not become shorter, and trying takes a quarter of it
+        "rdbcompression": "no",  # vectors do not become shorter, and trying takes long when the file is rewritten
         "maxmemory": memory_limit,
         "maxmemory-policy": "volatile-lfu",  # only cache entries expire, so limits and keys are never evicted
     }

@@ -252,8 +252,10 @@ async def test_a_defect_is_told_as_one_and_takes_nothing_along(monkeypatch: pyte
         served.gateway.layer._held.clear()
         status, _, body = await line.ask(wire(ONE))
         assert (status, orjson.loads(body)["code"]) == (500, "INTERNAL_ERROR")
-        monkeypatch.setattr(served.gateway.pipeline, "_dispatch", broken)
+        monkeypatch.setattr(served.gateway.pipeline.in_flight, "board", broken)
         assert (await line.ask(wire(ONE | {"input": "b"})))[0] == 500
+        monkeypatch.setattr(served.gateway.pipeline, "_dispatch", broken)
+        assert (await line.ask(wire(ONE | {"input": ["b", "c"]})))[0] == 500
         assert served.gateway.used("search").slots == 0
 
 

@@ -9,10 +9,12 @@ import orjson
 import pytest
 from fakes.gateway import configured, snapshot_of
 
+from gateway.config.backends import Backend, KeyLimits
 from gateway.config.schema import Cache
+from gateway.dispatch.dispatcher import SMALL
 from gateway.endpoints import ENDPOINTS
 from gateway.endpoints.embeddings_reply import EmbeddingsPresentation, closed, opening, whole
-from gateway.fast.form import MOST_MADE, Form, form_of, read
+from gateway.fast.form import MOST_MADE, MOST_TOGETHER, Form, form_of, read
 from gateway.vocabulary import Answer, CacheScope, ItemKey, Shape
 
 if TYPE_CHECKING:
@@ -82,6 +84,24 @@ def test_only_a_vector_a_text_has_a_form(fields: dict[str, Any], *, has: bool) -
 def test_answers_of_strangers_are_the_planners_to_find(scope: CacheScope, *, has: bool) -> None:
     config = configured(cache=Cache(scope=CacheScope(scope)))
     assert (formed(config) is not None) is has
+
+
+@pytest.mark.parametrize(
+    ("settings", "together"),
+    [
+        ({}, MOST_TOGETHER),
+        ({"batch": False}, 1),
+        ({"batch": True}, SMALL),
+        ({"billed": False}, SMALL),
+        ({"limits": KeyLimits(rpm=10)}, 1),
+        ({"keys": ("k1", "k2")}, 1),
+    ],
+)
+def test_texts_travel_together_where_none_waits_for_its_turn(settings: dict[str, Any], together: int) -> None:
+    backend = Backend(dialect="jina", url="http://upstream", key="k", **settings)
+    form = formed(configured(backends={"jina": backend}))
+    assert form is not None
+    assert form.together == together
 
 
 def answer(width: int = 4, shape: Shape = Shape.DENSE, *, made: bool = True) -> Answer:
