@@ -65,7 +65,7 @@ class Backend(Section):
     batch: bool | None = Field(
         None,
         description="whether small embeddings calls of one kind that come together are sent as one; by default for "
-        "servers of your own, and where `limits` are set",
+        "servers of your own, and where `limits` are set, and elsewhere those of one key and one moment",
     )
     batch_window: Annotated[float, Field(ge=0, le=1)] = Field(
         0.001, description="seconds the first of them waits for others while no call of their kind runs"
