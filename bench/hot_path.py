@@ -1,4 +1,4 @@
-"""Answers N cached hits in this process, under callgrind, which counts what they take. By instructions.py only.
+"""Answers N requests of each kind in this process, under callgrind, which counts. By instructions.py only.
 
 hot_path.py STORE_URL COUNTING_LIBRARY N
 """
@@ -23,26 +23,42 @@ WARM = 20
 """Requests before: the first one is a miss, the next ones fill caches and leases."""
 
 
+AT_ONCE = 16
+"""Misses of one moment."""
+
+
+def missing(first: int, count: int) -> list[bytes]:
+    """Requests for texts that nobody asked for before."""
+    return [request_bytes(cases.NEW.body.replace(MARK, str(10**6 + first + number))) for number in range(count)]
+
+
 async def main(store_url: str, library: str, requests: int) -> None:
     """Warm up, count, end without ceremony."""
     counting = ctypes.CDLL(library)
+    one, slower = request_bytes(cases.ONE.body), request_bytes(cases.ONE.body, **SLOWER)
+    unlike = [request_bytes(cases.UNLIKE.body.replace(MARK, str(10**6 + number))) for number in range(requests)]
+    groups = requests // AT_ONCE
     kinds = {
-        "hit": [request_bytes(cases.ONE.body)] * requests,
-        "form": [request_bytes(cases.UNLIKE.body.replace(MARK, str(10**6 + number))) for number in range(requests)],
-        "pipeline": [request_bytes(cases.ONE.body, **SLOWER)] * requests,
+        "hit": [[one]] * requests,
+        "form": [[request] for request in unlike],
+        "pipeline": [[slower]] * requests,
+        "miss": [[request] for request in missing(0, requests)],
+        "misses": [missing((1 + group) * requests, AT_ONCE) for group in range(groups)],
     }
     with tempfile.TemporaryDirectory(prefix="gwi", dir="/tmp") as folder:
-        async with running(Path(folder), store_url) as gateway:
-            for sent in kinds.values():
+        async with running(Path(folder), store_url, AT_ONCE) as gateway:
+            for sent in ([one], [unlike[0]], [slower]):
                 for _ in range(WARM):
-                    answer = await gateway.ask(sent[0])
+                    (answer,) = await gateway.ask_all(sent)
                 assert b"X-Gateway-Cache-Hits: 1" in answer, answer[:1_000]
+            for turn in range(WARM):
+                await gateway.ask_all(missing(-(1 + turn) * AT_ONCE, AT_ONCE))
             gc.collect()
             gc.freeze()
-            for name, sent in kinds.items():
+            for name, every in kinds.items():
                 counting.begin()
-                for request in sent:
-                    await gateway.ask(request)
+                for sent in every:
+                    await (gateway.ask(sent[0]) if len(sent) == 1 else gateway.ask_all(sent))
                 counting.end(name.encode())
 
 

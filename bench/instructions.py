@@ -1,4 +1,4 @@
-"""Instructions of one cached hit, by callgrind: the same on a busy machine as on a quiet one.
+"""Instructions of one request of each kind, by callgrind: the same on a busy machine as on a quiet one.
 
 `make bench-instructions` records the figure in bench/instructions.json, which tests/system/test_instructions.py
 compares with. The App answers in one process, from the bytes on a connection to the bytes of the answer; the kernel's
@@ -22,7 +22,7 @@ from performance.store import running_store
 
 BENCH = Path(__file__).resolve().parent
 RECORDED = BENCH / "instructions.json"
-REQUESTS = 100
+REQUESTS = 96
 SECONDS = 300
 TOLERANCE = 0.05
 AMONG_BUILDS = 0.25
@@ -52,13 +52,13 @@ def nearest() -> tuple[dict[str, int], float] | None:
 
 
 def recorded() -> dict[str, dict[str, int]]:
-    """Instructions a request, by place and kind: a hit that came before, one of a known form, one of the pipeline."""
+    """Instructions a request, by place and kind (hot_path.py)."""
     found: dict[str, dict[str, int]] = json.loads(RECORDED.read_text()) if RECORDED.exists() else {}
     return found
 
 
 def count(requests: int = REQUESTS) -> dict[str, int]:
-    """Instructions of one cached hit of each kind: the mean of so many."""
+    """Instructions of one request of each kind: the mean of so many."""
     with tempfile.TemporaryDirectory(prefix="gwi", dir="/tmp") as folder, running_store() as store_url:
         library = f"{folder}/counting.so"
         subprocess.run(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
+import orjson
 import pybase64
 from performance.servers import KEY, gateway_config
 
@@ -20,7 +20,7 @@ from gateway.ports import RawReply
 from gateway.upstream import Upstream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Sequence
     from pathlib import Path
 
     from gateway.config.snapshot import Snapshot
@@ -39,10 +39,10 @@ def snapshot(folder: Path, **changes: object) -> Snapshot:
 
 async def reply(_: Upstream, __: str, exchange: Exchange, ___: float) -> RawReply:
     """What the upstream would answer: one vector to every text."""
-    asked = json.loads(exchange.body)
+    asked = orjson.loads(exchange.body)
     data = [{"index": at, "embedding": VECTOR} for at in range(len(asked["input"]))]
     usage = {"total_tokens": len(data), "prompt_tokens": len(data)}
-    return RawReply(200, {}, json.dumps({"model": asked["model"], "data": data, "usage": usage}).encode())
+    return RawReply(200, {}, orjson.dumps({"model": asked["model"], "data": data, "usage": usage}))
 
 
 TURNS = 3
@@ -56,15 +56,27 @@ class Wire(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__({"peername": ("127.0.0.1", 50_000), "sockname": ("127.0.0.1", 8_080)})
         self.written = bytearray()
+        self._waiting: asyncio.Future[None] | None = None
+
+    async def grown(self) -> None:
+        """Wait for more; turning the loop meanwhile would be counted, as often as chance has it."""
+        self._waiting = asyncio.get_running_loop().create_future()
+        await self._waiting
+
+    def _grow(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Some bytes of an answer."""
         self.written += data
+        self._grow()
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         """More of them."""
         for data in list_of_data:
             self.written += data
+        self._grow()
 
     def is_closing(self) -> bool:
         """Never."""
@@ -93,28 +105,43 @@ class Wire(asyncio.Transport):
 
 
 class InProcess:
-    """An App, and one connection to it that stays open."""
+    """An App, and connections to it that stay open."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, connections: int = 1) -> None:
         self.app = app
-        self._wire = Wire()
-        self._protocol = app._http[0]()  # noqa: SLF001 - the listener's own factory of connections
-        self._protocol.connection_made(self._wire)
+        self._wires = [Wire() for _ in range(connections)]
+        self._protocols = [app._http[0]() for _ in self._wires]  # noqa: SLF001 - the listener's own factory of connections
+        for protocol, wire in zip(self._protocols, self._wires, strict=True):
+            protocol.connection_made(wire)
 
     async def ask(self, request: bytes) -> bytes:
         """One request's bytes in, its answer's bytes out."""
-        self._wire.written.clear()
-        self._protocol.data_received(request)
-        if not self._wire.whole():
-            while not self._wire.whole():  # noqa: ASYNC110 - an event would be work that is not the gateway's
-                await asyncio.sleep(0)
+        wire = self._wires[0]
+        wire.written.clear()
+        self._protocols[0].data_received(request)
+        if not wire.whole():
+            while not wire.whole():
+                await wire.grown()
             for _ in range(TURNS):
                 await asyncio.sleep(0)
-        return bytes(self._wire.written)
+        return bytes(wire.written)
+
+    async def ask_all(self, requests: Sequence[bytes]) -> list[bytes]:
+        """The same of as many at once, each over its own connection."""
+        wires = self._wires[: len(requests)]
+        for wire, protocol, request in zip(wires, self._protocols, requests, strict=False):
+            wire.written.clear()
+            protocol.data_received(request)
+        for wire in wires:
+            while not wire.whole():
+                await wire.grown()
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+        return [bytes(wire.written) for wire in wires]
 
 
 @asynccontextmanager
-async def running(folder: Path, store_url: str) -> AsyncIterator[InProcess]:
+async def running(folder: Path, store_url: str, connections: int = 1) -> AsyncIterator[InProcess]:
     """An App that has its leases but runs no background task, whose work would be chance; its upstream is `reply`."""
     compiled = snapshot(folder)
     configure(compiled.config.observe)
@@ -122,7 +149,7 @@ async def running(folder: Path, store_url: str) -> AsyncIterator[InProcess]:
         app = App(compiled, store_url)
         await app._leases.tick()  # noqa: SLF001 - what App.start does before it listens
         await app._follower.look()  # noqa: SLF001 - as above
-        yield InProcess(app)
+        yield InProcess(app, connections)
 
 
 def request_bytes(body: str, **headers: str) -> bytes:

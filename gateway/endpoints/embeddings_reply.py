@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import orjson
 
-from gateway.endpoints.vectors import encode, encode_tokens, matrix, shorten
+from gateway.endpoints.vectors import encode, encode_tokens, floats, matrix, shorten
 from gateway.exact import exact
 from gateway.vocabulary import FLOAT_BYTES, Shape
 
@@ -50,6 +50,9 @@ class EmbeddingsPresentation(NamedTuple):
     keyed: bool = False
     dimensions: int | None = None
     normalized: bool = True
+
+
+_PLAIN = EmbeddingsPresentation()
 
 
 def whole(job: Job, answers: Sequence[Answer]) -> bytes:
@@ -143,8 +146,13 @@ def _lone(answer: Answer, presentation: EmbeddingsPresentation) -> bytes:
     """The form of an answer that has one row."""
     form = answer.fragments.get(presentation)
     if form is None:
-        form = answer.fragments[presentation] = exact(next(_vectors(answer.payload, answer.width, presentation)))
-        _forget_older((answer,))
+        if presentation == _PLAIN:  # nearly always
+            made = orjson.dumps(floats(answer.payload), option=orjson.OPT_SERIALIZE_NUMPY)
+        else:
+            made = next(_vectors(answer.payload, answer.width, presentation))
+        form = answer.fragments[presentation] = exact(made)
+        if len(answer.fragments) > _FRAGMENTS_KEPT:
+            _forget_older((answer,))
     return form
 
 

@@ -28,6 +28,11 @@ def matrix(payload: bytes | memoryview, width: int) -> Matrix:
     return rows
 
 
+def floats(payload: bytes) -> NDArray[np.float32]:
+    """All values of a payload; read-only, shares its memory."""
+    return np.frombuffer(payload, dtype="<f4")
+
+
 def shorten(rows: Matrix, dimensions: int, *, normalized: bool) -> Matrix:
     """The first `dimensions` values of each row, with unit L2 length again if `normalized`."""
     if dimensions >= rows.shape[1]:
