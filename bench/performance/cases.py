@@ -72,6 +72,13 @@ def store_only(folder: Path, upstream: Program, _: bytes) -> AbstractContextMana
     return servers.gateway(folder, upstream, config=config)
 
 
+def one_by_one(folder: Path, upstream: Program, _: bytes) -> AbstractContextManager[Server]:
+    """The gateway, told to ask its backend for each text by itself."""
+    config = servers.gateway_config(upstream.port)
+    config["backends"]["jina"]["batch"] = False
+    return servers.gateway(folder, upstream, config=config)
+
+
 ONE = Load(embeddings([TEXT]))
 NEW = Load(embeddings([f"{TEXT} {MARK}"]))
 LIST = Load(embeddings([f"{TEXT}, number {number}" for number in range(MANY)]))
@@ -114,6 +121,12 @@ CASES = (
     ),
     Case("a_unlike", "the same as (a), but no two requests alike", UNLIKE, OURS),
     Case("b", "miss, upstream of 0 ms, stored afterwards", NEW, PROXIES, peers=SLOW),
+    Case(
+        "b_alone",
+        "the same as (b), but `batch: false`: each text is asked for by itself",
+        NEW,
+        {"gateway": one_by_one, "bare aiohttp": servers.bare_proxy},
+    ),
     Case("c", "miss, upstream of 50 ms, 128 connections", Load(NEW.body, connections=128), PROXIES, 50, SLOW),
     Case("d", "100 texts, all cached, float JSON", LIST, CACHES, peers=SLOW, peer_connections=1),
     Case("d_unlike", "the same as (d), but each time another 100 of 1,000 texts", CHOSEN, OURS, before=KNOWN),

@@ -12,7 +12,7 @@ TEMPLATE = Path(__file__).with_name("page.md")
 ABSENT = "*Not measured yet: `{command}`.*"
 SIGN = {True: "met", False: "**not met**", None: "not measured"}
 NAMES = {case.key: case.title for case in CASES}
-LETTERS = {"a_store": "a′", "a_unlike": "a″", "d_unlike": "d″"}
+LETTERS = {"a_store": "a′", "a_unlike": "a″", "b_alone": "b′", "d_unlike": "d″"}
 QUIET = 0.10
 SERVERS = ("gateway", "bare aiohttp", "nginx", "Portkey", "LiteLLM")
 PLOT = "\n\n![{about}](performance/{name}.svg)"
@@ -161,8 +161,9 @@ def _micro(micro: dict[str, Any] | None) -> str:
 
 
 def _instructions(place: str, of: dict[str, int]) -> str:
-    hit, form, whole = (of.get(kind, 0) for kind in ("hit", "form", "pipeline"))
-    return f"Python {place}: {hit:,} a hit, {form:,} of a known form, {whole:,} through the whole pipeline"
+    hit, form, whole, miss, company = (of.get(kind, 0) for kind in ("hit", "form", "pipeline", "miss", "misses"))
+    hits = f"{hit:,} a hit, {form:,} of a known form, {whole:,} through the whole pipeline"
+    return f"Python {place}: {hits}, {miss:,} a miss, {company:,} one of 16 of the same moment"
 
 
 def _soak(soak: dict[str, Any] | None) -> str:

@@ -27,7 +27,7 @@ ROLE = "cache"
 CHUNK = 64
 """Entries a round trip: about 256 kB of vectors, so that neither the event loop nor the server is held up for long."""
 
-FEW = 8
+FEW = 32
 """Entries that are written without waiting for the server; of more it is told when it has room."""
 
 _OVER = -1
@@ -152,12 +152,19 @@ class RedisAnswers:
         """As AnswerStore.keep; what the store does not take is dropped."""
         if not self._line.in_order or len(entries) > FEW:
             return False
-        for key, answer in entries:
-            self._line.send(self._set(key, answer), self._kept, ordered=True)
+        if len(entries) == 1:
+            self._line.send(self._set(*entries[0]), self._kept, ordered=True)
+        else:
+            told = self._line.queue_all([self._set(*entry) for entry in entries], ordered=True)
+            told.add_done_callback(self._all_kept)
         return True
 
     def _kept(self, reply: Any) -> None:  # noqa: ANN401 - only its failure matters
         if isinstance(reply, StoreError):
+            self._observer.store_failure(ROLE)
+
+    def _all_kept(self, told: asyncio.Future[list[Any]]) -> None:
+        if _failed(told.result()):
             self._observer.store_failure(ROLE)
 
     def _set(self, key: ItemKey, answer: Answer) -> Command:

@@ -109,14 +109,16 @@ class Line:
     `tasks` or as the client is closed.
     On a cluster each node has a batch of its own, and a command names its key right after its name.
     After a batch that had no answer everything fails at once for `rest_seconds` (not on a cluster, whose other nodes
-    may answer). `turn` counts the batches.
+    may answer). `turn` counts the batches. `clustered`: keys are spread over servers, so that no command may name two
+    that share no tag.
     """
 
     def __init__(self, client: Client, tasks: TaskGroup, timeout_seconds: float, rest_seconds: float = 0.0) -> None:
         self.client = client
         self._tasks = tasks
         self._timeout = timeout_seconds
-        self._rest_seconds = 0.0 if isinstance(client, Cluster) else rest_seconds
+        self.clustered = isinstance(client, Cluster)
+        self._rest_seconds = 0.0 if self.clustered else rest_seconds
         self._rests_until = 0.0
         self._waiting: list[Question | Many] = []
         self._ordered = False
@@ -124,11 +126,6 @@ class Line:
         self._wires = client.wires if isinstance(client, Store) else None
         callbacks: Any = client.response_callbacks if self._wires else {}
         self._read: Mapping[Field, Callable[[Any], Any]] = dict(callbacks)
-
-    @property
-    def clustered(self) -> bool:
-        """Whether keys are spread over servers, so that no command may name two that share no tag."""
-        return isinstance(self.client, Cluster)
 
     @property
     def resting(self) -> bool:
