@@ -30,6 +30,7 @@ _fakes = sys.modules.setdefault("fakes", ModuleType("fakes"))
 _fakes.__path__ = [str(Path(__file__).parent / "fakes")]
 
 from fakes.measured import (  # noqa: E402, F401, I001 - before any of the gateway; pytest finds its hooks here
+    pytest_collection_finish,
     pytest_collection_modifyitems,
     pytest_runtest_setup,
 )
