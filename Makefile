@@ -9,10 +9,10 @@ serve: $(VENV)/serve.stamp
 	$(BIN)/gateway serve
 
 test: lint $(VENV)/infinity.stamp $(VENV)/clients.stamp $(VENV)/deploy.stamp
-	$(BIN)/coverage run -m pytest
+	GATEWAY_TESTS_MEASURE=1 $(BIN)/python -m pytest
 
 check: lint
-	$(BIN)/coverage run -m pytest -q tests/unit tests/wire tests/architecture
+	GATEWAY_TESTS_MEASURE=1 $(BIN)/python -m pytest -q tests/unit tests/wire tests/architecture
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
@@ -127,4 +127,4 @@ docs: $(VENV)/test.stamp
 	$(BIN)/python grafana/build.py
 
 clean:
-	rm -rf $(VENV) .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING
 import pytest
 from blockbuster import blockbuster_ctx
 
-from gateway.stores.redis.client import connect
-
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator, Iterator
 
@@ -31,11 +29,14 @@ START_SECONDS = 10.0
 _fakes = sys.modules.setdefault("fakes", ModuleType("fakes"))
 _fakes.__path__ = [str(Path(__file__).parent / "fakes")]
 
-from fakes.cluster import running_cluster  # noqa: E402 - importable from here on
-from fakes.measured import (  # noqa: E402, F401 - importable from here on; pytest finds its hooks here
+from fakes.measured import (  # noqa: E402, F401, I001 - before any of the gateway; pytest finds its hooks here
+    pytest_collection_finish,
     pytest_collection_modifyitems,
     pytest_runtest_setup,
 )
+from fakes.cluster import running_cluster  # noqa: E402 - importable from here on
+
+from gateway.stores.redis.client import connect  # noqa: E402 - behind the probes of fakes.measured
 
 PROCESSES = Path(__file__).parents[1] / "gateway" / "processes"
 SUPERVISION = [f"gateway.processes.{path.stem}" for path in PROCESSES.glob("[!_]*.py")]

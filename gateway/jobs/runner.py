@@ -59,6 +59,7 @@ class Runner:
         self._watch = watch
         self._holds: set[Hold] = set()
         self._slots: list[asyncio.Task[None]] = []
+        self._rests: set[asyncio.Task[None]] = set()
         self._leaving = False
 
     def start(self) -> list[asyncio.Task[None]]:
@@ -71,6 +72,8 @@ class Runner:
         self._leaving = True
         for hold in self._holds:
             hold.leaving = True
+        for rest in self._rests:
+            rest.cancel()
         if self._slots:
             await asyncio.wait(self._slots, timeout=seconds)
         running = [hold.task for hold in self._holds if hold.task is not None]
@@ -82,10 +85,17 @@ class Runner:
     async def _slot(self) -> None:
         while not self._leaving:
             turn = await self._take()
-            if turn is None:
-                await self._clock.sleep(POLL_SECONDS)
-            else:
+            if turn is not None:
                 await self._have(turn)
+            elif not self._leaving:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Wait until there may be another turn, or this worker leaves."""
+        rest = self._tasks.spawn(self._clock.sleep(POLL_SECONDS), "job slot's rest", watching=True)
+        self._rests.add(rest)
+        rest.add_done_callback(self._rests.discard)
+        await asyncio.wait([rest])
 
     async def _take(self) -> Turn | None:
         settings = self._settings()

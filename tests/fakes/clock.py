@@ -52,5 +52,17 @@ class FakeClock:
 
 async def settled() -> None:
     """Let all tasks that can run do so until they wait for something."""
+    loop = asyncio.get_running_loop()
     for _ in range(SETTLING_TURNS):
         await asyncio.sleep(0)
+        if _nothing_can_run(loop):
+            return
+
+
+def _nothing_can_run(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether more turns would all be empty: nobody else is to run, and there is no file that could wake anybody.
+
+    The loop always reads the pipe by which signals and threads wake it. Of uvloop nothing is known.
+    """
+    selector = getattr(loop, "_selector", None)
+    return selector is not None and not getattr(loop, "_ready", None) and len(selector.get_map()) <= 1

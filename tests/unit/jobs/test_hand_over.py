@@ -124,6 +124,16 @@ async def test_a_stopping_worker_lets_a_call_end_in_time(make: Callable[..., Eng
     assert engine.batch().state is State.PROCESSING
 
 
+async def test_a_stopping_worker_waits_for_no_slot_that_has_nothing_to_do(make: Callable[..., Engine]) -> None:
+    engine = make(Jobs(slots=2))
+    runner = engine.begin()
+    await engine.pass_time(2)
+    draining = asyncio.create_task(runner.drain(60))
+    await settled()
+    assert draining.done()
+    assert not [task for task in engine.running if "slot" in task.get_name() and not task.done()]
+
+
 async def test_a_job_expires_and_leaves_no_file(make: Callable[..., Engine]) -> None:
     engine = make()
     await engine.add("a", expires=engine.clock.epoch() + 100)
