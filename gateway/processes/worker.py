@@ -53,10 +53,12 @@ def _share_metrics(folder: str) -> None:
 
 
 def load() -> None:
-    """Import what every worker needs."""
+    """Import what every worker needs, and read the vocabulary that nearly every one counts with."""
     import_lean()
     for module in ("uvloop", "gateway.app", "gateway.config.compile"):
         importlib.import_module(module)
+    byte_pairs = importlib.import_module("gateway.tokens.byte_pairs").byte_pairs
+    byte_pairs(importlib.import_module("gateway.admit.estimate").YARDSTICK.value)
 
 
 def _inherited(number: int) -> socket.socket:
