@@ -115,6 +115,7 @@ and for metrics of its own (our traces load what they need later)."""
 
 def import_lean() -> None:
     """Load libraries without what they would load beside them for uses of their own."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's: workers, not their threads, share the processors
     for library, unused in _UNUSED.items():
         if library not in sys.modules and unused not in sys.modules:
             sys.modules[unused] = None  # type: ignore[assignment] # what import takes for "there is none"
