@@ -20,7 +20,7 @@ QUIET = 0.25
 """Share of a processor below which a worker has little to do. Giving 100 MB back takes some 10 ms, in which nobody gets
 memory, and to have them again takes as much: under load both would be spent for nothing."""
 
-WORTH_BYTES = 8_388_608
+WORTH_BYTES = 2_097_152
 """What is free, and what it or the process has grown by since the last time, for it to be worth that; the library
 counts as free what it has given back, too."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    from asyncio import StreamWriter, WriteTransport
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
@@ -35,14 +36,6 @@ class Program:
     probe: Callable[[], Awaitable[bool]] | None = None
 
 
-class Writable(Protocol):
-    """The end of a pipe."""
-
-    def write(self, data: bytes, /) -> object:
-        """Write soon; nothing is awaited."""
-        ...
-
-
 class Process(Protocol):
     """What a Child needs of a process, as asyncio.subprocess.Process has it."""
 
@@ -52,7 +45,7 @@ class Process(Protocol):
         ...
 
     @property
-    def stdin(self) -> Writable | None:
+    def stdin(self) -> StreamWriter | WriteTransport | None:
         """Its standard input."""
         ...
 

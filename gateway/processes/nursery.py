@@ -27,7 +27,9 @@ class Nursery:
     executed as any program: they come seldom, and must not depend on what was loaded long ago.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, command: tuple[str, ...] = WORKER) -> None:
+        """`command` is a worker's, without arguments; with zygote.FLAG it becomes the zygote."""
+        self._command = command
         self._lock = asyncio.Lock()
         self._control: socket.socket | None = None
         self._zygote: subprocess.Popen[bytes] | None = None
@@ -40,7 +42,7 @@ class Nursery:
         self._control.setblocking(False)  # noqa: FBT003 - positional-only
         with other:
             self._zygote = subprocess.Popen(  # noqa: S603 - our own program
-                (*WORKER, zygote.FLAG, str(other.fileno()), str(os.getpid())),
+                (*self._command, zygote.FLAG, str(other.fileno()), str(os.getpid())),
                 stdin=subprocess.DEVNULL,
                 pass_fds=(other.fileno(),),
                 process_group=0,  # Ctrl-C reaches the supervisor alone
@@ -70,7 +72,7 @@ class Nursery:
             OSError: the program can't be executed.
         """
         async with self._lock:
-            if self._control is not None and program.argv[: len(WORKER)] == WORKER:
+            if self._control is not None and program.argv[: len(self._command)] == self._command:
                 forked = await self._forked(self._control, program)
                 if forked is not None:
                     return forked
@@ -82,7 +84,7 @@ class Nursery:
         read, write = os.pipe()
         try:
             numbers = (0, *program.pass_fds)
-            message = zygote.request(program.argv[len(WORKER) :], numbers)
+            message = zygote.request(program.argv[len(self._command) :], numbers)
             socket.send_fds(control, [message], [read, *program.pass_fds])
             told = await loop.sock_recv(control, zygote.MOST_BYTES)
         except OSError:

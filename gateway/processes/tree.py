@@ -10,16 +10,16 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from gateway.config.defaults import wants_embedded_model, with_defaults
 from gateway.config.serving import served_models
 from gateway.launch import Launch, News
-from gateway.processes.banner import Facts, banner, examples
+from gateway.processes.banner import Facts, banner, examples, without_password
 from gateway.processes.child import Program, executed
 from gateway.processes.data_dir import DataDir
 from gateway.processes.embedded_model import model_program, require_extra
 from gateway.processes.embedded_store import EmbeddedStore, find_binary
+from gateway.processes.lean import import_without
 from gateway.processes.listener import ADMINISTERED, address, bind, listen
 from gateway.processes.nursery import WORKER
 from gateway.processes.processors import default_workers
@@ -121,6 +121,7 @@ class Tree:
             self.supervisor.renew(program, f"{news.to_json()}\n".encode())
 
     async def _store_and_workers(self, embedded_url: str | None) -> Credentials | None:
+        import_without("redis.asyncio")
         from gateway.processes.credentials import prepare  # noqa: PLC0415 - redis-py loads while the children start
 
         if self.store is not None:
@@ -170,7 +171,7 @@ class Tree:
         embeddings, rerank = examples(served_models(with_defaults(self.config)))
         model = "all-MiniLM-L6-v2 (int8), embedded" if wants_embedded_model(self.config) else None
         if self.store is None:
-            store = _without_password(str(self.config.store.url))
+            store = without_password(str(self.config.store.url))
         else:
             binary = self.store.binary
             store = f"{binary.product.title()} {binary.version}, embedded, data in {self.store.folder}"
@@ -197,8 +198,3 @@ async def _together(parts: list[Coroutine[None, None, Credentials | None]]) -> l
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from None
     return [task.result() for task in tasks]
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()

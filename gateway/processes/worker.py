@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from gateway.launch import Launch, News
 from gateway.leasing.seat import Seat
 from gateway.processes import zygote
+from gateway.processes.lean import import_lean
 from gateway.processes.leash import announce_ready, follow_parent, parent_ended
 from gateway.processes.libraries import installed_misfits
 
@@ -106,21 +107,6 @@ def _run(launch: Launch, lines: Iterator[str], listeners: list[socket.socket], r
                 seat=_seat(launch),
             )
         )
-
-
-_UNUSED = {"structlog": "rich", "redis.asyncio": "opentelemetry"}
-"""Libraries, each with what it loads where that is installed, 3 MB that no worker uses: for tracebacks on a terminal,
-and for metrics of its own (our traces load what they need later)."""
-
-
-def import_lean() -> None:
-    """Load libraries without what they would load beside them for uses of their own."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's: workers, not their threads, share the processors
-    for library, unused in _UNUSED.items():
-        if library not in sys.modules and unused not in sys.modules:
-            sys.modules[unused] = None  # type: ignore[assignment] # what import takes for "there is none"
-            importlib.import_module(library)
-            del sys.modules[unused]
 
 
 def _seat(launch: Launch) -> Seat:

@@ -56,7 +56,7 @@ def serve(number: int, supervisor: int, load: Callable[[], None]) -> list[str]:
             if pid == 0:
                 control.close()
                 arguments, wanted = json.loads(message)
-                _place(received, wanted)
+                place(received, wanted)
                 gc.enable()
                 return list(arguments)
             for descriptor in received:
@@ -88,7 +88,7 @@ def _fork() -> int:
     return pid
 
 
-def _place(received: list[int], wanted: list[int]) -> None:
+def place(received: list[int], wanted: list[int]) -> None:
     """Give descriptors the numbers they have at the supervisor; first out of the way, as one may have another's."""
     beyond = max(received + wanted) + 1
     aside = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, beyond) for descriptor in received]
