@@ -20,8 +20,9 @@ QUIET = 0.25
 """Share of a processor below which a worker has little to do. Giving 100 MB back takes some 10 ms, in which nobody gets
 memory, and to have them again takes as much: under load both would be spent for nothing."""
 
-WORTH_BYTES = 8_388_608
-"""What is free, and what the process has grown by since the last time, for it to be worth that."""
+WORTH_BYTES = 2_097_152
+"""What is free, and what it or the process has grown by since the last time, for it to be worth that; the library
+counts as free what it has given back, too."""
 
 
 _FREE = 8
@@ -70,13 +71,13 @@ class Slack:
     def __init__(self, clock: Clock, known: Heap | None) -> None:
         self._clock = clock
         self._heap = known
-        self._floor = 0
+        self._floor = self._spare = 0
 
     async def run(self) -> None:
         """Look again and again, until it is cancelled."""
         if self._heap is None:
             return
-        self._floor = await asyncio.to_thread(self._heap.resident)
+        self._floor, self._spare = await asyncio.to_thread(self._heap.resident), self._heap.free()
         while True:
             before, began = self._heap.spent(), self._clock.monotonic()
             await self._clock.sleep(LOOK_SECONDS)
@@ -85,8 +86,10 @@ class Slack:
 
     def _look(self, known: Heap) -> None:
         """In a thread: others run meanwhile, until they want memory, too."""
-        resident = known.resident()
-        self._floor = min(resident, self._floor)
-        if resident - self._floor >= WORTH_BYTES and known.free() >= WORTH_BYTES:
+        resident, free = known.resident(), known.free()
+        self._floor, self._spare = min(resident, self._floor), min(free, self._spare)
+        # What was in use when it last gave back is freed without the process growing.
+        gained = max(resident - self._floor, free - self._spare)
+        if gained >= WORTH_BYTES and free >= WORTH_BYTES:
             known.trim()
-            self._floor = known.resident()
+            self._floor, self._spare = known.resident(), known.free()

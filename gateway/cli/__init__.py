@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from importlib import import_module, metadata
+import sys
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -29,8 +30,9 @@ COMMANDS = (
 
 
 def main() -> None:
-    """Run the command line (the console script)."""
-    build(COMMANDS)(prog_name="gateway")
+    """Run the command line (the console script). Of a command that is named first no other is loaded."""
+    named = tuple(module for module in COMMANDS if sys.argv[1:2] == [module.rpartition(".")[2]])
+    build(named or COMMANDS)(prog_name="gateway")
 
 
 def build(modules: tuple[str, ...]) -> typer.Typer:
@@ -50,6 +52,8 @@ def build(modules: tuple[str, ...]) -> typer.Typer:
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with the flag's value
     if wanted:
+        from importlib import metadata  # noqa: PLC0415 - 20 ms that only this option takes
+
         typer.echo(f"gateway {metadata.version('gateway')}")
         raise typer.Exit
 

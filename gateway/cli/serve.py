@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 - typer reads the annotation at run time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from gateway.config.parse import Loaded
     from gateway.config.schema import Config
+    from gateway.processes.nursery import Nursery
 
 FAILED = 1
 UNREADABLE = 2
@@ -32,7 +33,14 @@ def serve(
     Without a store in the configuration a private Valkey is started, without a backend the bundled embedding model
     (extra `local`). The first start makes a key: it is in the printed commands and in DATA_DIR/dev-key.
     """
-    # Imported here: none of it is of use to `gateway --help`.
+    # Imported here: none of it is of use to `gateway --help`. Workers begin to load before the supervisor does.
+    from gateway.processes.nursery import Nursery  # noqa: PLC0415 - see above
+
+    with Nursery() as nursery:
+        _serve(nursery, config, host=host, port=port, workers=workers, data_dir=data_dir)
+
+
+def _serve(nursery: Nursery, config: Path | None, **options: Any) -> None:  # noqa: ANN401 - what `override` takes
     from gateway.cli.load import config_path, load_config  # noqa: PLC0415 - see above
     from gateway.config.parse import override  # noqa: PLC0415 - see above
     from gateway.config.problem import ConfigError  # noqa: PLC0415 - see above
@@ -49,14 +57,14 @@ def serve(
             raise typer.Exit(UNREADABLE) from None
 
         def chosen(loaded: Loaded) -> Config:
-            return override(loaded.config, host=host, port=port, workers=workers, data_dir=data_dir)
+            return override(loaded.config, **options)
 
         path = config_path(config)
         source = None if path is None else Source(path, lambda: chosen(load_config(path)))
         settings = chosen(loaded)
         for warning in loaded.warnings:
             typer.echo(f"warning: {warning}", err=True)
-        run(settings, source=source)
+        run(settings, source=source, nursery=nursery)
     except ConfigError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(FAILED) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from gateway.vocabulary import Modality, Shape
 
@@ -63,6 +64,12 @@ def banner(facts: Facts) -> str:
     configured = "your own of the backend" if facts.passthrough else "one of the configured ones"
     lines.append(f"Key:      in {facts.key_file}" if facts.key else f"Key:      {configured}, as {PLACEHOLDER}")
     return "\n".join(lines) + "\n"
+
+
+def without_password(url: str) -> str:
+    """The address of a store as it may be shown."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
 
 def _curl(facts: Facts, path: str, body: object) -> str:

@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import os
 import signal
-from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import IO, TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from asyncio.subprocess import Process
+    from asyncio import StreamWriter, WriteTransport
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
@@ -34,6 +34,33 @@ class Program:
     pass_fds: tuple[int, ...] = ()
     log: Path | None = None
     probe: Callable[[], Awaitable[bool]] | None = None
+
+
+class Process(Protocol):
+    """What a Child needs of a process, as asyncio.subprocess.Process has it."""
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        ...
+
+    @property
+    def stdin(self) -> StreamWriter | WriteTransport | None:
+        """Its standard input."""
+        ...
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code, None while it runs."""
+        ...
+
+    async def wait(self) -> int:
+        """The exit code once it ended."""
+        ...
+
+
+Spawn: TypeAlias = "Callable[[Program], Awaitable[Process]]"
+"""Makes a process of a program whose `argv` is complete; raises OSError."""
 
 
 class Child:
@@ -113,35 +140,47 @@ class Child:
             loop.remove_reader(self._ready_fd)
 
 
-async def start(program: Program) -> Child:
-    """Start a program in a process group of its own, so that Ctrl-C on a terminal reaches the supervisor alone.
+async def executed(program: Program) -> Process:
+    """A process of a group of its own, so that Ctrl-C on a terminal reaches the supervisor alone.
+
+    Raises:
+        OSError: the program can't be executed.
+    """
+    output = None if program.log is None else _open_log(program.log)
+    try:
+        return await asyncio.create_subprocess_exec(
+            *program.argv,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            pass_fds=program.pass_fds,
+            process_group=0,
+        )
+    finally:
+        if output is not None:
+            output.close()
+
+
+async def start(program: Program, spawn: Spawn = executed) -> Child:
+    """Start a program.
 
     Raises:
         OSError: the program can't be executed.
     """
     read_fd = write_fd = None
-    argv = program.argv
+    complete = program
     if program.probe is None:
         read_fd, write_fd = os.pipe()
         os.set_blocking(read_fd, False)
-        argv = (*argv, "--ready-fd", str(write_fd))
-    output = None if program.log is None else _open_log(program.log)
+        argv = (*program.argv, "--ready-fd", str(write_fd))
+        complete = replace(program, argv=argv, pass_fds=(*program.pass_fds, write_fd))
     try:
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=output,
-            stderr=output,
-            pass_fds=program.pass_fds if write_fd is None else (*program.pass_fds, write_fd),
-            process_group=0,
-        )
+        process = await spawn(complete)
     except OSError:
         if read_fd is not None:
             os.close(read_fd)
         raise
     finally:
-        if output is not None:
-            output.close()
         if write_fd is not None:
             os.close(write_fd)
     if process.stdin is not None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import signal
 from enum import IntEnum
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gateway.clock import SystemClock
-from gateway.processes.child import start
+from gateway.processes.child import executed, start
 from gateway.processes.keeper import Keeper
 from gateway.processes.report import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from gateway.processes.child import Program
+    from gateway.processes.child import Program, Spawn
     from gateway.processes.data_dir import DataDir
 
 
@@ -37,13 +38,13 @@ class Supervisor:
         self._clock = SystemClock()
         self._keepers: list[tuple[Rank, Keeper]] = []
 
-    async def add(self, program: Program, rank: Rank) -> None:
-        """Start a child and wait until it serves; from then on it is kept alive.
+    async def add(self, program: Program, rank: Rank, spawn: Spawn = executed) -> None:
+        """Start a child and wait until it serves; from then on it is kept alive. `spawn` makes its processes.
 
         Raises:
             StartError: it does not start.
         """
-        keeper = Keeper(program, self._data_dir.pid_file(program.name), self._clock, start, say)
+        keeper = Keeper(program, self._data_dir.pid_file(program.name), self._clock, partial(start, spawn=spawn), say)
         self._keepers.append((rank, keeper))
         await keeper.start()
 

@@ -10,17 +10,18 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from gateway.config.defaults import wants_embedded_model, with_defaults
 from gateway.config.serving import served_models
 from gateway.launch import Launch, News
-from gateway.processes.banner import Facts, banner, examples
-from gateway.processes.child import Program
+from gateway.processes.banner import Facts, banner, examples, without_password
+from gateway.processes.child import Program, executed
 from gateway.processes.data_dir import DataDir
 from gateway.processes.embedded_model import model_program, require_extra
 from gateway.processes.embedded_store import EmbeddedStore, find_binary
+from gateway.processes.lean import import_without
 from gateway.processes.listener import ADMINISTERED, address, bind, listen
+from gateway.processes.nursery import WORKER
 from gateway.processes.processors import default_workers
 from gateway.processes.reload import Reloader, Source
 from gateway.processes.report import progress, say
@@ -32,21 +33,24 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from gateway.config.schema import Config
+    from gateway.processes.child import Spawn
     from gateway.processes.credentials import Credentials
-
-WORKER = (sys.executable, "-m", "gateway.processes.worker")
+    from gateway.processes.nursery import Nursery
 
 _GRACE = 7.0
 """Seconds a worker gets beyond the drain timeout: for idle connections' last calls (2), to settle and close (5)."""
 
 
-def serve(config: Config, worker: tuple[str, ...] = WORKER, source: Source | None = None) -> None:
+def serve(
+    config: Config, worker: tuple[str, ...] = WORKER, source: Source | None = None, nursery: Nursery | None = None
+) -> None:
     """Start everything, print the banner on standard output, run until SIGTERM or SIGINT.
 
     Args:
         config: complete; only `server.data_dir` is written to.
         worker: the command of a worker, replaceable for tests.
         source: where `config` came from, to be followed; None to follow nothing.
+        nursery: where the first workers come from, closed once they serve; None to execute each.
 
     Raises:
         StartError: something that is needed can't be had; nothing is left running.
@@ -63,7 +67,7 @@ def serve(config: Config, worker: tuple[str, ...] = WORKER, source: Source | Non
         store = None if binary is None else EmbeddedStore.place(data_dir, binary)
         # Workers still accept. Were it open here after them, who connects would wait for nobody, not be refused.
         supervisor = Supervisor(data_dir, listener.close)
-        tree = Tree(config, data_dir, listener, admin, supervisor, store, worker)
+        tree = Tree(config, data_dir, listener, admin, supervisor, store, worker, nursery)
         asyncio.run(supervisor.run(tree.start(began, source)))
 
 
@@ -84,6 +88,7 @@ class Tree:
     supervisor: Supervisor
     store: EmbeddedStore | None
     worker: tuple[str, ...]
+    nursery: Nursery | None
     launches: list[Launch] = field(default_factory=list)
     endless: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -116,6 +121,7 @@ class Tree:
             self.supervisor.renew(program, f"{news.to_json()}\n".encode())
 
     async def _store_and_workers(self, embedded_url: str | None) -> Credentials | None:
+        import_without("redis.asyncio")
         from gateway.processes.credentials import prepare  # noqa: PLC0415 - redis-py loads while the children start
 
         if self.store is not None:
@@ -142,7 +148,10 @@ class Tree:
             )
             for number in range(count)
         )
-        await _together([self.supervisor.add(self._program(launch), Rank.WORKER) for launch in self.launches])
+        spawn: Spawn = executed if self.nursery is None else self.nursery.spawn
+        await _together([self.supervisor.add(self._program(launch), Rank.WORKER, spawn) for launch in self.launches])
+        if self.nursery is not None:
+            self.nursery.close()
         return credentials
 
     def _program(self, launch: Launch, news: News | None = None) -> Program:
@@ -162,7 +171,7 @@ class Tree:
         embeddings, rerank = examples(served_models(with_defaults(self.config)))
         model = "all-MiniLM-L6-v2 (int8), embedded" if wants_embedded_model(self.config) else None
         if self.store is None:
-            store = _without_password(str(self.config.store.url))
+            store = without_password(str(self.config.store.url))
         else:
             binary = self.store.binary
             store = f"{binary.product.title()} {binary.version}, embedded, data in {self.store.folder}"
@@ -189,8 +198,3 @@ async def _together(parts: list[Coroutine[None, None, Credentials | None]]) -> l
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from None
     return [task.result() for task in tasks]
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()

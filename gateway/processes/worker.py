@@ -15,32 +15,51 @@ from typing import TYPE_CHECKING
 
 from gateway.launch import Launch, News
 from gateway.leasing.seat import Seat
+from gateway.processes import zygote
+from gateway.processes.lean import import_lean
 from gateway.processes.leash import announce_ready, follow_parent, parent_ended
 from gateway.processes.libraries import installed_misfits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from gateway.app import Update
     from gateway.config.schema import Config
     from gateway.config.snapshot import Snapshot
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until SIGTERM. Secrets come through standard input, file descriptors by number."""
     parser = argparse.ArgumentParser(prog="python -m gateway.processes.worker", description=__doc__)
     parser.add_argument("--listen-fd", type=int, required=True, help="the listening socket, inherited")
     parser.add_argument("--admin-fd", type=int, help="the admin API's listening socket, inherited")
     parser.add_argument("--ready-fd", type=int, required=True, help="where to say that this worker serves")
     parser.add_argument("--parent", type=int, required=True, help="process id of the supervisor")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     lines = _lines(sys.stdin.fileno())
     launch = Launch.from_json(next(lines))
     follow_parent(options.parent, watch=False)
     if launch.metrics_dir is not None:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = launch.metrics_dir  # read when prometheus_client is imported
+        _share_metrics(launch.metrics_dir)
     listeners = [_inherited(number) for number in (options.listen_fd, options.admin_fd) if number is not None]
     _run(launch, lines, listeners, options.ready_fd)
+
+
+def _share_metrics(folder: str) -> None:
+    """Have prometheus_client keep its values there; it chooses that when it is imported, which a zygote has done."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    values = sys.modules.get("prometheus_client.values")
+    if values is not None:
+        values.ValueClass = values.get_value_class()  # type: ignore[attr-defined] # as at its import
+
+
+def load() -> None:
+    """Import what every worker needs, and read the vocabulary that nearly every one counts with."""
+    import_lean()
+    for module in ("uvloop", "gateway.app", "gateway.config.compile"):
+        importlib.import_module(module)
+    byte_pairs = importlib.import_module("gateway.tokens.byte_pairs").byte_pairs
+    byte_pairs(importlib.import_module("gateway.admit.estimate").YARDSTICK.value)
 
 
 def _inherited(number: int) -> socket.socket:
@@ -90,20 +109,6 @@ def _run(launch: Launch, lines: Iterator[str], listeners: list[socket.socket], r
         )
 
 
-_UNUSED = {"structlog": "rich", "redis.asyncio": "opentelemetry"}
-"""Libraries, each with what it loads where that is installed, 3 MB that no worker uses: for tracebacks on a terminal,
-and for metrics of its own (our traces load what they need later)."""
-
-
-def import_lean() -> None:
-    """Load libraries without what they would load beside them for uses of their own."""
-    for library, unused in _UNUSED.items():
-        if library not in sys.modules and unused not in sys.modules:
-            sys.modules[unused] = None  # type: ignore[assignment] # what import takes for "there is none"
-            importlib.import_module(library)
-            del sys.modules[unused]
-
-
 def _seat(launch: Launch) -> Seat:
     """A new name, left where the next worker of this place finds it."""
     file = Path(launch.config.server.data_dir) / "run" / f"worker-{launch.worker}.name"
@@ -130,4 +135,4 @@ def _read_news(lines: Iterator[str], take: Callable[[News], None]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(zygote.serve(int(sys.argv[2]), int(sys.argv[3]), load) if sys.argv[1] == zygote.FLAG else None)

@@ -197,5 +197,5 @@ async def test_nothing_is_over_admitted_leaked_lost_or_doubled(*, emptied: bool)
             await until(played.booked, 0.3)
         await asyncio.sleep(LEASE_SECONDS + 1)
         assert await played.all_slots()
-        if not emptied:
-            assert await played.booked()
+        if not emptied:  # the last calls are in the ledger a second later; what is in it twice stays so
+            await until(played.booked, 0.3)

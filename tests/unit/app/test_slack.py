@@ -21,11 +21,12 @@ class Process:
 
     def __init__(self, clock: FakeClock) -> None:
         self.used, self.free, self.busy, self.trims = START, 0, 0.0, 0
+        self.stays_free = False
         self._clock = clock
 
     def trim(self) -> None:
         self.trims += 1
-        self.free = 0
+        self.free = self.free if self.stays_free else 0
 
     def heap(self) -> Heap:
         return Heap(lambda: self.free, self.trim, lambda: self.used + self.free, lambda: self._clock.now * self.busy)
@@ -70,6 +71,24 @@ async def test_what_it_held_at_its_start_is_what_it_grows_from() -> None:
     task.cancel()
     await asyncio.wait([task])
     assert process.trims == 1
+
+
+async def test_what_was_in_use_when_it_last_gave_back_goes_once_it_is_free() -> None:
+    async with watched() as (process, clock):
+        process.used, process.free = START + 4 * WORTH_BYTES, WORTH_BYTES
+        await looked(clock, 2)
+        assert process.trims == 1
+        process.used, process.free = START, 4 * WORTH_BYTES
+        await looked(clock, 3)
+        assert (process.free, process.trims) == (0, 2)
+
+
+async def test_what_was_given_back_is_not_given_back_again_though_it_counts_as_free() -> None:
+    async with watched() as (process, clock):
+        process.stays_free = True
+        process.free = 4 * WORTH_BYTES
+        await looked(clock, 3)
+        assert process.trims == 1
 
 
 async def test_a_busy_worker_keeps_it_until_it_has_little_to_do() -> None:
