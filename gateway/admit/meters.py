@@ -32,4 +32,7 @@ def _address(client: str, rpm: int, fallback: Fallback) -> Meter:
 
 def tenant_meter(meters: Sequence[Meter]) -> Meter | None:
     """The one that the contract's headers tell of."""
-    return next((meter for meter in meters if meter.scope is Scope.TENANT), None)
+    for meter in meters:
+        if meter.scope is Scope.TENANT:
+            return meter
+    return None

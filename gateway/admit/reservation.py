@@ -12,6 +12,7 @@ from gateway.vocabulary import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
+    from collections.abc import Set as AbstractSet
 
     from gateway import ports
     from gateway.leasing.lease import Taken
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from gateway.vocabulary import Charge, Facts, Meter, Remaining
 
 ROLE = "quota"
+_NOTHING: frozenset[str] = frozenset()
 
 
 class Reservation:
@@ -97,7 +99,7 @@ class Reservation:
     def settle(self) -> None:
         """Correct what was taken to what was really used and free the slot; nothing is waited for."""
         settle, spent = self._leases.settle, self._spent
-        covered = {taken.lease.meter.subject for taken in self._covered}
+        covered = {taken.lease.meter.subject for taken in self._covered} if self._covered else _NOTHING
         for taken in self._door:
             meter = taken.lease.meter
             settle(taken, self._kept, 0 if meter.subject in covered else _amount(meter, *spent))
@@ -107,7 +109,7 @@ class Reservation:
             self._settle_budgets(covered)
         self.show()
 
-    def _settle_budgets(self, covered: set[str]) -> None:
+    def _settle_budgets(self, covered: AbstractSet[str]) -> None:
         """Charge to budgets what nobody thought would cost anything."""
         for meter in self._meters:
             amount = _amount(meter, *self._spent)

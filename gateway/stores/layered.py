@@ -7,7 +7,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.stores.weights import bare, weigh
+from gateway.stores.weights import bare, forms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,6 +27,7 @@ class _Held:
     answer: Answer
     until: float
     weight: int
+    least: int
     due: bool = False
 
 
@@ -178,12 +179,13 @@ class LayeredAnswers:
 
     def _hold(self, key: ItemKey, answer: Answer, now: float) -> None:
         self._drop(key.proof)
-        weight = weigh(answer) if answer.fragments else bare(answer)
+        least = bare(answer)
+        weight = least + forms(answer) if answer.fragments else least
         if weight > self._limit:
             return
         if not answer.fragments:
             weight = min(weight + int(weight * self._grows), self._limit)
-        self._held[key.proof] = _Held(answer, now + self._seconds, weight, due=True)
+        self._held[key.proof] = _Held(answer, now + self._seconds, weight, least, due=True)
         self._touched.append((now + REWEIGH_SECONDS, key.proof))
         self.weight += weight
         if self.weight > self._limit:
@@ -206,21 +208,21 @@ class LayeredAnswers:
             held = self._held.get(proof)
             if held is not None:
                 held.due = False
-                weight = weigh(held.answer)
-                self._grows += (weight / bare(held.answer) - 1 - self._grows) * _LATEST
+                weight = held.least + forms(held.answer)
+                self._grows += (weight / held.least - 1 - self._grows) * _LATEST
                 self.weight += weight - held.weight
                 held.weight = weight
-        self._evict()
+        if self.weight > self._limit:
+            self._evict()
 
     def _evict(self) -> None:
         """Make room: an answer loses its forms first, which are made again sooner than the store is asked."""
         while self.weight > self._limit:
             proof, held = next(iter(self._held.items()))
-            least = bare(held.answer)
-            if held.weight > least:
+            if held.weight > held.least:
                 held.answer.fragments.clear()
-                self.weight -= held.weight - least
-                held.weight = least
+                self.weight -= held.weight - held.least
+                held.weight = held.least
                 self._held.move_to_end(proof)
             else:
                 self._drop(proof)

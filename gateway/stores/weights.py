@@ -19,6 +19,12 @@ def bare(answer: Answer) -> int:
     return OVERHEAD_BYTES + len(answer.payload) + len(answer.extra)
 
 
+def forms(answer: Answer) -> int:
+    """Bytes that its ready-to-send forms take."""
+    made = answer.fragments
+    return FORM_OVERHEAD_BYTES * len(made) + sum(map(len, made.values()))
+
+
 def weigh(answer: Answer) -> int:
     """Bytes that an answer and its ready-to-send forms take."""
-    return bare(answer) + sum(FORM_OVERHEAD_BYTES + len(form) for form in answer.fragments.values())
+    return bare(answer) + forms(answer)
