@@ -72,7 +72,8 @@ class Lease:
     def used(self) -> Amounts:
         """Spent in the window or in use, by all workers, as far as this one knows."""
         base, since = self._base, self._since
-        return Amounts(max(0, base[0] + since[0]), max(0, base[1] + since[1]), max(0, base[2] + since[2]))
+        requests, tokens, slots = base[0] + since[0], base[1] + since[1], base[2] + since[2]
+        return Amounts(max(0, requests), max(0, tokens), max(0, slots))
 
     @property
     def owes(self) -> bool:
@@ -140,32 +141,32 @@ class Lease:
         if not taken.leased:
             del self._alone[id(taken)]
         limits = self.meter.limits
-        spent = (
-            requests if limits.requests is not None else 0,
-            tokens if limits.tokens is not None else 0,
-            0,
-        )
-        busy = self.busy if taken.leased else self.unleased
-        for position, amount in enumerate((taken.requests, taken.tokens, taken.slots)):
-            used = spent[position]
-            if not amount and not used:
-                continue
-            busy[position] -= amount
-            self._since[position] += used - amount
-            if taken.leased:
-                covered = min(used, amount)
-                self._released[position] += covered
-                self.idle[position] += amount - covered
-            excess = min(used - amount, self.idle[position])
-            if excess > 0:  # what was not reserved is paid first out of what is idle here
-                self.idle[position] -= excess
-                self._released[position] += excess
-        if spent[0] or spent[1]:
+        requests = requests if limits.requests is not None else 0
+        tokens = tokens if limits.tokens is not None else 0
+        for position, amount, used in ((0, taken.requests, requests), (1, taken.tokens, tokens), (2, taken.slots, 0)):
+            if amount or used:
+                self._end(position, amount, used, leased=taken.leased)
+        if requests or tokens:
             second = taken.second if self.meter.period is None else self.meter.period
             for log in (self._unsaid, self.history):
                 entry = log.setdefault(second, [0, 0])
-                entry[0] += spent[0]
-                entry[1] += spent[1]
+                entry[0] += requests
+                entry[1] += tokens
+
+    def _end(self, position: int, amount: int, used: int, *, leased: bool) -> None:
+        """Of what was taken of one kind so much was used."""
+        idle, released = self.idle, self._released
+        busy = self.busy if leased else self.unleased
+        busy[position] -= amount
+        self._since[position] += used - amount
+        if leased:
+            covered = min(amount, used)
+            released[position] += covered
+            idle[position] += amount - covered
+        if used > amount and idle[position] > 0:  # what was not reserved is paid first out of what is idle here
+            excess = min(used - amount, idle[position])
+            idle[position] -= excess
+            released[position] += excess
 
     def spend(self, tokens: int, now: float) -> None:
         """Take one request and `tokens` of what is idle, and settle them at the same moment; no slot is needed."""
