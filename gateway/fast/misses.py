@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     Found = Sequence[Answer | None]
 
 
+AT_ONCE = 16
+"""Answers that are sent in one turn of the event loop: two milliseconds or so."""
+
+
 class Misses:
     """One for a worker.
 
@@ -46,6 +51,7 @@ class Misses:
         self._alone = alone
         self._waiting: list[tuple[Ongoing, Found, Tell]] = []
         self._flying: set[Missed] = set()
+        self._landings: deque[tuple[Missed, Landing]] = deque()
         self._alarm = Alarm(self._flying)
 
     def add(self, ongoing: Ongoing, found: Found, tell: Tell) -> None:
@@ -104,7 +110,7 @@ class Misses:
             missed.ongoing.ends = partial(self._gone, missed)
             missed.flying.begin()
             self._flying.add(missed)
-            flight.landing.add_done_callback(partial(self._landed, missed))
+            flight.landing.add_done_callback(partial(self._came_down, missed))
         if until < self._alarm.rings:
             self._alarm.wind(until)
 
@@ -115,6 +121,23 @@ class Misses:
             missed.ongoing.ends = None
             missed.quota.settle()
             self._defect(missed.ongoing, missed.tell, error)
+
+    def _came_down(self, missed: Missed, landing: Landing) -> None:
+        """A flight has landed, mostly among others."""
+        if not self._landings:
+            asyncio.get_running_loop().call_soon(self._answer)
+        self._landings.append((missed, landing))
+
+    def _answer(self) -> None:
+        """Tell some, and the others after a turn of the event loop.
+
+        Else all would be told in one go, would all come again in one go, and wait for each other for ever.
+        """
+        some = [self._landings.popleft() for _ in range(min(AT_ONCE, len(self._landings)))]
+        if self._landings:
+            asyncio.get_running_loop().call_soon(self._answer)
+        for missed, landing in some:
+            self._landed(missed, landing)
 
     def _landed(self, missed: Missed, landing: Landing) -> None:
         """A text has its answer, or has none."""

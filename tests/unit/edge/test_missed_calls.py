@@ -261,3 +261,20 @@ async def test_what_is_refused_for_the_whole_of_them_is_tried_for_each() -> None
         assert lists(served)[0] == ["x", "y"]
         assert sorted(lists(served)[1:]) == [["x"], ["y"]]
         assert sum(facts.upstream_tokens for facts in served.gateway.counted[1:]) == 2
+
+
+async def test_they_are_told_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(misses, "AT_ONCE", 2)
+    texts = [str(number) for number in range(5)]
+    told_so_far: list[int] = []
+    async with missing(wide(), texts) as (served, lines, answered):
+        own = misses.Misses._answer
+
+        def counted(self: misses.Misses) -> None:
+            told_so_far.append(taken(served))
+            own(self)
+
+        monkeypatch.setattr(misses.Misses, "_answer", counted)
+        answered()
+        assert {status for status, _, _ in await told(lines)} == {200}
+        assert told_so_far == [1, 3, 5]
