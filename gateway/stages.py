@@ -10,31 +10,34 @@ if TYPE_CHECKING:
 
 
 class Timed:
-    """Times what runs inside a `with` block, however it ends. Without a generator: six are in every request's way."""
+    """Times what runs inside a `with` block, however it ends. Without a generator: six are in every request's way.
 
-    __slots__ = ("_clock", "_facts", "_observer", "_stage", "_started")
+    `started` is when, in Clock.monotonic seconds.
+    """
+
+    __slots__ = ("_clock", "_facts", "_observer", "_stage", "started")
 
     def __init__(self, clock: Clock, observer: Observer, facts: Facts, stage: Stage) -> None:
         self._clock = clock
         self._observer = observer
         self._facts = facts
         self._stage = stage
-        self._started = 0.0
+        self.started = 0.0
 
     def __enter__(self) -> None:
         self.begin()
 
     def begin(self) -> None:
         """The stage begins."""
-        self._started = self._clock.monotonic()
+        self.started = self._clock.monotonic()
 
     def __exit__(self, *_: object) -> None:
         self.end()
 
     def end(self) -> None:
         """The stage is over."""
-        seconds = self._clock.monotonic() - self._started
+        seconds = self._clock.monotonic() - self.started
         self._facts.stages.append((self._stage, seconds))
         self._observer.stage(self._stage, seconds)
         if self._facts.trace is not None:
-            self._facts.trace.stage(self._stage, self._started, seconds)
+            self._facts.trace.stage(self._stage, self.started, seconds)

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     Found = Sequence[Answer | None]
 
 
-AT_ONCE = 16
-"""Answers that are sent in one turn of the event loop: two milliseconds or so."""
+AT_ONCE = 8
+"""Answers that are sent in one turn of the event loop, about a millisecond, where a backend took SLOW seconds."""
+
+SLOW = 0.02
 
 
 class Misses:
@@ -129,11 +131,14 @@ class Misses:
         self._landings.append((missed, landing))
 
     def _answer(self) -> None:
-        """Tell some, and the others after a turn of the event loop.
+        """Tell all; of those that waited long some, and the others after a turn of the event loop.
 
-        Else all would be told in one go, would all come again in one go, and wait for each other for ever.
+        Else all would be told in one go, would come again in one go, and do nothing but wait in between. Where a
+        backend is quick there is no such time, and going together saves more.
         """
-        some = [self._landings.popleft() for _ in range(min(AT_ONCE, len(self._landings)))]
+        waited = self._clock.monotonic() - self._landings[0][0].flying.started
+        most = len(self._landings) if waited < SLOW else min(AT_ONCE, len(self._landings))
+        some = [self._landings.popleft() for _ in range(most)]
         if self._landings:
             asyncio.get_running_loop().call_soon(self._answer)
         for missed, landing in some:

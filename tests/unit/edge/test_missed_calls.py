@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
+import pytest
 from fakes.gateway import OTHER_KEY, SEARCH_KEY
 from fakes.jina_upstream import Fault, tokens_of
 from fakes.moment import lists, missing, served_by, told, until, wide
@@ -15,9 +16,6 @@ from gateway.config.schema import Tenant, Tier
 from gateway.config.spending import Balance
 from gateway.fast import form, misses
 from gateway.fast.missed import concluded
-
-if TYPE_CHECKING:
-    import pytest
 
 
 async def test_they_are_one_call_of_which_each_pays_its_share() -> None:
@@ -263,7 +261,10 @@ async def test_what_is_refused_for_the_whole_of_them_is_tried_for_each() -> None
         assert sum(facts.upstream_tokens for facts in served.gateway.counted[1:]) == 2
 
 
-async def test_they_are_told_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("seconds", "turns"), [(2 * misses.SLOW, [1, 3, 5]), (0.0, [1])], ids=["slow", "quick"])
+async def test_after_a_slow_backend_they_are_told_some_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, turns: list[int]
+) -> None:
     monkeypatch.setattr(misses, "AT_ONCE", 2)
     texts = [str(number) for number in range(5)]
     told_so_far: list[int] = []
@@ -275,6 +276,11 @@ async def test_they_are_told_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> 
             own(self)
 
         monkeypatch.setattr(misses.Misses, "_answer", counted)
+        gate = asyncio.Event()
+        served.gateway.upstream.faults.append(Fault(gate=gate))
         answered()
+        await until(lambda: not served.gateway.upstream.faults)
+        served.gateway.clock.now += seconds
+        gate.set()
         assert {status for status, _, _ in await told(lines)} == {200}
-        assert told_so_far == [1, 3, 5]
+        assert told_so_far == turns
