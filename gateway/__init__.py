@@ -21,7 +21,8 @@ of one that passes through, over `gateway.streams`.
 Beside the line: `gateway.administration` changes tenants and keys and follows changes, `gateway.notify` tells the
 operator's webhooks of thresholds, `gateway.jobs` works off batch jobs through the pipeline; `gateway.ports` is what
 all of them need from outside.
-Calls whose answers are all in the process are answered before that line by `gateway.fast`, with its functions.
+Calls that differ from known ones in their texts alone are answered before that line by `gateway.fast`, with its
+functions; `gateway.errands` is what both send for what is missing, `gateway.alarm` the one timer of many calls.
 Long lists are worked on in turns (`gateway.turns`), so that others are served in between.
 `gateway.pipeline` is that line as code; `gateway.app` wires it; `gateway.processes` is the tree that runs it.
 """

@@ -195,7 +195,7 @@ class Pipeline:
             unknown = (*plan.missing, *plan.foreign)
             model, estimator = work.served.model, self.estimator
             estimate = estimator.at_once(job, model, unknown) or await estimator.estimate(job, model, unknown)
-            await quota.cover(*at_most(work, plan, estimate))
+            await quota.cover(*_at_most(work, plan, estimate))
         with self.stage(facts, Stage.DISPATCH):
             fresh = await self._dispatch(work, plan, estimate, facts.trace)
         await turn_over(len(plan.keys))
@@ -203,7 +203,7 @@ class Pipeline:
         plan, answered = without_refused(plan, fresh)
         if commit is not None:
             await commit(complete(plan, answered.answers))
-        record(work, quota, plan, answered, facts)
+        _record(work, quota, plan, answered, facts)
         return plan, answered
 
     async def in_time(self, call: Call, serving: Coroutine[None, None, T]) -> T:
@@ -270,13 +270,13 @@ class Pipeline:
         return await self._admission.reserve(meters, facts).__aenter__()
 
 
-def at_most(work: Work, plan: Plan, estimate: Estimate) -> tuple[int, int, int]:
+def _at_most(work: Work, plan: Plan, estimate: Estimate) -> tuple[int, int, int]:
     """What a request is reserved: tokens, and tokens and nano-dollars that are paid."""
     count_cached = work.snapshot.config.limits.count_cached_tokens
     return to_reserve(work.job, plan, estimate, count_cached=count_cached), *to_pay(estimate, work.price)
 
 
-def record(work: Work, quota: Reservation, plan: Plan, fresh: Fresh, facts: Facts) -> None:
+def _record(work: Work, quota: Reservation, plan: Plan, fresh: Fresh, facts: Facts) -> None:
     """Put down what an answered request cost, and what it saved."""
     charged = settled(work.job, plan, fresh, work.price, facts)
     if facts.told is not None:

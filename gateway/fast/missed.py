@@ -71,11 +71,13 @@ def covered(pipeline: Pipeline, ongoing: Ongoing, item: Item, quota: Reservation
     budgets = pipeline.budgets.at_once(form.snapshot, ongoing.asker.caller)
     if estimate is None or budgets is None:
         return None
-    with pipeline.stage(quota.facts, Stage.ADMIT):
-        quota.count_in(budgets)
-        tokens = estimate.tokens
-        taken = quota.cover_at_once(tokens, tokens, nanos(form.price, tokens))
-    return estimate if taken else None
+    admitting, tokens = pipeline.stage(quota.facts, Stage.ADMIT), estimate.tokens
+    admitting.begin()
+    quota.count_in(budgets)
+    if not quota.cover_at_once(tokens, tokens, nanos(form.price, tokens)):
+        return None  # whoever waits for it ends the stage
+    admitting.end()
+    return estimate
 
 
 def concluded(pipeline: Pipeline, missed: Missed, answer: Answer, *, paid: bool) -> Reply:

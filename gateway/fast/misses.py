@@ -138,11 +138,12 @@ class Misses:
         """
         waited = self._clock.monotonic() - self._landings[0][0].flying.started
         most = len(self._landings) if waited < SLOW else min(AT_ONCE, len(self._landings))
-        some = [self._landings.popleft() for _ in range(most)]
-        if self._landings:
-            asyncio.get_running_loop().call_soon(self._answer)
-        for missed, landing in some:
-            self._landed(missed, landing)
+        try:
+            for _ in range(most):
+                self._landed(*self._landings.popleft())
+        finally:  # a defect of ours keeps nobody else waiting
+            if self._landings:
+                asyncio.get_running_loop().call_soon(self._answer)
 
     def _landed(self, missed: Missed, landing: Landing) -> None:
         """A text has its answer, or has none."""

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 WIDE = {"small": Tier(rpm=10_000, concurrency=100)}
 """Tokens are not limited: of a limit a worker has so much idle as was used lately, and who wants more waits for it."""
 
+OTHER_FIELD = orjson.dumps({"detail": "no", "errors": [{"field": "body -> task", "message": "no", "type": "x"}]})
+"""A refusal that says nothing of any text."""
+
 
 def wide(**changes: Any) -> Any:
     return configured(**({"tiers": WIDE} | changes))
@@ -73,9 +76,10 @@ async def missing(
 
 async def told(lines: Sequence[Talk]) -> list[tuple[int, dict[str, str], Any]]:
     found = []
-    for line in lines:
-        status, fields, body = await line.answer()
-        found.append((status, fields, orjson.loads(body)))
+    async with asyncio.timeout(10):
+        for line in lines:
+            status, fields, body = await line.answer()
+            found.append((status, fields, orjson.loads(body)))
     return found
 
 

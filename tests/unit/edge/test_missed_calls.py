@@ -9,7 +9,7 @@ import orjson
 import pytest
 from fakes.gateway import OTHER_KEY, SEARCH_KEY
 from fakes.jina_upstream import Fault, tokens_of
-from fakes.moment import lists, missing, served_by, told, until, wide
+from fakes.moment import OTHER_FIELD, lists, missing, served_by, told, until, wide
 from fakes.talk import ONE, taken, wire
 
 from gateway.config.schema import Tenant, Tier
@@ -199,13 +199,26 @@ async def test_a_defect_is_told_as_one_and_takes_nobody_along(monkeypatch: pytes
         monkeypatch.setattr(misses, "concluded", broken)
         answered()
         assert [status for status, _, _ in await told(lines)] == [500, 200]
+    monkeypatch.setattr(misses, "concluded", concluded)
+    async with missing(wide(), ["x", "y"]) as (served, lines, answered):
+        seen: list[str] = []
+        own = served.observer.request
+
+        def counted(facts: Any, *rest: Any) -> None:
+            seen.append(facts.request_id)
+            own(facts, *rest)
+            if len(seen) == 1:
+                raise RuntimeError
+
+        monkeypatch.setattr(served.observer, "request", counted)
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        answered()
+        assert [status for status, _, _ in await told(lines)] == [200, 200]
+        assert len(set(seen)) == 2
     monkeypatch.setattr(misses, "covered", lambda *_: 1 / 0)
     async with missing(wide(), ["x"]) as (_, lines, answered):
         answered()
         assert [status for status, _, _ in await told(lines)] == [500]
-
-
-OTHER_FIELD = orjson.dumps({"detail": "no", "errors": [{"field": "body -> task", "message": "no", "type": "x"}]})
 
 
 async def test_one_by_itself_that_is_refused_is_not_tried_again() -> None:
