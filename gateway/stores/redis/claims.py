@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from gateway.errors import StoreError
 from gateway.stores.redis.entry import decode
 from gateway.stores.redis.many import unfailed
 from gateway.stores.redis.scripts import Script
@@ -18,12 +21,19 @@ if TYPE_CHECKING:
     from gateway.vocabulary import Answer, ItemKey
 
 MS = 1_000
+MOST_OWED = 1_024
+"""Claims, or groups of them, that are given back again; older ones end by themselves."""
+
 AT_ONCE = 64
 """Claims in one run of a script: it holds the server up for less than 0.1 ms."""
 
 
 class RedisClaims:
-    """Who computes what, across all processes on one store. No command touches two keys, so a cluster will do."""
+    """Who computes what, across all processes on one store. No command touches two keys, so a cluster will do.
+
+    What a store that was away did not hear of being given back is given back again when it answers the next claim:
+    it may have kept the claim, and whoever asks for the same elsewhere would wait until that ends by itself.
+    """
 
     def __init__(self, line: Line, keys: Keys, seconds: float) -> None:
         self._line = line
@@ -31,6 +41,7 @@ class RedisClaims:
         self._ms = int(seconds * MS)
         self._extend = Script("claim_extend")
         self._end = Script("claim_end")
+        self._owed: deque[tuple[Sequence[bytes], str]] = deque(maxlen=MOST_OWED)
 
     async def claim(self, keys: Sequence[ItemKey], token: str) -> list[Answer | bool]:
         """For each key: the stored answer, True when the claim is ours now, False when it is another's.
@@ -51,6 +62,8 @@ class RedisClaims:
         else:
             granted = list(unfailed(await ask(claims)))
             stored = list(unfailed(await ask([("GET", name) for name in names])))
+        for _ in range(len(self._owed)):
+            self._give_back(*self._owed.popleft())
         outcome: list[Answer | bool] = []
         for key, ours, entry in zip(keys, granted, stored, strict=True):
             answer = decode(key.proof, entry) if isinstance(entry, bytes) else None
@@ -66,7 +79,12 @@ class RedisClaims:
 
     async def release(self, keys: Sequence[ItemKey], token: str) -> None:
         """Give back what is still ours. Raises StoreError."""
-        await self._end.run_each(self._line, self._grouped(keys), (token,))
+        several = self._grouped(keys)
+        try:
+            await self._end.run_each(self._line, several, (token,))
+        except StoreError:
+            self._owed.extend((names, token) for names in several)
+            raise
 
     def _grouped(self, keys: Sequence[ItemKey]) -> list[list[bytes]]:
         """Claims by the script's run: on a cluster each by itself, as it may be on a server of its own."""
@@ -79,8 +97,11 @@ class RedisClaims:
         if not self._line.in_order or len(keys) > MANY:
             return False
         for names in self._grouped(keys):
-            self._end.start(self._line, names, (token,))
+            self._give_back(names, token)
         return True
+
+    def _give_back(self, names: Sequence[bytes], token: str) -> None:
+        self._end.start(self._line, names, (token,), partial(self._owed.append, (names, token)))
 
 
 def _parts(keys: Sequence[ItemKey]) -> Iterator[Sequence[ItemKey]]:

@@ -3,10 +3,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import pytest
 from fakes.clock import FakeClock
 from fakes.observer import FakeObserver
 from fakes.running_gateway import until
 
+from gateway.errors import StoreError
 from gateway.stores.redis.cache import CHUNK, FEW, RedisAnswers
 from gateway.stores.redis.claims import RedisClaims
 from gateway.stores.redis.client import Line, connect
@@ -31,6 +33,32 @@ async def test_what_is_let_go_after_the_server_forgot_the_script_is_let_go(line:
         assert await claims.claim([key], "a") == [True]
         assert claims.let_go([key], "a")
         await until(free)
+
+
+@pytest.mark.parametrize("waited", [False, True])
+async def test_what_a_store_that_was_away_did_not_hear_of_is_given_back_later(
+    line: Line, silent: Redis, *, waited: bool
+) -> None:
+    tasks, key, other = TaskGroup(), ItemKey(b"k" * 16, b"p"), ItemKey(b"o" * 16, b"p")
+    claims = RedisClaims(line, KEYS, 600)
+    assert await claims.claim([key], "a") == [True]
+    claims._line = Line(silent, tasks, 0.05, rest_seconds=60.0)
+    if waited:
+        with pytest.raises(StoreError):
+            await claims.release([key], "a")
+    else:
+        assert claims.let_go([key], "a")
+    await until(lambda: asyncio.sleep(0, bool(claims._owed)))
+    claims._line = line
+    assert await line.client.exists(KEYS.claim(key.address))
+    assert await claims.claim([other], "a") == [True]
+
+    async def free() -> bool:
+        return not await line.client.exists(KEYS.claim(key.address))
+
+    await until(free)
+    assert not claims._owed
+    await tasks.drain(5.0)
 
 
 async def held_up(line: Line) -> None:

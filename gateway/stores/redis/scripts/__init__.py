@@ -6,11 +6,12 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from gateway.errors import StoreError
 from gateway.stores.redis.failures import MissingScriptError
 from gateway.stores.redis.many import unfailed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gateway.stores.redis.client import Line
 
@@ -42,15 +43,23 @@ class Script:
         unfailed([reply for reply in replies if not isinstance(reply, MissingScriptError)])
         unfailed(await line.queue_all([("EVAL", self.text, len(keys), *keys, *arguments) for keys in again]))
 
-    def start(self, line: Line, keys: Sequence[str | bytes], arguments: Sequence[str | int | bytes]) -> None:
-        """As `run`, in the line's order, where nobody waits for the reply or hears of a failure."""
+    def start(
+        self,
+        line: Line,
+        keys: Sequence[str | bytes],
+        arguments: Sequence[str | int | bytes],
+        failed: Callable[[], None],
+    ) -> None:
+        """As `run`, in the line's order, where nobody waits for the reply; `failed` is called where there is none."""
+
+        def ended(reply: object) -> None:
+            if isinstance(reply, StoreError):
+                failed()
 
         def answered(reply: object) -> None:
             if isinstance(reply, MissingScriptError):
-                line.send(("EVAL", self.text, len(keys), *keys, *arguments), _ignore, ordered=True)
+                line.send(("EVAL", self.text, len(keys), *keys, *arguments), ended, ordered=True)
+            else:
+                ended(reply)
 
         line.send(("EVALSHA", self._sha, len(keys), *keys, *arguments), answered, ordered=True)
-
-
-def _ignore(_reply: object) -> None:
-    """Nobody waits for it."""
