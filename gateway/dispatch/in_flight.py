@@ -224,15 +224,15 @@ class InFlight:
         return granted, held
 
     async def _fill(self, errand: Errand, flights: Mapping[int, Flight], token: str, crew: Crew) -> None:
-        plan = errand.plan
-        keys = [plan.keys[position] for position in flights]
-        self._renewals.hold(token, keys)
+        plan, unanswered = errand.plan, set(flights)
+        self._renewals.hold(token, [plan.keys[position] for position in flights])
         try:
             if len(flights) >= MANY:
                 await turn_over(MANY)
             found = await errand.fill(list(flights), crew.depart)
             if len(found.answers) >= MANY:
                 await turn_over(MANY)
+            unanswered -= found.answers.keys()  # the claim on an answer ended as it was stored
             for position, answer in found.answers.items():
                 land(flights[position], answer, paid=True)
             for position, told in found.refused.items():
@@ -242,7 +242,8 @@ class InFlight:
                 raise found.failure
         finally:
             self._renewals.drop(token)
-            await self._release(keys, token)
+            if unanswered:
+                await self._release([plan.keys[position] for position in unanswered], token)
 
     async def _release(self, keys: Sequence[ItemKey], token: str) -> None:
         if not self._claims.let_go(keys, token):

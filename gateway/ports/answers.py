@@ -22,7 +22,7 @@ class AnswerStore(Protocol):
         ...
 
     async def put(self, entries: Sequence[tuple[ItemKey, Answer]]) -> None:
-        """Remember answers for the configured time."""
+        """Remember answers for the configured time. A claim on an answer ends as it is stored."""
         ...
 
     def keep(self, entries: Sequence[tuple[ItemKey, Answer]]) -> bool:
@@ -56,8 +56,8 @@ class Trace(Protocol):
 class Claims(Protocol):
     """Who computes what, between processes. Every method raises StoreError when the store cannot answer.
 
-    A claim belongs to a token and ends by itself after the configured seconds unless renewed, so that the work of a
-    filler that died is taken over.
+    A claim belongs to a token and ends as the answer is stored, or by itself after the configured seconds unless
+    renewed, so that the work of a filler that died is taken over.
     """
 
     async def claim(self, keys: Sequence[ItemKey], token: str) -> list[Answer | bool]:
@@ -69,7 +69,7 @@ class Claims(Protocol):
         ...
 
     async def release(self, keys: Sequence[ItemKey], token: str) -> None:
-        """Give back what is still ours, computed or not."""
+        """Give back what is still ours; what is stored by now stays."""
         ...
 
     def let_go(self, keys: Sequence[ItemKey], token: str) -> bool:

@@ -18,6 +18,7 @@ from fakes.world import World
 from gateway.stores.redis.cache import RedisAnswers
 from gateway.stores.redis.claims import RedisClaims
 from gateway.stores.redis.client import Line, connect
+from gateway.stores.redis.entry import CLAIMED
 from gateway.stores.redis.keys import Keys
 from gateway.stores.redis.quota import RedisQuota
 from gateway.stores.redis.usage import RedisLedger
@@ -65,8 +66,9 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     line = Line(client, tasks, 5.0)
 
     async def expire() -> None:
-        async for name in client.scan_iter(match=b"gw:f:*"):
-            await client.delete(name)
+        async for name in client.scan_iter(match=b"gw:c:*"):
+            if (await client.get(name) or b"").startswith(CLAIMED):
+                await client.delete(name)
 
     async def forget_all() -> None:
         await client.flushall()

@@ -35,6 +35,26 @@ async def test_an_answer_with_another_proof_is_not_believed(world: World) -> Non
     assert await world.claims.claim([forged], "a") == [True]
 
 
+async def test_of_what_nobody_can_read_one_is_the_owner_too(world: World) -> None:
+    await world.answers.put([(keys(1)[0], ANSWER)])
+    forged = ItemKey(keys(1)[0].address, b"q" * 16)
+    claimed = await asyncio.gather(*[world.claims.claim([forged], owner) for owner in "abc"])
+    assert sorted(claimed) == [[False], [False], [True]]
+    assert await world.answers.get([forged]) == [None]
+    await world.answers.put([(forged, ANSWER)])
+    assert await world.claims.claim([forged], "d") == [ANSWER]
+
+
+async def test_a_claim_is_no_answer_and_ends_as_that_is_stored(world: World) -> None:
+    assert await world.claims.claim(keys(1, 2), "a") == [True, True]
+    assert await world.answers.get(keys(1, 2)) == [None, None]
+    await world.answers.put([(keys(1)[0], ANSWER)])
+    await world.claims.renew(keys(1, 2), "a")
+    await world.claims.release(keys(1, 2), "a")
+    assert await world.answers.get(keys(1, 2)) == [ANSWER, None]
+    assert await world.claims.claim(keys(1, 2), "b") == [ANSWER, True]
+
+
 async def test_only_the_owner_gives_back(world: World) -> None:
     await world.claims.claim(keys(1), "a")
     await world.claims.release(keys(1), "b")

@@ -13,13 +13,17 @@ if TYPE_CHECKING:
 
 
 class FakeAnswers:
-    """`down` makes it a store that fails: misses and drops, counted by the observer."""
+    """`down` makes it a store that fails: misses and drops, counted by the observer.
+
+    `stored` is told each address that an answer was stored under, or not taken.
+    """
 
     def __init__(
         self, observer: Observer | None = None, ttl_seconds: float = 60.0, monotonic: Callable[[], float] | None = None
     ) -> None:
         self.down = False
         self.entries: dict[bytes, tuple[float, bytes, Answer]] = {}
+        self.stored: Callable[[bytes], object] = lambda _: None
         self._observer = observer
         self._ttl = ttl_seconds
         self._monotonic = monotonic or (lambda: 0.0)
@@ -37,19 +41,19 @@ class FakeAnswers:
         asyncio.get_running_loop().call_soon(done, found)
 
     async def put(self, entries: Sequence[tuple[ItemKey, Answer]]) -> None:
-        if self.down:
-            self._failed()
-            return
-        for key, answer in entries:
-            self.entries[key.address] = (self._monotonic() + self._ttl, key.proof, answer)
+        self._store(entries)
 
     def keep(self, entries: Sequence[tuple[ItemKey, Answer]]) -> bool:
+        self._store(entries)
+        return True
+
+    def _store(self, entries: Sequence[tuple[ItemKey, Answer]]) -> None:
         if self.down:
             self._failed()
-            return True
         for key, answer in entries:
-            self.entries[key.address] = (self._monotonic() + self._ttl, key.proof, answer)
-        return True
+            if not self.down:
+                self.entries[key.address] = (self._monotonic() + self._ttl, key.proof, answer)
+            self.stored(key.address)
 
     def _find(self, key: ItemKey) -> Answer | None:
         expiry, proof, answer = self.entries.get(key.address, (0.0, b"", None))

@@ -21,6 +21,7 @@ class FakeClaims:
         self.down = False
         self.held: dict[bytes, tuple[str, float]] = {}
         self._answers = answers
+        answers.stored = lambda address: self.held.pop(address, None)
         self._monotonic = monotonic
         self._seconds = seconds
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.errors import StoreError
 from gateway.stores.redis.client import hand_over
-from gateway.stores.redis.entry import decode, encode
+from gateway.stores.redis.entry import CLAIMED, decode, encode
+from gateway.stores.redis.owed import Owed
+from gateway.stores.redis.scripts import Script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -85,6 +87,8 @@ class RedisAnswers:
         self._clock = clock
         self._observer = observer
         self._gathered = _Gathered(_OVER)
+        self._owed = Owed()
+        self._drop = Script("claim_drop")
 
     async def get(self, keys: Sequence[ItemKey]) -> list[Answer | None]:
         """The answer for each key; None where there is none, it is another's, it is damaged, or the store failed."""
@@ -124,6 +128,8 @@ class RedisAnswers:
         found = _opened(keys, entries)
         if not all(found) and _failed(entries):
             self._observer.store_failure(ROLE)
+        elif self._owed:
+            self._offer_again()
         done(found)
 
     def _read(self, keys: Sequence[ItemKey], entries: Entries) -> None:
@@ -142,30 +148,49 @@ class RedisAnswers:
         gathered.asked.append((len(keys), entries))
 
     async def put(self, entries: Sequence[tuple[ItemKey, Answer]]) -> None:
-        """Remember answers; what the store does not take is dropped."""
+        """Remember answers; what the store does not take is offered once more when it answers again."""
         for start in range(0, len(entries), CHUNK):
-            if _failed(await self._line.queue_all([self._set(*entry) for entry in entries[start : start + CHUNK]])):
-                self._observer.store_failure(ROLE)
+            part = entries[start : start + CHUNK]
+            if _failed(await self._line.queue_all([self._set(*entry) for entry in part])):
+                self._not_taken(entries[start:])
                 return
 
     def keep(self, entries: Sequence[tuple[ItemKey, Answer]]) -> bool:
-        """As AnswerStore.keep; what the store does not take is dropped."""
+        """As AnswerStore.keep; of what the store does not take as `put`."""
         if not self._line.in_order or len(entries) > FEW:
             return False
         if len(entries) == 1:
-            self._line.send(self._set(*entries[0]), self._kept, ordered=True)
+            self._line.send(self._set(*entries[0]), partial(self._kept, entries), ordered=True)
         else:
             told = self._line.queue_all([self._set(*entry) for entry in entries], ordered=True)
-            told.add_done_callback(self._all_kept)
+            told.add_done_callback(partial(self._all_kept, entries))
         return True
 
-    def _kept(self, reply: Any) -> None:  # noqa: ANN401 - only its failure matters
+    def _kept(self, entries: Sequence[tuple[ItemKey, Answer]], reply: Any) -> None:  # noqa: ANN401 - only its failure matters
         if isinstance(reply, StoreError):
-            self._observer.store_failure(ROLE)
+            self._not_taken(entries)
 
-    def _all_kept(self, told: asyncio.Future[list[Any]]) -> None:
+    def _all_kept(self, entries: Sequence[tuple[ItemKey, Answer]], told: asyncio.Future[list[Any]]) -> None:
         if _failed(told.result()):
-            self._observer.store_failure(ROLE)
+            self._not_taken(entries)
+
+    def _not_taken(self, entries: Sequence[tuple[ItemKey, Answer]]) -> None:
+        """They were paid for, and until they are stored whoever asks elsewhere waits for the claims on them."""
+        self._observer.store_failure(ROLE)
+        self._owed.add(entries, self._clock.monotonic())
+
+    def _offer_again(self) -> None:
+        """The store answers; what it does not take this time is dropped, and so is the claim on it."""
+        entries = self._owed.take(self._clock.monotonic())
+        for start in range(0, len(entries), CHUNK):
+            part = entries[start : start + CHUNK]
+            told = self._line.queue_all([self._set(*entry) for entry in part], ordered=True)
+            told.add_done_callback(partial(self._given_up, [self._keys.answer(key.address) for key, _ in part]))
+
+    def _given_up(self, names: Sequence[bytes], told: asyncio.Future[list[Any]]) -> None:
+        refused = [name for name, reply in zip(names, told.result(), strict=True) if isinstance(reply, StoreError)]
+        for name in refused:
+            self._drop.start(self._line, (name,), (CLAIMED,), _nobody_asks)
 
     def _set(self, key: ItemKey, answer: Answer) -> Command:
         return ("SET", self._keys.answer(key.address), encode(key.proof, answer), "PX", self._lifetime_ms())
@@ -179,6 +204,10 @@ def _opened(keys: Sequence[ItemKey], entries: Sequence[Any]) -> list[Answer | No
     return [
         decode(key.proof, entry) if isinstance(entry, bytes) else None for key, entry in zip(keys, entries, strict=True)
     ]
+
+
+def _nobody_asks() -> None:
+    """A claim that is left ends by itself."""
 
 
 def _failed(entries: Sequence[Any]) -> bool:

@@ -1,13 +1,13 @@
-"""E: claims in Redis (ports.Claims): one key a claim, which holds its owner's token and ends by itself."""
+"""E: claims in Redis (ports.Claims): a claim stands where its answer will, until that is stored."""
 
 from __future__ import annotations
 
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gateway.errors import StoreError
-from gateway.stores.redis.entry import decode
+from gateway.stores.redis.entry import CLAIMED, decode
 from gateway.stores.redis.many import unfailed
 from gateway.stores.redis.scripts import Script
 from gateway.turns import MANY
@@ -41,67 +41,75 @@ class RedisClaims:
         self._ms = int(seconds * MS)
         self._extend = Script("claim_extend")
         self._end = Script("claim_end")
-        self._owed: deque[tuple[Sequence[bytes], str]] = deque(maxlen=MOST_OWED)
+        self._replace = Script("claim_replace")
+        self._owed: deque[tuple[Sequence[bytes], bytes]] = deque(maxlen=MOST_OWED)
 
     async def claim(self, keys: Sequence[ItemKey], token: str) -> list[Answer | bool]:
         """For each key: the stored answer, True when the claim is ours now, False when it is another's.
 
-        The entry is read after the claim was tried: whoever held it before has stored its answer before letting go.
-        Raises StoreError.
+        One command sets the claim where nothing is, and tells what there is. Raises StoreError.
         """
         if len(keys) > MANY:
             return [claim for part in _parts(keys) for claim in await self.claim(part, token)]
         if not keys:
             return []
-        claims: list[Command] = [("SET", self._keys.claim(key.address), token, "NX", "PX", self._ms) for key in keys]
-        names = [self._keys.answer(key.address) for key in keys]
-        ask, stored = self._line.queue_all, list[Any]()
-        if self._line.in_order:  # so on one server, too
-            granted = list(unfailed(await ask([*claims, ("MGET", *names)], ordered=True)))
-            stored = granted.pop()
-        else:
-            granted = list(unfailed(await ask(claims)))
-            stored = list(unfailed(await ask([("GET", name) for name in names])))
+        names, mark = self._names(keys), _mark(token)
+        claims: list[Command] = [("SET", name, mark, "NX", "GET", "PX", self._ms) for name in names]
+        entries = unfailed(await self._line.queue_all(claims, ordered=True))
         for _ in range(len(self._owed)):
             self._give_back(*self._owed.popleft())
-        outcome: list[Answer | bool] = []
-        for key, ours, entry in zip(keys, granted, stored, strict=True):
-            answer = decode(key.proof, entry) if isinstance(entry, bytes) else None
-            outcome.append(answer if answer is not None else bool(ours))
-        needless = [key for key, ours, got in zip(keys, granted, outcome, strict=True) if ours and got is not True]
-        if needless:
-            await self.release(needless, token)
+        outcome = [_outcome(key, entry, mark) for key, entry in zip(keys, entries, strict=True)]
+        unread = [at for at, found in enumerate(outcome) if found is False and not entries[at].startswith(CLAIMED)]
+        for at in unread:
+            ours = await self._replace.run(self._line, (names[at],), (mark, self._ms, entries[at]))
+            outcome[at] = bool(ours)
         return outcome
 
     async def renew(self, keys: Sequence[ItemKey], token: str) -> None:
         """Keep what is still ours for another claim time. Raises StoreError."""
-        await self._extend.run_each(self._line, self._grouped(keys), (token, self._ms))
+        await self._extend.run_each(self._line, self._grouped(keys), (_mark(token), self._ms))
 
     async def release(self, keys: Sequence[ItemKey], token: str) -> None:
         """Give back what is still ours. Raises StoreError."""
-        several = self._grouped(keys)
+        several, mark = self._grouped(keys), _mark(token)
         try:
-            await self._end.run_each(self._line, several, (token,))
+            await self._end.run_each(self._line, several, (mark,))
         except StoreError:
-            self._owed.extend((names, token) for names in several)
+            self._owed.extend((names, mark) for names in several)
             raise
-
-    def _grouped(self, keys: Sequence[ItemKey]) -> list[list[bytes]]:
-        """Claims by the script's run: on a cluster each by itself, as it may be on a server of its own."""
-        names = [self._keys.claim(key.address) for key in keys]
-        step = 1 if self._line.clustered else AT_ONCE
-        return [names[start : start + step] for start in range(0, len(names), step)]
 
     def let_go(self, keys: Sequence[ItemKey], token: str) -> bool:
         """As Claims.let_go."""
         if not self._line.in_order or len(keys) > MANY:
             return False
         for names in self._grouped(keys):
-            self._give_back(names, token)
+            self._give_back(names, _mark(token))
         return True
 
-    def _give_back(self, names: Sequence[bytes], token: str) -> None:
-        self._end.start(self._line, names, (token,), partial(self._owed.append, (names, token)))
+    def _give_back(self, names: Sequence[bytes], mark: bytes) -> None:
+        self._end.start(self._line, names, (mark,), partial(self._owed.append, (names, mark)))
+
+    def _names(self, keys: Sequence[ItemKey]) -> list[bytes]:
+        return [self._keys.answer(key.address) for key in keys]
+
+    def _grouped(self, keys: Sequence[ItemKey]) -> list[list[bytes]]:
+        """Claims by the script's run: on a cluster each by itself, as it may be on a server of its own."""
+        names = self._names(keys)
+        step = 1 if self._line.clustered else AT_ONCE
+        return [names[start : start + step] for start in range(0, len(names), step)]
+
+
+def _mark(token: str) -> bytes:
+    """What stands in the place of an answer."""
+    return CLAIMED + token.encode()
+
+
+def _outcome(key: ItemKey, entry: bytes | None, mark: bytes) -> Answer | bool:
+    """What came of a claim, by what stood there before; of another proof's or a damaged entry False, too."""
+    if entry is None or entry == mark:
+        return True
+    answer = None if entry.startswith(CLAIMED) else decode(key.proof, entry)
+    return answer if answer is not None else False
 
 
 def _parts(keys: Sequence[ItemKey]) -> Iterator[Sequence[ItemKey]]:

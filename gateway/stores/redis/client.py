@@ -13,7 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from gateway.errors import StoreError
-from gateway.stores.redis.cluster import FAILURES, Cluster, Command, Field
+from gateway.stores.redis.cluster import FAILURES, Cluster, Command, Field, as_it_comes
 from gateway.stores.redis.failures import told
 from gateway.stores.redis.many import Many
 from gateway.stores.redis.wire import LateError, LostError, Wires
@@ -70,6 +70,7 @@ class Store(Redis):
 
     def __init__(self, pool: BlockingConnectionPool, timeout_seconds: float) -> None:
         super().__init__(connection_pool=pool)
+        self.set_response_callback("SET", as_it_comes)  # type: ignore[arg-type] # its protocol wants a parameter's name
         self.auto_close_connection_pool = True
         self.wires = Wires(pool, timeout_seconds) if Wires.reach(pool) else None
 

@@ -45,6 +45,11 @@ _SCRIPTS = {"EVALSHA", "EVAL"}
 _FIRST_KEY, _FIRST_KEY_OF_SCRIPT = 1, 3
 
 
+def as_it_comes(reply: Any, **_: Any) -> Any:  # noqa: ANN401 - what a server answers
+    """SET may answer with what was there before, which redis-py would take for a failure."""
+    return reply
+
+
 class Cluster(RedisCluster):
     """A client that sends no command a second time, but for one that a node refused because another has its key.
 
@@ -56,6 +61,7 @@ class Cluster(RedisCluster):
     def __init__(self, connections: int, **options: Any) -> None:  # noqa: ANN401 - what redis-py takes
         """At most `connections` batches run at each node; as many connections are left for redirected ones."""
         super().__init__(max_connections=2 * connections, retry=Retry(NoBackoff(), 0), reinitialize_steps=0, **options)
+        self.set_response_callback("SET", as_it_comes)  # type: ignore[arg-type] # its protocol wants a parameter's name
         self._room = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(connections))
         self._looked = float("-inf")
 

@@ -13,6 +13,9 @@ HEADER = struct.Struct(f"<BBBxIQIIII{ORIGIN_BYTES}s")
 """Version, shape, length of the proof, width, tokens, lengths of payload and extra, when it was made (seconds since
 1970), what its share of the backend call took (µs), tags of model and tenant: 48 bytes."""
 
+CLAIMED = b"\0"
+"""Begins what stands where an answer will be, and no entry: versions begin with 1."""
+
 _LARGEST = 2**32 - 1
 
 _SHAPES = (Shape.DENSE, Shape.MULTI, Shape.SPARSE, Shape.SCORE, Shape.RANKING, Shape.VERBATIM, Shape.LABELS)

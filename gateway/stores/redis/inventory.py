@@ -10,6 +10,7 @@ from redis.exceptions import ResponseError
 
 from gateway.stores.redis.client import ask_all, store_errors
 from gateway.stores.redis.cluster import Cluster
+from gateway.stores.redis.entry import CLAIMED
 from gateway.stores.redis.header import HEADER_BYTES, Described
 from gateway.stores.redis.header import describe as describe_header
 from gateway.stores.redis.transfer import Record
@@ -111,8 +112,8 @@ class Inventory:
         stats = Stats()
         async for names in self._names():
             headers = await self._headers(names)
-            sizes = await self._batch([("STRLEN", name) for name in names])
-            for name, entry, size in zip(names, headers, sizes, strict=True):
+            sizes = await self._batch([("STRLEN", name) for name in headers])
+            for (name, entry), size in zip(headers.items(), sizes, strict=True):
                 if entry is None:
                     stats.foreign += 1
                     continue
@@ -130,9 +131,9 @@ class Inventory:
         purged = Purged()
         async for names in self._names():
             headers = await self._headers(names)
-            meant = [name for name, entry in zip(names, headers, strict=True) if choice.fits(entry)]
+            meant = [name for name, entry in headers.items() if choice.fits(entry)]
             purged.entries += sum(map(int, await self._batch([("UNLINK", name) for name in meant])))
-            purged.unnamed += sum(choice.asks_more_than(entry) for entry in headers if entry is not None)
+            purged.unnamed += sum(choice.asks_more_than(entry) for entry in headers.values() if entry is not None)
         return purged
 
     async def records(self) -> AsyncIterator[list[Record]]:
@@ -146,7 +147,7 @@ class Inventory:
                 yield [
                     Record(name[skipped:], life, entry)
                     for name, life, entry in zip(chunk, lives, entries, strict=True)
-                    if isinstance(entry, bytes) and life > 0
+                    if isinstance(entry, bytes) and life > 0 and not entry.startswith(CLAIMED)
                 ]
 
     async def restore(self, records: Sequence[Record]) -> int:
@@ -178,10 +179,17 @@ class Inventory:
             await self._client.initialize()
         return self._client.get_primaries()
 
-    async def _headers(self, names: Sequence[bytes]) -> list[Described | None]:
-        """What each entry says of itself; None for another type, another version, or what has gone meanwhile."""
+    async def _headers(self, names: Sequence[bytes]) -> dict[bytes, Described | None]:
+        """What each entry says of itself; None for another type, another version, or what has gone meanwhile.
+
+        Where an answer is being computed there is none yet.
+        """
         found = await self._batch([("GETRANGE", name, 0, HEADER_BYTES - 1) for name in names])
-        return [self._describe(prefix) if isinstance(prefix, bytes) else None for prefix in found]
+        return {
+            name: self._describe(prefix) if isinstance(prefix, bytes) else None
+            for name, prefix in zip(names, found, strict=True)
+            if not (isinstance(prefix, bytes) and prefix.startswith(CLAIMED))
+        }
 
     async def _batch(self, commands: Sequence[Command], node: ClusterNode | None = None) -> list[Any]:
         """The replies to commands that go out together; None where a name holds something of another type."""

@@ -39,12 +39,8 @@ class Keys:
         return f"{self.prefix}:h:{counter}"
 
     def answer(self, address: bytes) -> bytes:
-        """A cache entry: the raw address, half as long as its hex form."""
+        """A cache entry, or who is computing it now: the raw address, half as long as its hex form."""
         return self.prefix.encode() + b":c:" + address
-
-    def claim(self, address: bytes) -> bytes:
-        """Who is computing an answer now."""
-        return self.prefix.encode() + b":f:" + address
 
     def votes(self, subject: bytes) -> bytes:
         """Which orgs have computed an answer, named by its proof: addresses can be made to collide."""

@@ -8,7 +8,7 @@ import pytest
 from gateway.errors import StoreError
 from gateway.plan.origin import tag
 from gateway.stores.redis.client import connect
-from gateway.stores.redis.entry import encode
+from gateway.stores.redis.entry import CLAIMED, encode
 from gateway.stores.redis.header import Described, describe
 from gateway.stores.redis.inventory import Choice, Inventory, Purged, Share
 from gateway.stores.redis.keys import Keys
@@ -135,3 +135,14 @@ async def test_a_store_that_is_not_there_is_an_error() -> None:
     with pytest.raises(StoreError):
         await Inventory(client, KEYS).stats()
     await client.aclose()
+
+
+async def test_what_is_being_computed_is_neither_counted_nor_removed_nor_copied(store_client: Client) -> None:
+    await fill(store_client, 2)
+    await store_client.set(KEYS.answer(b"c" * 16), CLAIMED + b"owner", px=50_000)
+    inventory = Inventory(store_client, KEYS)
+    stats = await inventory.stats()
+    assert (stats.models[None].entries, stats.foreign) == (2, 0)
+    assert sum([len(records) async for records in inventory.records()]) == 2
+    assert await inventory.purge(Choice()) == Purged(entries=2)
+    assert await store_client.exists(KEYS.answer(b"c" * 16))

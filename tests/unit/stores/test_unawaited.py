@@ -12,6 +12,7 @@ from gateway.errors import StoreError
 from gateway.stores.redis.cache import CHUNK, FEW, RedisAnswers
 from gateway.stores.redis.claims import RedisClaims
 from gateway.stores.redis.client import Line, connect
+from gateway.stores.redis.entry import CLAIMED
 from gateway.stores.redis.keys import Keys
 from gateway.tasks import TaskGroup
 from gateway.vocabulary import Answer, ItemKey, Shape
@@ -27,7 +28,7 @@ async def test_what_is_let_go_after_the_server_forgot_the_script_is_let_go(line:
     await line.client.script_flush()
 
     async def free() -> bool:
-        return not await line.client.exists(KEYS.claim(key.address))
+        return not await line.client.exists(KEYS.answer(key.address))
 
     for _ in range(2):
         assert await claims.claim([key], "a") == [True]
@@ -50,11 +51,11 @@ async def test_what_a_store_that_was_away_did_not_hear_of_is_given_back_later(
         assert claims.let_go([key], "a")
     await until(lambda: asyncio.sleep(0, bool(claims._owed)))
     claims._line = line
-    assert await line.client.exists(KEYS.claim(key.address))
+    assert await line.client.exists(KEYS.answer(key.address))
     assert await claims.claim([other], "a") == [True]
 
     async def free() -> bool:
-        return not await line.client.exists(KEYS.claim(key.address))
+        return not await line.client.exists(KEYS.answer(key.address))
 
     await until(free)
     assert not claims._owed
@@ -67,23 +68,23 @@ async def held_up(line: Line) -> None:
     await asyncio.sleep(0)
 
 
-async def test_a_claim_is_not_given_back_before_the_answer_is_stored_however_slow_that_is(line: Line) -> None:
+async def test_what_is_given_back_after_its_answer_was_stored_stays_stored_however_slow_that_is(line: Line) -> None:
     claims, key = RedisClaims(line, KEYS, 10), ItemKey(b"k" * 16, b"p")
-    answers = RedisAnswers(line, KEYS, 60, FakeClock(), FakeObserver())
+    answers, kept = RedisAnswers(line, KEYS, 60, FakeClock(), FakeObserver()), Answer(Shape.SCORE, bytes(8), 0, 1)
     assert await claims.claim([key], "a") == [True]
     await held_up(line)
-    assert answers.keep([(key, Answer(Shape.SCORE, bytes(8), 0, 1))])
+    assert answers.keep([(key, kept)])
     await asyncio.sleep(0)
     assert claims.let_go([key], "a")
 
-    async def given_back() -> bool:
-        there = await line.client.exists(KEYS.claim(key.address))
-        assert there or await line.client.exists(KEYS.answer(key.address))
-        return not there
+    async def stored() -> bool:
+        return await line.client.getrange(KEYS.answer(key.address), 0, 0) not in {b"", CLAIMED}
 
-    assert not await given_back()
-    assert not await line.client.exists(KEYS.answer(key.address))
-    await until(given_back)
+    assert not await stored()
+    await until(stored)
+    await claims.renew([key], "a")
+    assert await claims.claim([key], "b") == [kept]
+    assert await line.client.pttl(KEYS.answer(key.address)) > 10_000
 
 
 async def test_a_claim_is_not_given_back_before_it_was_made_however_slow_that_is(line: Line) -> None:
@@ -108,7 +109,6 @@ async def test_what_nobody_waits_for_is_done_before_the_end(line: Line, store_ur
     assert claims.let_go([key], "a")
     await client.aclose()
     assert await RedisAnswers(line, KEYS, 60, FakeClock(), FakeObserver()).get([key]) == [kept]
-    assert not await line.client.exists(KEYS.claim(key.address))
 
 
 async def test_what_the_store_does_not_keep_is_told_once_an_entry_and_nobody_fails(silent: Redis) -> None:
@@ -123,6 +123,54 @@ async def test_what_the_store_does_not_keep_is_told_once_an_entry_and_nobody_fai
     assert answers.keep([(key, kept)])
     await until(lambda: asyncio.sleep(0, observer.store_failures == ["cache"] * 2))
     await tasks.drain(5.0)
+
+
+@pytest.mark.parametrize("count", [1, 2, FEW + CHUNK])
+async def test_what_a_store_that_was_away_did_not_take_is_offered_again_when_it_answers(
+    line: Line, silent: Redis, count: int
+) -> None:
+    tasks, observer = TaskGroup(), FakeObserver()
+    answers, claims = RedisAnswers(line, KEYS, 60, FakeClock(), observer), RedisClaims(line, KEYS, 600)
+    keys = [ItemKey(number.to_bytes(16, "big"), b"p") for number in range(count)]
+    kept = Answer(Shape.SCORE, bytes(8), 0, 1)
+    assert await claims.claim(keys, "a") == [True] * count
+    answers._line = Line(silent, tasks, 0.05, rest_seconds=60.0)
+    if not answers.keep([(key, kept) for key in keys]):
+        await answers.put([(key, kept) for key in keys])
+    await until(lambda: asyncio.sleep(0, observer.store_failures == ["cache"]))
+    assert await answers.get(keys[:1]) == [None]
+    answers._line = line
+    assert await claims.claim(keys, "b") == [False] * count
+    assert await answers.get(keys[:1]) == [None]
+
+    async def stored() -> bool:
+        return await claims.claim(keys, "b") == [kept] * count
+
+    await until(stored)
+    assert not answers._owed
+    await tasks.drain(5.0)
+
+
+async def test_what_the_store_does_not_take_twice_is_dropped_and_nobody_waits_for_it(line: Line) -> None:
+    answers, claims = RedisAnswers(line, KEYS, 60, FakeClock(), FakeObserver()), RedisClaims(line, KEYS, 600)
+    asked = [ItemKey(number.to_bytes(16, "big"), b"p") for number in range(3)]
+    assert await claims.claim(asked, "a") == [True] * 3
+    await answers.put([(asked[2], Answer(Shape.SCORE, bytes(8), 0, 1))])
+    await line.client.config_set("maxmemory", "1")
+    try:
+        assert answers.keep([(key, Answer(Shape.SCORE, bytes(8), 0, 1)) for key in asked])
+        await until(lambda: asyncio.sleep(0, bool(answers._owed)))
+        assert await answers.get(asked[:2]) == [None, None]
+        await until(lambda: _holds(line, asked[2:]))
+    finally:
+        await line.client.config_set("maxmemory", "0")
+    assert not answers._owed
+    assert await claims.claim(asked[:2], "b") == [True, True]
+
+
+async def _holds(line: Line, keys: list[ItemKey]) -> bool:
+    """Whether nothing else is in the cache."""
+    return set(await line.client.keys("gw:c:*")) == {KEYS.answer(key.address) for key in keys}
 
 
 def fetched(answers: RedisAnswers, *keys: ItemKey) -> asyncio.Future[list[Answer | None]]:

@@ -276,4 +276,4 @@ def test_it_runs_on_the_event_loop_of_the_workers(store_url: str) -> None:
             await client.aclose()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        assert runner.run(ask_it()) is True
+        assert runner.run(ask_it()) == b"OK"
