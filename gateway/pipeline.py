@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from gateway.plan.planner import Planner
     from gateway.plan.work import Work
     from gateway.ports import Clock, Observer
+    from gateway.settle.ledger import Count
     from gateway.vocabulary import Answer, Call, Caller, Facts, Plan, Reply, RequestTrace
 
     Commit = Callable[[Sequence[Answer]], Awaitable[None]]
@@ -58,7 +59,7 @@ T = TypeVar("T")
 class Pipeline:
     """The stages in their order. One for a worker; a request takes `snapshot` once and sees nothing else.
 
-    `count` gets the facts of every answered request, for the ledger. The parts without an underscore serve calls of
+    `count` gets the facts of all answered requests, for the ledger. The parts without an underscore serve calls of
     a known form, too (gateway.fast).
     """
 
@@ -76,7 +77,7 @@ class Pipeline:
         transactions: Transactions,
         clock: Clock,
         observer: Observer,
-        count: Callable[[Facts], None],
+        count: Count,
         inputs: Inputs | None = None,
     ) -> None:
         self.snapshot = snapshot

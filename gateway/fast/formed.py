@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -11,6 +12,7 @@ from gateway.endpoints.embeddings_reply import closed, fragments
 from gateway.errors import GatewayError, internal_error
 from gateway.fast.misses import Misses
 from gateway.fast.ongoing import Ongoing, closed_by_client
+from gateway.fast.tallies import Tallies
 from gateway.plan.derive import derive
 from gateway.plan.planner import arrange, knowing
 from gateway.vocabulary import Tally, nanos
@@ -77,6 +79,7 @@ class FormedCalls:
         self._tasks = means.tasks
         self._reports = means.reports
         self._misses = Misses(means, self._alone)
+        self._stored: list[tuple[Ongoing, Sequence[Answer], Tell]] = []
         self._unreported: list[Form] = []
         means.reports.add(self._report)
 
@@ -98,7 +101,7 @@ class FormedCalls:
             return None
         self._bulk_gate.interactive(asker.started)
         self._trace.seen(keys)
-        return self._hit(form, keys, found, asker)
+        return self._hit(form, keys, found, asker, self._enter)
 
     def _begin(
         self, form: Form, texts: Sequence[str], keys: Sequence[ItemKey], asker: Asker, tell: Tell
@@ -121,13 +124,29 @@ class FormedCalls:
         if len(found) < len(keys) or form.counts_cached or ongoing.gone or not form.fits(found):
             self._misses.add(ongoing, answers, tell)
             return
-        free_of_charge(self._leases, ongoing.door)
+        if not self._stored:
+            asyncio.get_running_loop().call_soon(self._tell_stored)
+        self._stored.append((ongoing, found, tell))
+
+    def _tell_stored(self) -> None:
+        """Tell those of one turn whose answers the store had, once the ledger has them: one row for all of a form."""
+        stored, self._stored = self._stored, []
+        hits: list[tuple[Tell, Hit]] = []
+        tallies = Tallies(self._means)
+        for ongoing, found, tell in stored:
+            free_of_charge(self._leases, ongoing.door)
+            try:
+                hit = self._hit(ongoing.form, ongoing.keys, found, ongoing.asker, tallies.hit)
+            except Exception as error:  # noqa: BLE001 - as below
+                facts = ongoing.form.facts(ongoing.asker.request_id, len(ongoing.keys))
+                self._failed(ongoing, error, tell, facts)
+            else:
+                hits.append((tell, hit))
         try:
-            hit = self._hit(form, keys, found, ongoing.asker)
-        except Exception as error:  # noqa: BLE001 - as below
-            self._failed(ongoing, error, tell, form.facts(ongoing.asker.request_id, len(keys)))
-        else:
-            tell(hit, None)
+            tallies.count()
+        finally:
+            for tell, hit in hits:
+                tell(hit, None)
 
     def _alone(self, ongoing: Ongoing, answers: Sequence[Answer | None], tell: Tell) -> None:
         self._tasks.spawn(self._go_on(ongoing, answers, tell), "call")
@@ -171,8 +190,15 @@ class FormedCalls:
             quota=quota,
         )
 
-    def _hit(self, form: Form, keys: Sequence[ItemKey], found: Sequence[Answer], asker: Asker) -> Hit:
-        """Count a call that was answered from the cache."""
+    def _hit(
+        self,
+        form: Form,
+        keys: Sequence[ItemKey],
+        found: Sequence[Answer],
+        asker: Asker,
+        entered: Callable[[Form, int, int], None],
+    ) -> Hit:
+        """Count a call that was answered from the cache; `entered` brings tokens and nano-dollars to the ledger."""
         sums = form.sums
         if not sums.seconds:
             self._unreported.append(form)
@@ -180,7 +206,7 @@ class FormedCalls:
         tokens, hits = sums.count(keys, found)
         saved = nanos(form.price, tokens)
         sums.saved_nanos += saved
-        form.account = self._means.count(form.account, Tally(1, tokens, 0, 0, tokens, saved))
+        entered(form, tokens, saved)
         left = self._means.left(form.tenant)
         seconds = self._clock.monotonic() - asker.started
         sums.seconds.append(seconds)
@@ -191,6 +217,10 @@ class FormedCalls:
             self._observer.line(facts, seconds, asker.traceparent)
         parts = closed(form.opening % (tokens, tokens), fragments(found, form.presentation))
         return Hit(parts, hits, len(keys) - hits, form.job.warnings, left)
+
+    def _enter(self, form: Form, tokens: int, saved: int) -> None:
+        """Bring a call into the ledger."""
+        form.account = self._means.count(form.account, Tally(1, tokens, 0, 0, tokens, saved))
 
     def _report(self) -> None:
         """Bring what was answered since the last time into the metrics."""

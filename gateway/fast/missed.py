@@ -81,7 +81,7 @@ def covered(pipeline: Pipeline, ongoing: Ongoing, item: Item, quota: Reservation
 
 
 def concluded(pipeline: Pipeline, missed: Missed, answer: Answer, *, paid: bool) -> Reply:
-    """The reply, now that the text has its answer: settled, and in the ledger. As settle.outcome, of a list of one."""
+    """The reply, now that the text has its answer: settled, not in the ledger. As settle.outcome, of a list of one."""
     form, facts, quota, tokens = missed.ongoing.form, missed.facts, missed.quota, answer.tokens
     ours = paid and missed.mine
     facts.misses = 1
@@ -99,7 +99,6 @@ def concluded(pipeline: Pipeline, missed: Missed, answer: Answer, *, paid: bool)
         quota.settle()
     with pipeline.stage(facts, Stage.ASSEMBLE):
         body = b"".join(closed(form.opening % (tokens, tokens), fragments((answer,), form.presentation)))
-    pipeline.count(facts)
     return Reply(body, misses=1, stored=True, collapsed=not ours, warnings=form.job.warnings)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gateway.fast.formed import Tell
     from gateway.fast.means import Means
     from gateway.fast.ongoing import Ongoing
-    from gateway.vocabulary import Answer
+    from gateway.vocabulary import Answer, Reply
 
     Found = Sequence[Answer | None]
 
@@ -138,29 +138,45 @@ class Misses:
         """
         waited = self._clock.monotonic() - self._landings[0][0].flying.started
         most = len(self._landings) if waited < SLOW else min(AT_ONCE, len(self._landings))
+        answered: list[tuple[Missed, Reply]] = []
         try:
             for _ in range(most):
-                self._landed(*self._landings.popleft())
+                missed, landing = self._landings.popleft()
+                reply = self._landed(missed, landing)
+                if reply is not None:
+                    answered.append((missed, reply))
         finally:  # a defect of ours keeps nobody else waiting
             if self._landings:
                 asyncio.get_running_loop().call_soon(self._answer)
+            self._tell(answered)
 
-    def _landed(self, missed: Missed, landing: Landing) -> None:
-        """A text has its answer, or has none."""
+    def _tell(self, answered: Sequence[tuple[Missed, Reply]]) -> None:
+        """Tell those that have an answer, once the ledger has them."""
+        try:
+            self._pipeline.count(*[missed.facts for missed, _ in answered])
+        except Exception as defect:  # noqa: BLE001 - as above; their answers are paid for
+            self._observer.defect(answered[0][0].facts, defect)
+        for missed, reply in answered:
+            try:
+                status = missed.tell(reply, missed.facts)
+                self._observer.request(missed.facts, self._seconds(missed.ongoing), None, status)
+            except Exception as defect:  # noqa: BLE001 - as above
+                self._observer.defect(missed.facts, defect)
+
+    def _landed(self, missed: Missed, landing: Landing) -> Reply | None:
+        """A text has its answer; None: it has none, which was seen to."""
         if missed not in self._flying:
-            return
+            return None
         self._over(missed)
         if (error := landing.exception()) is not None:
             self._failed(missed, cast("Exception", error))  # a flight crashes with no other
-            return
+            return None
         answer, paid = landing.result()
         try:
-            reply = concluded(self._pipeline, missed, answer, paid=paid)
+            return concluded(self._pipeline, missed, answer, paid=paid)
         except Exception as defect:  # noqa: BLE001 - the border: a defect of ours becomes a 500 in the contract's shape
             self._defect(missed.ongoing, missed.tell, defect)
-        else:
-            status = missed.tell(reply, missed.facts)
-            self._observer.request(missed.facts, self._seconds(missed.ongoing), None, status)
+            return None
 
     def _failed(self, missed: Missed, error: Exception) -> None:
         """There is no answer: it is told why, or tries again where that says nothing of its own text."""

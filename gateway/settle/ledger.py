@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from gateway.errors import StoreError
 from gateway.vocabulary import SECONDS_PER_HOUR, Account, Batch, Tally
@@ -27,6 +27,14 @@ MOST_ROWS = 1_000
 
 ROLE = "ledger"
 _NOTHING = Tally()
+
+
+class Count(Protocol):
+    """Books.add, by whoever answers."""
+
+    def __call__(self, *answered: Facts) -> None:
+        """Count answered requests."""
+        ...
 
 
 @dataclass(slots=True)
@@ -67,12 +75,18 @@ class Books:
         self._adopted: list[_Adopted] = []
         self._flushing = asyncio.Lock()
 
-    def add(self, facts: Facts) -> None:
-        """Count an answered request. Meets nothing but memory: some microseconds."""
+    def add(self, *answered: Facts) -> None:
+        """Count answered requests, those of one account in one row. Meets nothing but memory: some microseconds."""
         hour = self._clock.epoch() // SECONDS_PER_HOUR
-        account = Account(hour, facts.tenant, facts.key_id, facts.model, facts.endpoint)
-        tally = Tally(1, facts.reported_tokens, facts.paid_tokens, facts.nanos, facts.saved_tokens, facts.saved_nanos)
-        self.add_row(account, tally)
+        sums: dict[Account, Tally] = {}
+        for facts in answered:
+            account = Account(hour, facts.tenant, facts.key_id, facts.model, facts.endpoint)
+            tally = Tally(
+                1, facts.reported_tokens, facts.paid_tokens, facts.nanos, facts.saved_tokens, facts.saved_nanos
+            )
+            sums[account] = sums[account].plus(tally) if account in sums else tally
+        for account, tally in sums.items():
+            self.add_row(account, tally)
 
     def add_row(self, account: Account, tally: Tally) -> None:
         """Count what was made of the facts before."""

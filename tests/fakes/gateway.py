@@ -136,10 +136,10 @@ class Gateway:
             count=self.count,
         )
 
-    def count(self, facts: Facts) -> None:
-        """Into the ledger, as an answered call."""
-        self.counted.append(facts)
-        self.books.add(facts)
+    def count(self, *answered: Facts) -> None:
+        """Into the ledger, as answered calls."""
+        self.counted += answered
+        self.books.add(*answered)
 
     async def ask(
         self,
