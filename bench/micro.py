@@ -53,7 +53,7 @@ class Steps:
         asyncio.run(self._ask())
         gateway, clock = self._gateway, FakeClock()
         layer = LayeredAnswers(gateway.answers, MEMORY, 10**9, clock)
-        self._planner = Planner(layer, gateway.votes, gateway.trace, clock)
+        self._planner = Planner(layer, gateway.votes, gateway.trace, clock, gateway.sources)
         self._job = self.decode()
         secret, scope = self._snapshot.secret, self._caller.cache_scope
         self._inquiry = Inquiry(self._job, self._caller, scope, secret, Directives(), PROMOTE_AFTER)

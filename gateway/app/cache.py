@@ -10,6 +10,7 @@ from gateway.stores.layered import LayeredAnswers
 from gateway.stores.redis.cache import RedisAnswers
 from gateway.stores.redis.claims import RedisClaims
 from gateway.stores.redis.sketch import Sketch
+from gateway.stores.redis.sources import RedisSources
 from gateway.stores.redis.votes import RedisVotes
 
 if TYPE_CHECKING:
@@ -24,10 +25,14 @@ _LAYER_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Cached:
-    """`answers` are those that this worker holds, `trace` a sample of what was asked for."""
+    """`answers` are those that this worker holds, `sources` tells whether others follow from some.
+
+    `trace` is a sample of what was asked for.
+    """
 
     planner: Planner
     answers: LayeredAnswers
+    sources: RedisSources
     trace: Sketch
     claims: RedisClaims
 
@@ -39,4 +44,5 @@ def cached(line: Line, keys: Keys, snapshot: Snapshot, clock: Clock, observer: O
     votes = RedisVotes(line, keys, settings.ttl, observer)
     answers, trace = LayeredAnswers(stored, settings.memory, _LAYER_SECONDS, clock), Sketch(line, keys)
     claims = RedisClaims(line, keys, settings.claim_seconds)
-    return Cached(Planner(answers, votes, trace, clock), answers, trace, claims)
+    sources = RedisSources(line, keys, settings.ttl, clock)
+    return Cached(Planner(answers, votes, trace, clock, sources), answers, sources, trace, claims)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gateway.fast.form import Form
     from gateway.fast.means import Means
     from gateway.fast.repeat import Asker
+    from gateway.ports import Sources
     from gateway.vocabulary import Answer, Facts, ItemKey, Meter, Plan, Remaining, Reply
 
 MOST_AWAITED = 64
@@ -67,8 +68,9 @@ class FormedCalls:
     nobody has yet is the pipeline's from there on. Whatever would have to wait before that goes the pipeline's way.
     """
 
-    def __init__(self, means: Means, answers: Layer) -> None:
+    def __init__(self, means: Means, answers: Layer, sources: Sources) -> None:
         self._means = means
+        self._sources = sources
         self._answers = answers
         self._pipeline = means.pipeline
         self._leases = means.leases
@@ -113,7 +115,9 @@ class FormedCalls:
         self._bulk_gate.interactive(asker.started)
         self._trace.seen(keys)
         ongoing = Ongoing(form, texts, keys, asker, meters, door)
-        wanted = list(keys) if form.source_keys is None else [*keys, *form.source_keys.of_texts(texts)]
+        wanted = list(keys)
+        if form.source_keys is not None and self._sources.may_exist(asker.started):
+            wanted += form.source_keys.of_texts(texts)
         self._answers.fetch(wanted, partial(self._fetched, ongoing, tell))
         return ongoing
 

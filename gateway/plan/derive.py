@@ -26,6 +26,11 @@ def source(job: Job) -> Job | None:
     return replace(job, parameters=tuple(sorted((*job.parameters, ("normalized", False)))))
 
 
+def is_source(job: Job) -> bool:
+    """Whether other jobs' answers follow from this one's."""
+    return job.shape is Shape.DENSE and ("normalized", False) in job.parameters
+
+
 def derive(answer: Answer) -> Answer:
     """The answer to a job, given that to its `source`: each row has unit length; it cost the same and is as old."""
     return replace(answer, payload=normalise(matrix(answer.payload, answer.width)).tobytes())

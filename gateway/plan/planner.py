@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gateway.errors import Code, GatewayError, service_unavailable
 from gateway.plan.cache_key import key_maker
-from gateway.plan.derive import derive, source
+from gateway.plan.derive import derive, is_source, source
 from gateway.plan.origin import origin
 from gateway.plan.promotion import Promotion
 from gateway.turns import MANY, turn_over
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gateway.plan.cache_key import KeyMaker
-    from gateway.ports import AnswerStore, Clock, Trace, Votes
+    from gateway.ports import AnswerStore, Clock, Sources, Trace, Votes
     from gateway.vocabulary import Answer, Caller, Directives, ItemKey, Job
 
 _NONE: Mapping[int, Answer] = MappingProxyType({})
@@ -102,8 +102,9 @@ class Inquiry:
 class Planner:
     """Asks the cache once a request, and remembers what was new."""
 
-    def __init__(self, store: AnswerStore, votes: Votes, trace: Trace, clock: Clock) -> None:
+    def __init__(self, store: AnswerStore, votes: Votes, trace: Trace, clock: Clock, sources: Sources) -> None:
         self._store = store
+        self._sources = sources
         self._promotion = Promotion(store, votes)
         self._trace = trace
         self._clock = clock
@@ -138,6 +139,8 @@ class Planner:
         """
         if not plan.storable or not fresh:
             return
+        if is_source(inquiry.job):
+            self._sources.made()
         entries = []
         positions = list(fresh)
         for start in range(0, len(positions), MANY):

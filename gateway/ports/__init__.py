@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.ports.accounts import AccountEdit, AccountStore, AuditEntry
-from gateway.ports.answers import AnswerStore, Claims, Trace, Votes
+from gateway.ports.answers import AnswerStore, Claims, Sources, Trace, Votes
 from gateway.ports.canaries import Canaries
 from gateway.ports.classifiers import Change, Classifier, Classifiers
 from gateway.ports.files import Files, InputSource
@@ -54,6 +54,7 @@ __all__ = [
     "Post",
     "QuotaStore",
     "RawReply",
+    "Sources",
     "Spend",
     "Statement",
     "Stream",

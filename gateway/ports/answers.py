@@ -33,6 +33,21 @@ class AnswerStore(Protocol):
         ...
 
 
+class Sources(Protocol):
+    """Whether answers are about from which others follow (plan.derive), so that looking for them is worth it."""
+
+    def may_exist(self, now: float) -> bool:
+        """Whether any may be stored; `now` is in monotonic seconds.
+
+        What this process stores is known at once, what another stores a second later. True where it is not known.
+        """
+        ...
+
+    def made(self) -> None:
+        """Some are about to be stored."""
+        ...
+
+
 class Votes(Protocol):
     """Who has computed what, so that an answer is shared once enough have. A failing store counts nobody."""
 

@@ -12,6 +12,7 @@ from fakes.clock import FakeClock
 from fakes.ledger import FakeLedger
 from fakes.observer import FakeObserver
 from fakes.quota import FakeQuota
+from fakes.sources import FakeSources
 from fakes.votes import FakeVotes
 from fakes.world import World
 
@@ -21,6 +22,7 @@ from gateway.stores.redis.client import Line, connect
 from gateway.stores.redis.entry import CLAIMED
 from gateway.stores.redis.keys import Keys
 from gateway.stores.redis.quota import RedisQuota
+from gateway.stores.redis.sources import RedisSources
 from gateway.stores.redis.usage import RedisLedger
 from gateway.stores.redis.votes import RedisVotes
 from gateway.tasks import TaskGroup
@@ -57,8 +59,10 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
         async def restarted() -> None:
             fake.run += "1"
 
-        votes, ledger = FakeVotes(observer), FakeLedger(clock.epoch, RETAIN_DAYS)
-        yield World(fake, answers, claims, votes, ledger, end_claims, forget, restarted, clock, observer)
+        votes, ledger, sources = FakeVotes(observer), FakeLedger(clock.epoch, RETAIN_DAYS), FakeSources()
+        yield World(
+            fake, answers, claims, votes, sources, sources, ledger, end_claims, forget, restarted, clock, observer
+        )
         return
     client = connect(request.getfixturevalue(f"{request.param}_url"), 5.0, cluster=request.param == "cluster")
     await client.flushall()
@@ -78,6 +82,8 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
         RedisAnswers(line, KEYS, 60, clock, observer),
         RedisClaims(line, KEYS, 10),
         RedisVotes(line, KEYS, 60, observer),
+        RedisSources(line, KEYS, 60, clock),
+        RedisSources(line, KEYS, 60, clock),
         RedisLedger(line, KEYS, RETAIN_DAYS, clock),
         expire,
         forget_all,

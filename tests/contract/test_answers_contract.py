@@ -105,7 +105,7 @@ async def test_a_forged_collision_between_two_tenants_is_a_miss(world: World) ->
 
     forger, victim = (Caller(tenant, "acme", "free", "k", Limits(None, None, None)) for tenant in ("forger", "victim"))
     evil, good = colliding(record_with(job_record(asked(""), _fields((scope_name(victim), b"")))))
-    planner = Planner(world.answers, world.votes, FakeTrace(), world.clock)
+    planner = Planner(world.answers, world.votes, FakeTrace(), world.clock, world.sources)
 
     def inquiry(caller: Caller, text: str) -> Inquiry:
         return Inquiry(asked(text), caller, CacheScope.ORG, b"s" * 32, Directives(), 3)

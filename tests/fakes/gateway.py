@@ -16,6 +16,7 @@ from fakes.ledger import FakeLedger
 from fakes.observer import FakeObserver
 from fakes.pauses import FakePauses
 from fakes.quota import FakeQuota
+from fakes.sources import FakeSources
 from fakes.trace import FakeTrace
 from fakes.votes import FakeVotes
 
@@ -95,7 +96,7 @@ class Gateway:
         self.quota = FakeQuota(self.clock.milliseconds)
         self.answers = FakeAnswers(observer)
         self.claims = FakeClaims(self.answers, self.clock.monotonic)
-        self.votes, self.trace = FakeVotes(observer), FakeTrace()
+        self.votes, self.trace, self.sources = FakeVotes(observer), FakeTrace(), FakeSources()
         self.upstream = Upstream()
         self.tasks = TaskGroup()
         self.counted: list[Facts] = []
@@ -126,7 +127,7 @@ class Gateway:
             admission=self.admission,
             budgets=self.budgets,
             estimator=self.estimator,
-            planner=Planner(answers, self.votes, self.trace, self.clock),
+            planner=Planner(answers, self.votes, self.trace, self.clock, self.sources),
             in_flight=InFlight(self.claims, self.clock, self.tasks, 10.0),
             dispatcher=self.dispatcher,
             transactions=self.desk,

@@ -105,7 +105,7 @@ class Served:
         )
         self.observer.before_render(means.reports.now)
         path = self.fast_path = FastPath(means, made.layer, 10_000_000)
-        formed = self.formed = FormedCalls(means, made.layer)
+        formed = self.formed = FormedCalls(means, made.layer, made.sources)
         return FastCalls(path, formed, made.clock)
 
 

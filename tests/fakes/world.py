@@ -11,20 +11,23 @@ if TYPE_CHECKING:
     from fakes.clock import FakeClock
     from fakes.observer import FakeObserver
 
-    from gateway.ports import AnswerStore, Claims, Ledger, QuotaStore, Votes
+    from gateway.ports import AnswerStore, Claims, Ledger, QuotaStore, Sources, Votes
 
 
 @dataclass
 class World:
     """`forget` empties the store, as a restart without its data does; after `restarted` another server has the data.
 
-    `end_claims` makes every claim run out, as if its owner had died. A store of several servers knows no run.
+    `other_sources` are those of another process. `end_claims` makes every claim run out, as if its owner had died. A
+    store of several servers knows no run.
     """
 
     quota: QuotaStore
     answers: AnswerStore
     claims: Claims
     votes: Votes
+    sources: Sources
+    other_sources: Sources
     ledger: Ledger
     end_claims: Callable[[], Awaitable[None]]
     forget: Callable[[], Awaitable[None]]

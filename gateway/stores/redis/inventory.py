@@ -13,6 +13,7 @@ from gateway.stores.redis.cluster import Cluster
 from gateway.stores.redis.entry import CLAIMED
 from gateway.stores.redis.header import HEADER_BYTES, Described
 from gateway.stores.redis.header import describe as describe_header
+from gateway.stores.redis.sources import marked
 from gateway.stores.redis.transfer import Record
 
 if TYPE_CHECKING:
@@ -151,8 +152,9 @@ class Inventory:
                 ]
 
     async def restore(self, records: Sequence[Record]) -> int:
-        """Write what is not there yet; how many were written."""
+        """Write what is not there yet; how many were written. Others may follow from them: entries do not say."""
         answer = self._keys.answer
+        await self._batch(marked(self._keys, max([record.life_ms for record in records], default=1)))
         replies = await self._batch(
             [("SET", answer(record.address), record.entry, "NX", "PX", record.life_ms) for record in records]
         )

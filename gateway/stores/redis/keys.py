@@ -42,6 +42,11 @@ class Keys:
         """A cache entry, or who is computing it now: the raw address, half as long as its hex form."""
         return self.prefix.encode() + b":c:" + address
 
+    @property
+    def sources(self) -> str:
+        """Whether cache entries are about from which others follow."""
+        return f"{self.prefix}:n"
+
     def votes(self, subject: bytes) -> bytes:
         """Which orgs have computed an answer, named by its proof: addresses can be made to collide."""
         return self.prefix.encode() + b":v:" + subject

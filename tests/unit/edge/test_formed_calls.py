@@ -91,6 +91,19 @@ def figures(served: Any) -> list[str]:
     return [re.sub(r"[0-9.]+e-[0-9]+$", lambda match: f"{float(match[0]):.6g}", line) for line in lines]
 
 
+@pytest.mark.parametrize("exist", [True, False])
+async def test_what_texts_may_follow_from_is_looked_up_where_there_is_such(*, exist: bool) -> None:
+    async with talking(generous()) as (served, line):
+        await line.ask(wire(ONE))
+        await line.ask(wire(ONE | {"input": "raw", "normalized": False}))
+        assert served.gateway.sources.exist
+        served.gateway.sources.exist = exist
+        served.gateway.upstream.calls.clear()
+        status, fields, _ = await line.ask(wire(ONE | {"input": "raw"}))
+        assert (status, fields["X-Gateway-Cache-Hits"]) == (200, str(int(exist)))
+        assert len(served.gateway.upstream.calls) == (not exist)
+
+
 FAULTS = [Fault(500, b"{}"), Fault(401, b"{}"), Fault(200, b"nonsense")]
 
 

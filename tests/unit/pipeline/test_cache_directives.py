@@ -100,12 +100,15 @@ async def test_a_normalised_vector_follows_from_the_unnormalised_one_and_not_the
     one, other, fresh = Gateway(), Gateway(), Gateway()
     raw = {"model": MODEL, "input": ["a"], "normalized": False}
     unit = {"model": MODEL, "input": ["a"]}
+    await one.ask("embeddings", orjson.dumps({"model": MODEL, "input": ["b"]}))
+    known = [one.sources.exist]
     await one.ask("embeddings", orjson.dumps(raw))
+    assert [*known, one.sources.exist] == [None, True]
     derived, _ = await one.ask("embeddings", orjson.dumps(unit))
     truth, _ = await fresh.ask("embeddings", orjson.dumps(unit))
     assert derived.body == truth.body
     assert derived.hits == 1
-    assert len(asked(one)) == 1
+    assert len(asked(one)) == 2
     await other.ask("embeddings", orjson.dumps(unit))
     await other.ask("embeddings", orjson.dumps(raw))
     assert len(asked(other)) == 2

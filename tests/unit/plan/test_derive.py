@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gateway.plan.derive import derive, source
+from gateway.plan.derive import derive, is_source, source
 from gateway.vocabulary import Answer, Item, Job, Shape
 
 JOB = Job("embeddings", "m", "r", ((Item.text("a"),),), Shape.DENSE, (("task", "x"),), None)
@@ -16,6 +16,9 @@ def test_the_source_of_a_normalised_answer_is_the_unnormalised_one() -> None:
     made = source(JOB)
     assert made is not None
     assert made.parameters == (("normalized", False), ("task", "x"))
+    assert is_source(made)
+    assert not is_source(JOB)
+    assert not is_source(replace(made, shape=Shape.MULTI))
 
 
 @pytest.mark.parametrize(
