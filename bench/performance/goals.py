@@ -162,7 +162,8 @@ def _soak(soak: dict[str, Any] | None) -> Iterator[Verdict]:
 
 
 CURVES = {
-    "inputs_cached": "inputs of a call, all cached",
+    "inputs_cached": "inputs of a call, all held in the process (`cache.memory`: 64 MiB)",
+    "inputs_stored": "inputs of a call, all in the store alone (`cache.memory`: 0)",
     "inputs_new": "inputs of a call, all new",
     "entries": "entries in the store",
     "tenants": "tenants",

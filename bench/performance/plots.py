@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -73,7 +74,12 @@ def _growth(growth: dict[str, Any], path: Path) -> None:
         axes.plot(counts, costs, "o-", color=COLOURS["gateway"], markersize=3)
         if "inputs" in name:
             axes.plot(counts, [costs[0] * count / counts[0] for count in counts], ":", color="#868e96")
-        axes.set(xscale="log", yscale="log", title=CURVES[name], ylim=(min(costs) / 3, max(costs) * 3))
+        axes.set(
+            xscale="log",
+            yscale="log",
+            title=fill(CURVES[name].replace("`", ""), 34),
+            ylim=(min(costs) / 3, max(costs) * 3),
+        )
         axes.title.set_fontsize(8)
     panels[0][0].set_ylabel("CPU µs a request")
     _save(path)
