@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gateway.edge.fast_calls import FastCalls
 from gateway.fast.formed import FormedCalls
+from gateway.fast.lists import ListedCalls
 from gateway.fast.means import Means
 from gateway.fast.path import FastPath
 from gateway.fast.reports import Reports
@@ -32,4 +33,5 @@ def fast_calls(parts: Parts, leases: Leases, bulk_gate: BulkGate, cache: Cached)
     )
     parts.observer.before_render(means.reports.now)
     path = FastPath(means, cache.answers, parts.pipeline.snapshot.config.cache.memory)
-    return FastCalls(path, FormedCalls(means, cache.answers, cache.sources), parts.clock)
+    formed = FormedCalls(means, cache.answers, cache.sources)
+    return FastCalls(path, formed, ListedCalls(means, formed, cache.answers), parts.clock)

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from gateway.edge.flow import Flow, Streamed
 from gateway.edge.request_head import LONGEST
+from gateway.fast.form import MOST_BYTES
 from gateway.fast.ongoing import Ongoing
 from gateway.fast.repeat import Candidate
 
@@ -21,10 +23,12 @@ _END = b"\r\n\r\n"
 _UNKNOWN = -1
 """Bytes owed to aiohttp's parser when nobody but it can say where its request ends; the connection stays with it."""
 
-_HELD_BYTES = 65_536
 _NEVER = float("inf")
 _HELD_SECONDS = 0.05
-"""Many clients send head and body apart. So much of a request, for so long, waits for its rest; then aiohttp waits."""
+"""Many clients send head and body apart. So long a request waits for its rest; then aiohttp waits."""
+
+_QUEUED_BYTES = 65_536
+"""Of what follows a request that waits; then no more is read."""
 
 
 class Connection(web.RequestHandler):  # type: ignore[misc,type-arg,unused-ignore] # aiohttp marks it final for subclasses it cannot foresee; what is added stands before its parser and beside its error page
@@ -32,13 +36,14 @@ class Connection(web.RequestHandler):  # type: ignore[misc,type-arg,unused-ignor
 
     Its protocol errors are answered like all others, and a request may hear of its end. `candidate` is what may be
     learnt from the answer to the request that aiohttp was given last. `ongoing` is a call on the fast path that waits
-    for its answer; what comes after it waits, too. `repeats` counts what was answered without aiohttp; that, `stirred`
-    and `watch` are for deadlines.py.
+    for its answer, or for its client to take it; what comes after it waits, too. `repeats` counts what was answered
+    without aiohttp; that, `stirred` and `watch` are for deadlines.py.
     """
 
     __slots__ = (
         "_backlog",
         "_due",
+        "_ends",
         "_held",
         "_owed",
         "_remote",
@@ -53,7 +58,7 @@ class Connection(web.RequestHandler):  # type: ignore[misc,type-arg,unused-ignor
     hang_up: HangUp | None
     fast: FastCalls | None
     candidate: Candidate | None
-    ongoing: Ongoing | None
+    ongoing: Ongoing | Flow | None
     repeats: int
     stirred: bool
     watch: Watch | None
@@ -66,6 +71,7 @@ class Connection(web.RequestHandler):  # type: ignore[misc,type-arg,unused-ignor
         self._held = b""
         self._due: asyncio.TimerHandle | None = None
         self._owed = 0
+        self._ends = False
         peer = transport.get_extra_info("peername")
         self._remote = str(peer[0]) if isinstance(peer, tuple) else ""
         self.repeats, self.stirred, self.watch = 0, False, None
@@ -106,7 +112,7 @@ class Connection(web.RequestHandler):  # type: ignore[misc,type-arg,unused-ignor
         missing = end + known.head.length - len(data)
         if missing == 0 and self._answered(self.fast, known, raw, data[end:]):
             return
-        if missing > 0 and end + known.head.length <= _HELD_BYTES and self.fast.knows_caller(known, raw):
+        if missing > 0 and known.head.length <= MOST_BYTES and self.fast.knows_caller(known, raw):
             self._hold(data)
             return
         self._owed = missing if missing >= 0 else _UNKNOWN
@@ -128,34 +134,58 @@ class Connection(web.RequestHandler):  # type: ignore[misc,type-arg,unused-ignor
         self._send(transport, answer)
         return True
 
-    def _send(self, transport: asyncio.Transport, answer: tuple[bytes, ...]) -> None:
+    def _send(self, transport: asyncio.Transport, answer: tuple[bytes, ...] | Streamed) -> None:
+        if isinstance(answer, Streamed):
+            self._next_keepalive_close_time = _NEVER
+            self.ongoing = flow = Flow(self, transport, self._loop, self._flown)
+            flow.begin(answer)
+            return
         transport.writelines(answer)
         self.repeats += 1
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
 
-    def deliver(self, answer: tuple[bytes, ...]) -> bool:
+    def deliver(self, answer: tuple[bytes, ...] | Streamed) -> bool:
         """The answer to the call that waits; False: its client is gone."""
         transport = self.transport
         if self.ongoing is None or transport is None:
             return False
         self.ongoing = None
         if self.fast is not None and self.fast.closing:
-            self._send(transport, (_closing(answer[0]), *answer[1:]))
+            answer, self._ends = _closing(answer), True
+        self._send(transport, answer)
+        if self.ongoing is None:
+            self._follow(transport)
+        return True
+
+    def _flown(self) -> None:
+        """A large answer is on its way."""
+        self.ongoing = None
+        self.repeats += 1
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if self.transport is not None:
+            self._follow(self.transport)
+
+    def _follow(self, transport: asyncio.Transport) -> None:
+        """After an answer that was waited for: what came meanwhile, or the end."""
+        if self._ends:
             self._backlog.clear()
             self.force_close()  # after what was written is sent
-            return True
-        self._send(transport, answer)
-        if self._backlog:
+        elif self._backlog:
             data = bytes(self._backlog)
             self._backlog.clear()
             transport.resume_reading()
             self.data_received(data)
-        return True
+
+    def resume_writing(self) -> None:
+        """The client has taken what was sent."""
+        super().resume_writing()
+        if isinstance(self.ongoing, Flow):
+            self.ongoing.resume()
 
     def _queue(self, data: bytes) -> None:
         """The next requests came before the answer to this one; a client may not go on with that for ever."""
         self._backlog += data
-        if len(self._backlog) > _HELD_BYTES and self.transport is not None:
+        if len(self._backlog) > _QUEUED_BYTES and self.transport is not None:
             self.transport.pause_reading()
 
     def take_candidate(self) -> Candidate | None:
@@ -217,6 +247,8 @@ class Connection(web.RequestHandler):  # type: ignore[misc,type-arg,unused-ignor
         return server.protocol_error(request, status)  # type: ignore[no-any-return]
 
 
-def _closing(head: bytes) -> bytes:
-    """A head that says that its connection ends."""
-    return head[:-2] + b"Connection: close\r\n\r\n"
+def _closing(answer: tuple[bytes, ...] | Streamed) -> tuple[bytes, ...] | Streamed:
+    """The same, with a head that says that its connection ends."""
+    head, *rest = answer
+    head = head[:-2] + b"Connection: close\r\n\r\n"
+    return Streamed(head, answer.pieces) if isinstance(answer, Streamed) else (head, *rest)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from aiohttp.helpers import rfc822_formatted_time
 
 from gateway.edge.errors import error_body, failure_headers, status_of
+from gateway.edge.flow import Streamed
 from gateway.edge.hang_up import CLOSED_REQUEST
 from gateway.edge.limit_headers import cache_headers, warning_headers
 from gateway.edge.operations import JSON_TYPE, SAFE
@@ -28,7 +29,7 @@ OK = 200
 class Recipient(Protocol):
     """A connection that waits for the answer to its call."""
 
-    def deliver(self, answer: tuple[bytes, ...]) -> bool:
+    def deliver(self, answer: tuple[bytes, ...] | Streamed) -> bool:
         """Send it; False: nobody is there any more."""
         ...
 
@@ -57,10 +58,14 @@ class Telling:
         return status if there else CLOSED_REQUEST
 
 
-def hit_bytes(hit: Hit, identifier: str) -> tuple[bytes, ...]:
+def hit_bytes(hit: Hit, identifier: str) -> tuple[bytes, ...] | Streamed:
     """The response to a call that was answered wholly from the cache."""
-    length = sum([len(part) for part in hit.parts])
     fields = hit_fields(hit.hits, hit.duplicates, hit.warnings)
+    if hit.pieces is not None:
+        return Streamed(
+            b"%bTransfer-Encoding: chunked\r\n%b" % (fields, varying(hit.remaining, identifier)), hit.pieces
+        )
+    length = sum([len(part) for part in hit.parts])
     return b"%bContent-Length: %d\r\n%b" % (fields, length, varying(hit.remaining, identifier)), *hit.parts
 
 

@@ -28,7 +28,7 @@ _VALUES = 65_536
 """Values of a vector that are encoded at once, at most, unless one row has more: a few milliseconds."""
 
 _NEXT = b'},{"object":"embedding","index":%d,"embedding":'
-_BEFORE = (b'{"object":"embedding","index":0,"embedding":', *[_NEXT % index for index in range(1, 128)])
+_BEFORE = (b'{"object":"embedding","index":0,"embedding":', *[_NEXT % index for index in range(1, 2_048)])
 """What stands before the first vectors of a reply; it takes longer to make than to copy."""
 _BETWEEN_ROWS = b"\n"
 """Never in the JSON of a vector, which has no white space."""
@@ -84,10 +84,10 @@ def closed(begun: bytes, rows: Sequence[bytes]) -> tuple[bytes, ...]:
     if len(rows) == 1:
         return begun + _BEFORE[0], rows[0], b"}]}"
     parts = [begun]
-    for vector, before in zip(rows, _BEFORE, strict=False):
-        parts += (before, vector)
+    for vector, introduction in zip(rows, _BEFORE, strict=False):
+        parts += (introduction, vector)
     for index in range(len(_BEFORE), len(rows)):
-        parts += (_NEXT % index, rows[index])
+        parts += (before(index), rows[index])
     return (*parts, b"}]}")
 
 
@@ -108,22 +108,25 @@ def _head(job: Job, answers: Sequence[Answer]) -> dict[str, Json]:
     return {"model": job.model, "object": "list", "usage": usage}
 
 
+def before(index: int) -> bytes:
+    """What stands before a vector of a reply."""
+    return _BEFORE[index] if index < len(_BEFORE) else _NEXT % index
+
+
 def _dense(head: Mapping[str, Json], rows: Sequence[bytes]) -> bytes:
     """The reply, an element of `data` a row: a PDF has a row a page, a late-chunked list a row an input.
 
     It may have megabytes, so it is put together once, and not copied.
     """
     parts = [orjson.dumps(head)[:-1], b',"data":[']
-    for vector, before in zip(rows, _BEFORE, strict=False):
-        parts += (before, vector)
-    for index in range(len(_BEFORE), len(rows)):
-        parts += (_NEXT % index, rows[index])
+    for index, vector in enumerate(rows):
+        parts += (before(index), vector)
     return b"".join([*parts, b"}]}" if rows else b"]}"])
 
 
 def vectors(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> Iterable[bytes]:
     """Each vector of DENSE answers as JSON; of many answers made one after another, see `pieces`."""
-    return _each_vector(answers, presentation) if is_large(answers) else fragments(answers, presentation)
+    return each_vector(answers, presentation) if is_large(answers) else fragments(answers, presentation)
 
 
 def fragments(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> list[bytes]:
@@ -204,8 +207,8 @@ def _fragments(job: Job, answers: Sequence[Answer]) -> Iterator[bytes]:
     if job.shape is Shape.DENSE:
         yield b"["
         end = b"]"
-        for index, vector in enumerate(_each_vector(answers, presentation)):
-            yield _BEFORE[index] if index < len(_BEFORE) else _NEXT % index
+        for index, vector in enumerate(each_vector(answers, presentation)):
+            yield before(index)
             yield vector
             end = b"}]"
         yield end
@@ -223,7 +226,8 @@ def _fragments(job: Job, answers: Sequence[Answer]) -> Iterator[bytes]:
     yield b"}"
 
 
-def _each_vector(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> Iterator[bytes]:
+def each_vector(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> Iterator[bytes]:
+    """Each vector's JSON, made when it is asked for; of what is made only forms that came before are kept."""
     for answer in answers:
         kept = answer.fragments.get(presentation) or _made(answer, presentation)
         if kept is None:

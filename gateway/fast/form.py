@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from gateway.plan.cache_key import KeyMaker
     from gateway.vocabulary import Answer, Caller, ItemKey, Json, Meter
 
-MOST_TEXTS = 256
+MOST_TEXTS = 2_048
 """In a call of a form: what takes longer must let others run meanwhile."""
+
+MOST_BYTES = 262_144
+"""Of the body of such a call."""
 
 MOST_MADE = 64
 """Vectors that are put into the form asked for at once: one or two milliseconds."""
@@ -60,6 +63,15 @@ class Sums:
     copied_tokens: int = 0
     copied_micros: int = 0
     saved_nanos: int = 0
+
+    def add(self, other: Sums) -> None:
+        """The inputs of another call that was counted before."""
+        self.hits += other.hits
+        self.duplicates += other.duplicates
+        self.hit_tokens += other.hit_tokens
+        self.hit_micros += other.hit_micros
+        self.copied_tokens += other.copied_tokens
+        self.copied_micros += other.copied_micros
 
     def count(self, keys: Sequence[ItemKey], answers: Sequence[Answer]) -> tuple[int, int]:
         """Another call; how many tokens it is told, and how many distinct texts it has."""
@@ -121,8 +133,10 @@ class Form:
         shape, width, presentation = self.job.shape, answers[0].width, self.presentation
         if len(answers) == 1:
             return answers[0].shape is shape
-        if {(answer.shape, answer.width) for answer in answers} != {(shape, width)} or is_large(answers):
+        if [1 for answer in answers if answer.shape is not shape or answer.width != width]:
             return False
+        if is_large(answers):  # then it is made while it is sent
+            return True
         return len([1 for answer in answers if presentation not in answer.fragments]) <= MOST_MADE
 
     def reported(self) -> tuple[Facts, list[float]]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from gateway.admit.meters import meters_of
 from gateway.admit.reservation import Reservation, at_the_door, free_of_charge
-from gateway.endpoints.embeddings_reply import closed, fragments
+from gateway.endpoints.embeddings_parts import parted
+from gateway.endpoints.embeddings_reply import closed, each_vector, fragments, is_large
 from gateway.errors import GatewayError, internal_error
 from gateway.fast.misses import Misses
 from gateway.fast.ongoing import Ongoing, closed_by_client
@@ -18,26 +19,35 @@ from gateway.plan.planner import arrange, knowing
 from gateway.vocabulary import Tally, nanos
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
+    from gateway.endpoints.embeddings_parts import Piece
     from gateway.fast.form import Form
     from gateway.fast.means import Means
     from gateway.fast.repeat import Asker
     from gateway.ports import Sources
     from gateway.vocabulary import Answer, Facts, ItemKey, Meter, Plan, Remaining, Reply
 
+MOST_AT_ONCE = 1_024
+"""Texts of a call that nobody remembers (gateway.fast.lists): three milliseconds."""
+
 MOST_AWAITED = 64
 """Texts of a call that is answered here though it must ask: a longer list is work that others must not wait for."""
 
 
 class Hit(NamedTuple):
-    """An answer wholly from the cache: the parts of its body, and what its head says."""
+    """An answer wholly from the cache: the parts of its body, what its head says, and the keys of its texts.
+
+    A large one has `pieces` instead, made while they are sent, to be gone through once.
+    """
 
     parts: tuple[bytes, ...]
     hits: int
     duplicates: int
     warnings: tuple[str, ...]
     remaining: Remaining | None
+    keys: Sequence[ItemKey]
+    pieces: Generator[Piece] | None = None
 
 
 class Tell(Protocol):
@@ -53,6 +63,10 @@ class Layer(Protocol):
 
     def at_hand(self, keys: Sequence[ItemKey], now: float) -> list[Answer] | None:
         """The answer for each key, if all are held here; they count as used then."""
+        ...
+
+    def held(self, keys: Sequence[ItemKey], now: float) -> dict[bytes, Answer] | None:
+        """The answers by their proofs, if all are held here; nothing is asked, and nothing counts as used."""
         ...
 
     def fetch(self, keys: Sequence[ItemKey], done: Callable[[list[Answer | None]], None]) -> None:
@@ -89,26 +103,35 @@ class FormedCalls:
         """The answer; or a call that will be told; None: nothing happened, the pipeline must see to it."""
         if self._observer.records(asker.traceparent):
             return None
+        if len(texts) > MOST_AWAITED and not self._begins(form, texts, asker):
+            return None
         keys = form.keys.of_texts(texts)
         found = self._answers.at_hand(keys, asker.started)
         if found is not None and form.fits(found):
-            return self._at_once(form, keys, found, asker)
+            return self.at_once(form, keys, found, asker)
         if asker.traceparent or len(keys) > MOST_AWAITED:
             return None
         return self._begin(form, texts, keys, asker, tell)
 
-    def _at_once(self, form: Form, keys: Sequence[ItemKey], found: Sequence[Answer], asker: Asker) -> Hit | None:
+    def _begins(self, form: Form, texts: Sequence[str], asker: Asker) -> bool:
+        """Whether a long list is soon looked for, and its first text here: else work on the others is for nothing."""
+        return (
+            len(texts) <= MOST_AT_ONCE and self._answers.held(form.keys.of_texts(texts[:1]), asker.started) is not None
+        )
+
+    def at_once(self, form: Form, keys: Sequence[ItemKey], found: Sequence[Answer], asker: Asker) -> Hit | None:
+        """The answer to a call of which all is here; None: a limit is the pipeline's to see to."""
         tokens = sum([answer.tokens for answer in found])
-        if not self._leases.spend_at_once(_meters(form, asker), tokens if form.counts_cached else 0):
+        if not self._leases.spend_at_once(meters_at(form, asker), tokens if form.counts_cached else 0):
             return None
         self._bulk_gate.interactive(asker.started)
         self._trace.seen(keys)
-        return self._hit(form, keys, found, asker, self._enter)
+        return self._hit(form, keys, found, asker, self.enter)
 
     def _begin(
         self, form: Form, texts: Sequence[str], keys: Sequence[ItemKey], asker: Asker, tell: Tell
     ) -> Ongoing | None:
-        meters = _meters(form, asker)
+        meters = meters_at(form, asker)
         door = at_the_door(self._leases, meters)
         if door is None:
             return None
@@ -202,12 +225,32 @@ class FormedCalls:
         asker: Asker,
         entered: Callable[[Form, int, int], None],
     ) -> Hit:
-        """Count a call that was answered from the cache; `entered` brings tokens and nano-dollars to the ledger."""
+        """Count a call that was answered from the cache, as `counted`, and make its answer."""
+        tokens, hits = form.sums.count(keys, found)
+        copies, begun = len(keys) - hits, form.opening % (tokens, tokens)
+        left = self.counted(form, tokens, hits, copies, asker, entered)
+        if len(keys) > 1 and is_large(found):
+            pieces = parted(begun, each_vector(found, form.presentation))
+            return Hit((), hits, copies, form.job.warnings, left, keys, pieces)
+        return Hit(closed(begun, fragments(found, form.presentation)), hits, copies, form.job.warnings, left, keys)
+
+    def counted(  # noqa: PLR0913, PLR0917 - what a call comes to
+        self,
+        form: Form,
+        tokens: int,
+        hits: int,
+        copies: int,
+        asker: Asker,
+        entered: Callable[[Form, int, int], None],
+    ) -> Remaining | None:
+        """Put down a call that was answered from the cache; what is left of its tenant's limits.
+
+        `entered` brings tokens and nano-dollars to the ledger.
+        """
         sums = form.sums
         if not sums.seconds:
             self._unreported.append(form)
             self._reports.soon()
-        tokens, hits = sums.count(keys, found)
         saved = nanos(form.price, tokens)
         sums.saved_nanos += saved
         entered(form, tokens, saved)
@@ -215,14 +258,13 @@ class FormedCalls:
         seconds = self._clock.monotonic() - asker.started
         sums.seconds.append(seconds)
         if self._observer.wanted(seconds):
-            facts = form.facts(asker.request_id, len(keys))
-            facts.hits, facts.duplicates, facts.reported_tokens = hits, len(keys) - hits, tokens
+            facts = form.facts(asker.request_id, hits + copies)
+            facts.hits, facts.duplicates, facts.reported_tokens = hits, copies, tokens
             facts.saved_tokens, facts.saved_nanos, facts.remaining = tokens, saved, left
             self._observer.line(facts, seconds, asker.traceparent)
-        parts = closed(form.opening % (tokens, tokens), fragments(found, form.presentation))
-        return Hit(parts, hits, len(keys) - hits, form.job.warnings, left)
+        return left
 
-    def _enter(self, form: Form, tokens: int, saved: int) -> None:
+    def enter(self, form: Form, tokens: int, saved: int) -> None:
         """Bring a call into the ledger."""
         form.account = self._means.count(form.account, Tally(1, tokens, 0, 0, tokens, saved))
 
@@ -234,7 +276,8 @@ class FormedCalls:
             self._observer.repeated(facts, seconds, 1)
 
 
-def _meters(form: Form, asker: Asker) -> tuple[Meter, ...]:
+def meters_at(form: Form, asker: Asker) -> tuple[Meter, ...]:
+    """What a call spends of."""
     if form.meters is not None:
         return form.meters
     return meters_of(form.snapshot, asker.caller, form.endpoint.name, form.job.model, asker.client)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from gateway.config.snapshot import Snapshot
+    from gateway.fast.form import Form
     from gateway.vocabulary import Account, Answer, Caller, Facts, ItemKey, Meter, Remaining, Tally
 
 OVERHEAD_BYTES = 2_500
@@ -43,11 +44,12 @@ class Asker(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A call that the pipeline is about to answer, and that may come again."""
+    """A call that the pipeline is about to answer, and that may come again; `form` is known of a long list."""
 
     question: Question
     snapshot: Snapshot
     caller: Caller
+    form: Form | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -97,13 +99,16 @@ class Repeats:
         self._kept.move_to_end(question)
 
     def keep(self, question: Question, repeat: Repeat) -> None:
-        """Remember it, and forget others where room is short."""
+        """Remember it, and forget others where room is short; one that takes more than all may is not."""
         if repeat.snapshot is not self._snapshot:
             self._kept.clear()
             self._snapshot, self.weight = repeat.snapshot, 0
         self.forget(question)
+        weight = repeat.weight
+        if weight > self.limit_bytes:
+            return
         self._kept[question] = repeat
-        self.weight += repeat.weight
+        self.weight += weight
         while self.weight > self.limit_bytes:
             self.forget(next(iter(self._kept)))
 

@@ -29,6 +29,7 @@ class _Held:
     weight: int
     least: int
     due: bool = False
+    followed: bool = False
 
 
 class LayeredAnswers:
@@ -49,6 +50,7 @@ class LayeredAnswers:
         self._held: OrderedDict[bytes, _Held] = OrderedDict()
         self._touched: deque[tuple[float, bytes]] = deque()
         self._grows = 0.0
+        self._lost: Callable[[], None] = _nobody
         self.weight = self.evicted = self.found = self.missing = 0
 
     @property
@@ -159,6 +161,17 @@ class LayeredAnswers:
             entries.move_to_end(proof)
         return True
 
+    def tell(self, lost: Callable[[], None]) -> None:
+        """`lost` is called whenever an answer that is followed, or a form of it, is held no more, or is another."""
+        self._lost = lost
+
+    def follow(self, keys: Sequence[ItemKey]) -> float:
+        """Follow answers, all of which are held; returns until when they are (monotonic seconds)."""
+        entries = [self._held[key.proof] for key in keys]
+        for held in entries:
+            held.followed = True
+        return min([held.until for held in entries])
+
     async def put(self, entries: Sequence[tuple[ItemKey, Answer]]) -> None:
         """As AnswerStore.put."""
         now = self._clock.monotonic()
@@ -200,6 +213,8 @@ class LayeredAnswers:
         held = self._held.pop(proof, None)
         if held is not None:
             self.weight -= held.weight
+            if held.followed:
+                self._lost()
 
     def _weigh_touched(self, now: float) -> None:
         """Weigh what was handed out a while ago; by now it has the forms it was wanted in."""
@@ -221,9 +236,15 @@ class LayeredAnswers:
             proof, held = next(iter(self._held.items()))
             if held.weight > held.least:
                 held.answer.fragments.clear()
+                if held.followed:
+                    self._lost()
                 self.weight -= held.weight - held.least
                 held.weight = held.least
                 self._held.move_to_end(proof)
             else:
                 self._drop(proof)
                 self.evicted += 1
+
+
+def _nobody() -> None:
+    """No answer is followed."""

@@ -30,6 +30,7 @@ from gateway.endpoints.bulk import BELOW
 from gateway.endpoints.bulk import PATH as BULK
 from gateway.endpoints.classifiers import PATH as CLASSIFIERS
 from gateway.fast.formed import FormedCalls
+from gateway.fast.lists import ListedCalls
 from gateway.fast.means import Means
 from gateway.fast.path import FastPath
 from gateway.fast.reports import Reports
@@ -106,7 +107,8 @@ class Served:
         self.observer.before_render(means.reports.now)
         path = self.fast_path = FastPath(means, made.layer, 10_000_000)
         formed = self.formed = FormedCalls(means, made.layer, made.sources)
-        return FastCalls(path, formed, made.clock)
+        self.listed = ListedCalls(means, formed, made.layer)
+        return FastCalls(path, formed, self.listed, made.clock)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from fakes.served import serving
 from gateway.config.schema import Tier
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from gateway.config.schema import Config
 
@@ -46,7 +47,18 @@ class Talk:
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
         first, *lines = head.rstrip().split("\r\n")
         fields = dict(line.split(": ", 1) for line in lines)
-        return int(first.split()[1]), fields, await self.reader.readexactly(int(fields["Content-Length"]))
+        length = fields.get("Content-Length")
+        body = await self.chunks() if length is None else await self.reader.readexactly(int(length))
+        return int(first.split()[1]), fields, body
+
+    async def chunks(self) -> bytes:
+        """A body that is sent in pieces (RFC 9112, 7.1)."""
+        found: list[bytes] = []
+        while size := int(await self.reader.readline(), 16):
+            found.append(await self.reader.readexactly(size))
+            assert await self.reader.readexactly(2) == b"\r\n"
+        assert await self.reader.readexactly(2) == b"\r\n"
+        return b"".join(found)
 
     async def ask(self, request: bytes) -> tuple[int, dict[str, str], bytes]:
         await self.send(request)
@@ -80,3 +92,21 @@ async def warm(served: Any, line: Talk, body: Any = ONE) -> int:
         assert (await line.ask(wire(body)))[0] == 200
     assert taken(served) == 1
     return taken(served)
+
+
+def comparable(answer: tuple[int, dict[str, str], bytes]) -> Any:
+    status, fields, body = answer
+    return status, sorted((name, value) for name, value in fields.items() if name != "Date"), body
+
+
+def figures(served: Any) -> list[str]:
+    """Metrics but times and stages, which fewer calls go through."""
+    text = served.metrics.render()[0].decode()
+    lines = [line for line in text.splitlines() if "_seconds" not in line or "request_seconds_count" in line]
+    return [re.sub(r" [0-9][0-9.]*(e-[0-9]+)?$", lambda match: f" {float(match[0]):.9g}", line) for line in lines]
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not true():  # noqa: ASYNC110 - what is waited for tells nobody
+            await asyncio.sleep(0)

@@ -32,10 +32,10 @@ RERANK = {"path": "/v1/rerank", "model": "jina-reranker-v2-base-multilingual", "
 _chance = random.Random(7)  # noqa: S311 - texts, not secrets
 
 
-def texts(count: int = COUNT) -> list[str]:
+def texts(count: int = COUNT, characters: int = CHARACTERS) -> list[str]:
     """New ones. Words of prose would be counted faster."""
-    letters = _chance.choices(string.ascii_lowercase + " ", k=count * CHARACTERS)
-    return ["".join(letters[at : at + CHARACTERS]) for at in range(0, len(letters), CHARACTERS)]
+    letters = _chance.choices(string.ascii_lowercase + " ", k=count * characters)
+    return ["".join(letters[at : at + characters]) for at in range(0, len(letters), characters)]
 
 
 @contextmanager
@@ -94,6 +94,21 @@ def test_no_turn_of_the_event_loop_takes_longer_than_10_ms(
         if min(new) <= MILLISECONDS and min(again) <= MILLISECONDS:
             break
     assert (min(new) <= MILLISECONDS, min(again) <= MILLISECONDS) == (True, True), (new, again)
+
+
+def test_nor_does_one_of_shorter_texts_that_comes_again_and_again(
+    asked: Callable[[dict[str, Any]], dict[str, Any]],
+) -> None:
+    seen: list[float] = []
+    for _ in range(TRIES):
+        body = EMBEDDINGS | {"input": texts(characters=100), "embedding_type": "base64"}
+        answers = [asked(body) for _ in range(6)][1:]
+        assert [answer["hits"] for answer in answers] == [COUNT] * 5
+        assert len({answer["bytes"] for answer in answers}) == 1
+        seen.append(max(answer["milliseconds"] for answer in answers))
+        if min(seen) <= MILLISECONDS:
+            break
+    assert min(seen) <= MILLISECONDS, seen
 
 
 def test_nor_does_one_that_the_store_alone_holds(asked: Callable[[dict[str, Any]], dict[str, Any]]) -> None:

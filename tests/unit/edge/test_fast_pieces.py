@@ -78,7 +78,7 @@ async def test_a_body_too_large_to_wait_for_is_read_to_its_end_and_not_taken_for
     async with talking(generous()) as (served, line):
         before = await warm(served, line)
         inside = wire(ONE)
-        texts = orjson.dumps(ONE | {"input": "x" * 70_000})
+        texts = orjson.dumps(ONE | {"input": "x" * 300_000})
         sent = wire(texts[:-2] + b" " * len(inside) + texts[-2:])
         cut = len(sent) - 2 - len(inside)
         await line.send(sent[:cut])

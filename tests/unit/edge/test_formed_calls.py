@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 from fakes.gateway import configured
 from fakes.jina_upstream import Fault
-from fakes.talk import ONE, generous, talking, wire
+from fakes.talk import ONE, comparable, figures, generous, talking, until, wire
 
 from gateway.config.schema import LimitSettings, Server, Tenant, Tier
 from gateway.edge.deadlines import is_quiet
@@ -18,8 +17,6 @@ from gateway.fast.form import Forms
 from gateway.fast.formed import FormedCalls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from fakes.talk import Talk
 
 NAMED = "X-Request-Id: x\r\n"
@@ -79,18 +76,6 @@ async def conversation(config: Any, *, fast: bool) -> tuple[Any, ...]:
         return told, rows, used, figures(served), addresses, served.gateway.upstream.inputs
 
 
-def comparable(answer: tuple[int, dict[str, str], bytes]) -> Any:
-    status, fields, body = answer
-    return status, sorted((name, value) for name, value in fields.items() if name != "Date"), body
-
-
-def figures(served: Any) -> list[str]:
-    """Metrics but times and stages, which fewer calls go through."""
-    text = served.metrics.render()[0].decode()
-    lines = [line for line in text.splitlines() if "_seconds" not in line or "request_seconds_count" in line]
-    return [re.sub(r"[0-9.]+e-[0-9]+$", lambda match: f"{float(match[0]):.6g}", line) for line in lines]
-
-
 @pytest.mark.parametrize("exist", [True, False])
 async def test_what_texts_may_follow_from_is_looked_up_where_there_is_such(*, exist: bool) -> None:
     async with talking(generous()) as (served, line):
@@ -142,12 +127,6 @@ async def waiting(served: Any, line: Talk) -> asyncio.Event:
     await line.send(wire(ONE | {"input": "slow"}))
     await until(lambda: not served.gateway.upstream.faults)
     return gate
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not true():  # noqa: ASYNC110 - what is waited for tells nobody
-            await asyncio.sleep(0)
 
 
 async def test_a_call_that_waits_keeps_its_slot_and_others_are_held_to_the_limit() -> None:

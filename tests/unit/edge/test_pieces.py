@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BODY = orjson.dumps({"model": "jina-embeddings-v3", "input": ["one", "two", "three"]})
 KEY = {"Authorization": f"Bearer {SEARCH_KEY}", "Content-Type": "application/json"}
 OWN_WAY = {"X-Gateway-Partial": "refuse"}
-"""Keeps a call off the way of those whose form is known; they are never large."""
+"""Keeps a call off the way of those whose form is known, see test_listed_calls."""
 
 
 class Making:

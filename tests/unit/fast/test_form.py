@@ -14,14 +14,14 @@ from gateway.config.schema import Cache
 from gateway.dispatch.dispatcher import SMALL
 from gateway.endpoints import ENDPOINTS
 from gateway.endpoints.embeddings_reply import EmbeddingsPresentation, closed, opening, whole
-from gateway.fast.form import MOST_MADE, MOST_TOGETHER, Form, form_of, read
+from gateway.fast.form import MOST_MADE, MOST_TEXTS, MOST_TOGETHER, Form, form_of, read
 from gateway.vocabulary import Answer, CacheScope, ItemKey, Shape
 
 if TYPE_CHECKING:
     from gateway.config.schema import Config
 
 MODEL = {"model": "jina-embeddings-v3"}
-LONG = orjson.dumps({"input": ["a"] * 257})
+LONG = orjson.dumps({"input": ["a"] * (MOST_TEXTS + 1)})
 EMBEDDINGS = next(endpoint for endpoint in ENDPOINTS if endpoint.name == "embeddings")
 
 
@@ -118,7 +118,8 @@ FITS = [
     ([answer(made=False)] * MOST_MADE, True),
     ([answer(made=False)] * (MOST_MADE + 1), False),
     ([answer()] * (MOST_MADE + 1), True),
-    ([answer(width=400_000), answer(width=400_000)], False),
+    ([answer(width=400_000), answer(width=400_000)], True),  # made while it is sent
+    ([answer(width=400_000, made=False)] * (MOST_MADE + 1), True),
 ]
 
 

@@ -251,3 +251,47 @@ async def test_forms_that_were_made_of_what_was_at_hand_are_counted() -> None:
     clock.now += 2
     assert made.at_hand([key(1), key(2)], clock.now) is None
     assert made.weight == weigh(found[0])
+
+
+LOST: dict[str, tuple[float, int]] = {"put anew": (0.0, 1), "expired": (61.0, 1), "nothing": (0.0, 0)}
+
+
+@pytest.mark.parametrize("case", LOST)
+async def test_who_follows_answers_hears_of_their_loss(case: str) -> None:
+    later, times = LOST[case]
+    made, _, clock = layer()
+    lost: list[int] = []
+    made.tell(lambda: lost.append(1))
+    await made.put([(key(number), answer(number)) for number in (1, 2, 3)])
+    clock.now += 1.0
+    await made.put([(key(2), answer(2))])
+    assert made.follow([key(1), key(2)]) == clock.now + 59.0
+    await made.put([(key(3), answer(4)), (key(4), answer(4))])
+    clock.now += later
+    if case == "put anew":
+        await made.put([(key(1), answer(1))])
+    await made.get([key(1)])
+    assert len(lost) == times
+
+
+async def test_who_follows_answers_hears_of_forms_and_answers_that_make_room() -> None:
+    made, _, clock = layer(2 * (OVERHEAD_BYTES + 16) + 500)
+    lost: list[int] = []
+    made.tell(lambda: lost.append(1))
+    first = answer(1)
+    await made.put([(key(1), first), (key(2), answer(2))])
+    first.fragments["form"] = b"x" * 100
+    clock.now += 2.0
+    await made.get([key(1)])
+    made.follow([key(1)])
+    await made.put([(key(3), answer(3))])
+    assert (lost, first.fragments) == ([], {"form": b"x" * 100})
+    held = made._held[key(1).proof]
+    made._limit = made.weight - 1
+    while held.weight > held.least:
+        made._limit -= 1
+        made._evict()
+    assert (lost, first.fragments) == ([1], {})
+    made._limit = 0
+    made._evict()
+    assert lost == [1, 1]
