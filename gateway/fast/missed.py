@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.alarm import NEVER
-from gateway.endpoints.embeddings_reply import closed, fragments
+from gateway.endpoints.embeddings_reply import closed, fragments, once
 from gateway.plan.work import work_of
 from gateway.settle.savings import saving
 from gateway.vocabulary import Cause, Charge, Plan, Reply, Stage, nanos
@@ -98,7 +98,8 @@ def concluded(pipeline: Pipeline, missed: Missed, answer: Answer, *, paid: bool)
     finally:
         quota.settle()
     with pipeline.stage(facts, Stage.ASSEMBLE):
-        body = b"".join(closed(form.opening % (tokens, tokens), fragments((answer,), form.presentation)))
+        rows = once(answer, form.presentation) if ours else fragments((answer,), form.presentation)
+        body = b"".join(closed(form.opening % (tokens, tokens), rows))
     return Reply(body, misses=1, stored=True, collapsed=not ours, warnings=form.job.warnings)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gateway.stores.weights import bare, forms
@@ -73,6 +74,9 @@ class LayeredAnswers:
 
     def fetch(self, keys: Sequence[ItemKey], done: Callable[[list[Answer | None]], None]) -> None:
         """As AnswerStore.fetch."""
+        if not self._limit:
+            self._inner.fetch(keys, partial(self._pass_on, done))
+            return
         found, missing = self._look(keys)
         if not missing:
             asyncio.get_running_loop().call_soon(done, found)
@@ -84,6 +88,13 @@ class LayeredAnswers:
             done(found)
 
         self._inner.fetch(rest, told)
+
+    def _pass_on(self, done: Callable[[list[Answer | None]], None], stored: list[Answer | None]) -> None:
+        """Nothing is held."""
+        none = len([1 for answer in stored if answer is None])
+        self.missing += none
+        self.found += len(stored) - none
+        done(stored)
 
     def _look(self, keys: Sequence[ItemKey]) -> tuple[list[Answer | None], list[int]]:
         """What is held of some answers, used now, and which of them are not."""
@@ -104,6 +115,8 @@ class LayeredAnswers:
             if not entry.due:
                 self._touch(entry, proof, now)
             found.append(entry.answer)
+        if self.weight > self._limit:
+            self._evict()
         return found, missing
 
     def _fill(
@@ -148,6 +161,8 @@ class LayeredAnswers:
             entries.move_to_end(key.proof)
             if not held.due:
                 self._touch(held, key.proof, now)
+        if self.weight > self._limit:
+            self._evict()
         return [held.answer for held in used]
 
     def holds(self, sources: Sequence[tuple[bytes, Answer]], now: float) -> bool:
@@ -177,7 +192,7 @@ class LayeredAnswers:
         now = self._clock.monotonic()
         self._weigh_touched(now)
         for key, answer in entries:
-            self._hold(key, answer, now)
+            self._hold_fresh(key, answer, now)
         await self._inner.put(entries)
 
     def keep(self, entries: Sequence[tuple[ItemKey, Answer]]) -> bool:
@@ -187,7 +202,7 @@ class LayeredAnswers:
         now = self._clock.monotonic()
         self._weigh_touched(now)
         for key, answer in entries:
-            self._hold(key, answer, now)
+            self._hold_fresh(key, answer, now)
         return True
 
     def _hold(self, key: ItemKey, answer: Answer, now: float) -> None:
@@ -204,10 +219,25 @@ class LayeredAnswers:
         if self.weight > self._limit:
             self._evict()
 
+    def _hold_fresh(self, key: ItemKey, answer: Answer, now: float) -> None:
+        """Hold what was just computed: whoever had it computed was told in a form of their own."""
+        self._drop(key.proof)
+        weight = bare(answer)
+        if weight > self._limit:
+            return
+        self._held[key.proof] = _Held(answer, now + self._seconds, weight, weight)
+        self.weight += weight
+        if self.weight > self._limit:
+            self._evict()
+
     def _touch(self, held: _Held, proof: bytes, now: float) -> None:
         if not held.due:
             held.due = True
             self._touched.append((now + REWEIGH_SECONDS, proof))
+            if held.weight == held.least:  # it will soon have forms
+                grown = min(int(held.least * self._grows), self._limit - held.least)
+                held.weight += grown
+                self.weight += grown
 
     def _drop(self, proof: bytes) -> None:
         held = self._held.pop(proof, None)

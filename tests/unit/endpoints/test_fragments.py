@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from gateway.endpoints.embeddings import Embeddings
-from gateway.endpoints.embeddings_reply import EmbeddingsPresentation
+from gateway.endpoints.embeddings_reply import EmbeddingsPresentation, fragments, once
 from gateway.vocabulary import Answer, Item, Job, Shape
 
 FORMS = [
@@ -50,3 +50,11 @@ def test_only_a_few_forms_are_kept() -> None:
     for form in FORMS:
         Embeddings().assemble(job(form, 2), [kept, kept])
     assert list(kept.fragments) == FORMS[-2:]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("rows", [1, 3])
+def test_what_is_made_once_is_the_same_and_a_plain_one_is_not_kept(form: EmbeddingsPresentation, rows: int) -> None:
+    made = answer(1, rows)
+    assert once(made, form) == fragments((answer(1, rows),), form)
+    assert bool(made.fragments) is (rows > 1 or form != FORMS[0])

@@ -123,7 +123,7 @@ async def test_the_least_used_go_first_and_forms_count() -> None:
     assert first is not None
     first.fragments["float"] = b"x" * (each - FORM_OVERHEAD_BYTES)
     await clock.advance(1)
-    await made.get([key(3)])
+    await made.get([key(1)])
     assert made.weight == 3 * each
     inner.asked.clear()
     await made.get([key(1), key(3), key(2)])
@@ -281,6 +281,7 @@ async def test_who_follows_answers_hears_of_forms_and_answers_that_make_room() -
     first = answer(1)
     await made.put([(key(1), first), (key(2), answer(2))])
     first.fragments["form"] = b"x" * 100
+    await made.get([key(1)])
     clock.now += 2.0
     await made.get([key(1)])
     made.follow([key(1)])
@@ -295,3 +296,17 @@ async def test_who_follows_answers_hears_of_forms_and_answers_that_make_room() -
     made._limit = 0
     made._evict()
     assert lost == [1, 1]
+
+
+async def test_what_was_just_computed_is_weighed_once_it_is_used() -> None:
+    made, _, clock = layer()
+    await made.put([(key(1), answer(1))])
+    assert made.keep([(key(2), answer(2))])
+    assert not made._touched
+    (first,) = await made.get([key(1)])
+    assert first is not None
+    first.fragments["form"] = b"x" * 500
+    before = made.weight
+    clock.now += 2.0
+    await made.get([key(2)])
+    assert made.weight > before + 500
