@@ -24,12 +24,27 @@ WARM = 20
 
 
 AT_ONCE = 16
-"""Misses of one moment."""
+"""Calls of one moment."""
 
 
 def missing(first: int, count: int) -> list[bytes]:
     """Requests for texts that nobody asked for before."""
     return [request_bytes(cases.NEW.body.replace(MARK, str(10**6 + first + number))) for number in range(count)]
+
+
+async def from_the_store(store_url: str, counting: ctypes.CDLL, requests: int) -> None:
+    """Hits of one moment where nothing is held in the process."""
+    with tempfile.TemporaryDirectory(prefix="gwi", dir="/tmp") as folder:
+        async with running(Path(folder), store_url, AT_ONCE, cache={"memory": 0}) as gateway:
+            sent = missing(0, AT_ONCE)
+            for _ in range(WARM):
+                answers = await gateway.ask_all(sent)
+            assert all(b"X-Gateway-Cache-Hits: 1" in answer for answer in answers), answers[0][:1_000]
+            gc.collect()
+            counting.begin()
+            for _ in range(requests // AT_ONCE):
+                await gateway.ask_all(sent)
+            counting.end(b"stored")
 
 
 async def main(store_url: str, library: str, requests: int) -> None:
@@ -62,6 +77,7 @@ async def main(store_url: str, library: str, requests: int) -> None:
                 for sent in every:
                     await (gateway.ask(sent[0]) if len(sent) == 1 else gateway.ask_all(sent))
                 counting.end(name.encode())
+    await from_the_store(store_url, counting, requests)
 
 
 if __name__ == "__main__":

@@ -141,9 +141,12 @@ class InProcess:
 
 
 @asynccontextmanager
-async def running(folder: Path, store_url: str, connections: int = 1) -> AsyncIterator[InProcess]:
-    """An App that has its leases but runs no background task, whose work would be chance; its upstream is `reply`."""
-    compiled = snapshot(folder)
+async def running(folder: Path, store_url: str, connections: int = 1, **changes: object) -> AsyncIterator[InProcess]:
+    """An App that has its leases but runs no background task, whose work would be chance; its upstream is `reply`.
+
+    `changes` are settings, as `snapshot` takes them.
+    """
+    compiled = snapshot(folder, **changes)
     configure(compiled.config.observe)
     with patch.object(Upstream, "send", reply):
         app = App(compiled, store_url)
