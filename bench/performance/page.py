@@ -168,8 +168,9 @@ def _micro(micro: dict[str, Any] | None) -> str:
 
 
 def _instructions(place: str, of: dict[str, int]) -> str:
-    hit, form, whole, miss, company = (of.get(kind, 0) for kind in ("hit", "form", "pipeline", "miss", "misses"))
-    hits = f"{hit:,} a hit, {form:,} of a known form, {whole:,} through the whole pipeline"
+    kinds = ("hit", "form", "stored", "pipeline", "miss", "misses")
+    hit, form, stored, whole, miss, company = (of.get(kind, 0) for kind in kinds)
+    hits = f"{hit:,} a hit, {form:,} of a known form, {stored:,} from the store, {whole:,} through the whole pipeline"
     return f"Python {place}: {hits}, {miss:,} a miss, {company:,} one of 16 of the same moment"
 
 
