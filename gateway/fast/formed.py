@@ -158,29 +158,31 @@ class FormedCalls:
     def _tell_stored(self) -> None:
         """Tell those of one turn whose answers the store had, once the ledger has them: one row for all of a form."""
         stored, self._stored = self._stored, []
-        hits: list[tuple[Tell, Hit]] = []
+        hits: list[tuple[Ongoing, Tell, Hit]] = []
         tallies = Tallies(self._means)
         for ongoing, found, tell in stored:
             free_of_charge(self._leases, ongoing.door)
             try:
                 hit = self._hit(ongoing.form, ongoing.keys, found, ongoing.asker, tallies.hit)
             except Exception as error:  # noqa: BLE001 - as below
-                facts = ongoing.form.facts(ongoing.asker.request_id, len(ongoing.keys))
-                self._failed(ongoing, error, tell, facts)
+                self._failed(ongoing, error, tell, ongoing.facts())
             else:
-                hits.append((tell, hit))
+                hits.append((ongoing, tell, hit))
         try:
             tallies.count()
         finally:
-            for tell, hit in hits:
-                tell(hit, None)
+            for ongoing, tell, hit in hits:
+                try:
+                    tell(hit, None)
+                except Exception as error:  # noqa: BLE001 - as below; the others wait for theirs
+                    self._observer.defect(ongoing.facts(), error)
 
     def _alone(self, ongoing: Ongoing, answers: Sequence[Answer | None], tell: Tell) -> None:
         self._tasks.spawn(self._go_on(ongoing, answers, tell), "call")
 
     async def _go_on(self, ongoing: Ongoing, answers: Sequence[Answer | None], tell: Tell) -> None:
         """The answer, or why there is none, and the last word on the call."""
-        facts = ongoing.form.facts(ongoing.asker.request_id, len(ongoing.keys))
+        facts = ongoing.facts()
         quota = Reservation(self._leases, ongoing.meters, facts, ongoing.door)
         failure: GatewayError | None = None
         answer: Reply | GatewayError

@@ -232,7 +232,7 @@ class Misses:
 
     def _defect(self, ongoing: Ongoing, tell: Tell, error: Exception) -> None:
         """A defect of ours, in what was settled."""
-        facts = ongoing.form.facts(ongoing.asker.request_id, len(ongoing.keys))
+        facts = ongoing.facts()
         self._observer.defect(facts, error)
         failure = internal_error()
         self._observer.request(facts, self._seconds(ongoing), failure, tell(failure, facts))

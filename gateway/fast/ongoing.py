@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gateway.fast.form import Form
     from gateway.fast.repeat import Asker
     from gateway.leasing.lease import Taken
-    from gateway.vocabulary import ItemKey, Meter, Reply
+    from gateway.vocabulary import Facts, ItemKey, Meter, Reply
 
 
 class Ongoing:
@@ -64,6 +64,10 @@ class Ongoing:
             depart=self.depart,
             caller=asker.caller,
         ).within(asker.caller.timeout)
+
+    def facts(self) -> Facts:
+        """What is known of it before it is answered."""
+        return self.form.facts(self.asker.request_id, len(self.keys))
 
     def depart(self) -> None:
         """A backend is being asked."""

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 import pytest
 from fakes.gateway import configured
 from fakes.jina_upstream import Fault
-from fakes.talk import ONE, comparable, figures, generous, talking, until, wire
+from fakes.moment import wide
+from fakes.talk import ONE, Talk, comparable, figures, generous, talking, until, wire
 
 from gateway.config.schema import LimitSettings, Server, Tenant, Tier
 from gateway.edge.deadlines import is_quiet
 from gateway.fast.form import Forms
 from gateway.fast.formed import FormedCalls
-
-if TYPE_CHECKING:
-    from fakes.talk import Talk
 
 NAMED = "X-Request-Id: x\r\n"
 LONG = [f"text {number}" for number in range(70)]
@@ -74,6 +72,33 @@ async def conversation(config: Any, *, fast: bool) -> tuple[Any, ...]:
         addresses = sorted(key.address for key in served.gateway.trace.keys)
         used = served.gateway.used("search")
         return told, rows, used, figures(served), addresses, served.gateway.upstream.inputs
+
+
+async def test_one_that_cannot_be_told_keeps_no_other_of_its_turn_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with talking(wide()) as (served, line):
+        bodies = [wire(ONE | {"input": text}) for text in ("x", "y")]
+        for body in bodies:
+            await line.ask(body)
+        served.gateway.layer._held.clear()
+        own, fetched = FormedCalls._fetched, list[Any]()
+
+        def keep(*call: Any) -> None:
+            fetched.append(call)
+
+        def broken(*_: object) -> Any:
+            raise RuntimeError
+
+        monkeypatch.setattr(FormedCalls, "_fetched", keep)
+        other = Talk(*await asyncio.open_connection(*served.address))
+        for number, (talk, body) in enumerate(zip((line, other), bodies, strict=True), 1):
+            await talk.send(body)
+            await until(lambda number=number: len(fetched) == number)  # type: ignore[misc]
+        (formed, first, _, found), second = fetched
+        own(formed, first, broken, found)  # type: ignore[arg-type]
+        own(*second)
+        assert (await other.answer())[0] == 200
+        assert served.gateway.used("search").slots == 0
+        other.writer.close()
 
 
 @pytest.mark.parametrize("exist", [True, False])
