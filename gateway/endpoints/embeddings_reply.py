@@ -159,13 +159,6 @@ def _lone(answer: Answer, presentation: EmbeddingsPresentation) -> bytes:
     return form
 
 
-def once(answer: Answer, presentation: EmbeddingsPresentation) -> list[bytes]:
-    """As `fragments` of one answer, not kept: whoever asks for it next is given another object."""
-    if presentation == _PLAIN and not answer.fragments and len(answer.payload) == FLOAT_BYTES * answer.width:
-        return [orjson.dumps(floats(answer.payload), option=orjson.OPT_SERIALIZE_NUMPY)]
-    return fragments((answer,), presentation)
-
-
 def _make_fragments(answers: Sequence[Answer], presentation: EmbeddingsPresentation) -> None:
     for width, group in groupby(answers, key=lambda answer: answer.width):
         same = list(group)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.alarm import NEVER
-from gateway.endpoints.embeddings_reply import closed, fragments, once
+from gateway.endpoints.embeddings_once import once
+from gateway.endpoints.embeddings_reply import closed, fragments
 from gateway.plan.work import work_of
 from gateway.settle.savings import saving
 from gateway.vocabulary import Cause, Charge, Plan, Reply, Stage, nanos

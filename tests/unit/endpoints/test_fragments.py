@@ -6,7 +6,8 @@ import orjson
 import pytest
 
 from gateway.endpoints.embeddings import Embeddings
-from gateway.endpoints.embeddings_reply import EmbeddingsPresentation, fragments, once
+from gateway.endpoints.embeddings_once import once
+from gateway.endpoints.embeddings_reply import EmbeddingsPresentation, fragments
 from gateway.vocabulary import Answer, Item, Job, Shape
 
 FORMS = [
