@@ -153,7 +153,10 @@ async def connection(gateway: Gateway) -> tuple[asyncio.StreamReader, asyncio.St
 
 async def dead(pid: int) -> bool:
     """Ended, though its stopped parent has not asked after it."""
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # asking first whether it exists would be too early to know
+        return True
 
 
 async def ready(gateway: Gateway) -> bool:
